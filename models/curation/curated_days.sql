@@ -1,0 +1,87 @@
+with
+
+hours as (
+    select
+        market_day,
+        channel_no,
+        cast(sum(kwh) as decimal(38, 6)) as kwh,
+        cast(sum(measured_kwh) as decimal(38, 6)) as measured_kwh,
+        cast(sum(estimated_kwh) as decimal(38, 6)) as estimated_kwh,
+        cast(sum(expected_count) as integer) as expected_count,
+        cast(sum(measured_count) as integer) as measured_count,
+        cast(sum(estimated_count) as integer) as estimated_count,
+        cast(sum(missing_count) as integer) as missing_count,
+        cast(sum(digest_1) as bigint) as digest_1,
+        cast(sum(digest_2) as bigint) as digest_2,
+    from ref('curated_hours')
+    group by market_day, channel_no
+),
+
+uncontested as (
+    select
+        market_day,
+        channel_no,
+        count(*) as row_count,
+        0 as duplicate_count,
+        0 as stale_duplicate_count,
+        0 as superseded_count,
+        sum(case when kwh is null then 1 else 0 end) as withdrawn_count,
+        0 as conflict_count,
+    from ref('keyed_versions')
+    where not is_contested
+    group by market_day, channel_no
+),
+
+contested as (
+    select
+        market_day,
+        channel_no,
+        count(*) as row_count,
+        sum(case when outcome = 'duplicate' then 1 else 0 end) as duplicate_count,
+        sum(case when outcome = 'duplicate_of_superseded' then 1 else 0 end)
+            as stale_duplicate_count,
+        sum(case when outcome = 'superseded' then 1 else 0 end) as superseded_count,
+        sum(case when outcome = 'withdrawn' then 1 else 0 end) as withdrawn_count,
+        sum(case when flags is not null then 1 else 0 end) as conflict_count,
+    from ref('version_outcomes')
+    group by market_day, channel_no
+),
+
+counts as (
+    select
+        market_day,
+        channel_no,
+        sum(row_count) as row_count,
+        sum(duplicate_count) as duplicate_count,
+        sum(stale_duplicate_count) as stale_duplicate_count,
+        sum(superseded_count) as superseded_count,
+        sum(withdrawn_count) as withdrawn_count,
+        sum(conflict_count) as conflict_count,
+    from (
+        select * from uncontested
+        union all
+        select * from contested
+    ) as parts
+    group by market_day, channel_no
+)
+
+select
+    coalesce(h.market_day, c.market_day) as market_day,
+    coalesce(h.channel_no, c.channel_no) as channel_no,
+    h.kwh,
+    h.measured_kwh,
+    h.estimated_kwh,
+    coalesce(h.expected_count, 0) as expected_count,
+    coalesce(h.measured_count, 0) as measured_count,
+    coalesce(h.estimated_count, 0) as estimated_count,
+    coalesce(h.missing_count, 0) as missing_count,
+    coalesce(h.digest_1, 0) as digest_1,
+    coalesce(h.digest_2, 0) as digest_2,
+    cast(coalesce(c.row_count, 0) as integer) as row_count,
+    cast(coalesce(c.duplicate_count, 0) as integer) as duplicate_count,
+    cast(coalesce(c.stale_duplicate_count, 0) as integer) as stale_duplicate_count,
+    cast(coalesce(c.superseded_count, 0) as integer) as superseded_count,
+    cast(coalesce(c.withdrawn_count, 0) as integer) as withdrawn_count,
+    cast(coalesce(c.conflict_count, 0) as integer) as conflict_count,
+from hours as h
+full outer join counts as c on c.market_day = h.market_day and c.channel_no = h.channel_no

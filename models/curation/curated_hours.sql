@@ -1,0 +1,144 @@
+with
+
+readings as (
+    select
+        r.market_day,
+        r.channel_no,
+        int_div(instant_us(r.period_from) - d.day_from_us, 3600000000) as hour_no,
+        r.kwh,
+        r.quality,
+        reading_digest_1(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
+            as digest_1,
+        reading_digest_2(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
+            as digest_2,
+    from ref('curated_intervals') as r
+    inner join ref('market_days') as d on d.market_day = r.market_day
+),
+
+present as (
+    select
+        market_day,
+        channel_no,
+        hour_no,
+        sum(kwh) as kwh,
+        sum(case when quality = 'measured' then kwh end) as measured_kwh,
+        sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
+        count(*) as present_count,
+        sum(case when quality = 'measured' then 1 else 0 end) as measured_count,
+        sum(case when quality = 'estimated' then 1 else 0 end) as estimated_count,
+        sum(digest_1) as digest_1,
+        sum(digest_2) as digest_2,
+    from readings
+    group by market_day, channel_no, hour_no
+),
+
+present_days as (
+    select
+        market_day,
+        channel_no,
+        sum(present_count) as present_count,
+    from present
+    group by market_day, channel_no
+),
+
+-- a day with all its intervals expects in each hour what is there; only the others need a grid
+incomplete_days as (
+    select
+        e.market_day,
+        e.channel_no,
+        e.interval_us,
+        e.day_from_us,
+        e.expected_from_us,
+        e.expected_to_us,
+    from ref('expected_channel_days') as e
+    left join present_days as p on p.market_day = e.market_day and p.channel_no = e.channel_no
+    where p.present_count is null or p.present_count <> e.expected_count
+),
+
+clipped_hours as (
+    select
+        i.market_day,
+        i.channel_no,
+        h.hour_no,
+        i.interval_us,
+        i.day_from_us,
+        greatest(i.expected_from_us, h.hour_from_us) as from_us,
+        least(i.expected_to_us, h.hour_to_us) as to_us,
+    from incomplete_days as i
+    inner join ref('day_hours') as h on h.market_day = i.market_day
+),
+
+expected_hours as (
+    select
+        market_day,
+        channel_no,
+        hour_no,
+        int_div_up(to_us - day_from_us, interval_us)
+        - int_div_up(from_us - day_from_us, interval_us) as expected_count,
+    from clipped_hours
+    where to_us > from_us
+),
+
+full_hours as (
+    select
+        p.market_day,
+        p.channel_no,
+        p.hour_no,
+        p.kwh,
+        p.measured_kwh,
+        p.estimated_kwh,
+        p.present_count as expected_count,
+        p.measured_count,
+        p.estimated_count,
+        p.digest_1,
+        p.digest_2,
+    from present as p
+    left join incomplete_days as i
+        on i.market_day = p.market_day and i.channel_no = p.channel_no
+    where i.channel_no is null
+),
+
+partial_hours as (
+    select
+        coalesce(e.market_day, p.market_day) as market_day,
+        coalesce(e.channel_no, p.channel_no) as channel_no,
+        coalesce(e.hour_no, p.hour_no) as hour_no,
+        p.kwh,
+        p.measured_kwh,
+        p.estimated_kwh,
+        greatest(coalesce(e.expected_count, 0), coalesce(p.present_count, 0)) as expected_count,
+        coalesce(p.measured_count, 0) as measured_count,
+        coalesce(p.estimated_count, 0) as estimated_count,
+        coalesce(p.digest_1, 0) as digest_1,
+        coalesce(p.digest_2, 0) as digest_2,
+    from (
+        select p.*
+        from present as p
+        inner join incomplete_days as i
+            on i.market_day = p.market_day and i.channel_no = p.channel_no
+    ) as p
+    full outer join (select * from expected_hours where expected_count > 0) as e
+        on e.market_day = p.market_day and e.channel_no = p.channel_no and e.hour_no = p.hour_no
+),
+
+hours as (
+    select * from full_hours
+    union all
+    select * from partial_hours
+)
+
+select
+    h.market_day,
+    h.channel_no,
+    instant_of_us(d.day_from_us + h.hour_no * 3600000000) as hour_from,
+    cast(h.kwh as decimal(38, 6)) as kwh,
+    cast(h.measured_kwh as decimal(38, 6)) as measured_kwh,
+    cast(h.estimated_kwh as decimal(38, 6)) as estimated_kwh,
+    cast(h.expected_count as integer) as expected_count,
+    cast(h.measured_count as integer) as measured_count,
+    cast(h.estimated_count as integer) as estimated_count,
+    cast(h.expected_count - h.measured_count - h.estimated_count as integer) as missing_count,
+    cast(h.digest_1 as bigint) as digest_1,
+    cast(h.digest_2 as bigint) as digest_2,
+from hours as h
+inner join ref('market_days') as d on d.market_day = h.market_day

@@ -1,0 +1,108 @@
+with
+
+contested as (
+    select
+        v.market_day,
+        v.channel_no,
+        v.period_from,
+        v.kwh,
+        v.quality,
+        v.source_code,
+        v.feed_id,
+        v.version_stamp,
+        v.sequence,
+        v.ordinal,
+        f.rank,
+        case when v.quality = 'estimated' and f.newest_always = 0 then 0 else 1 end as class_rank,
+        case when v.version_stamp is null then v.sequence end as receipt_sequence,
+        case when v.version_stamp is null then v.ordinal end as receipt_ordinal,
+    from ref('keyed_versions') as v
+    inner join ref('feed_precedence') as f on f.feed_id = v.feed_id
+    where v.is_contested
+),
+
+-- the first arrival of a content is the version, every later one a duplicate
+arrivals as (
+    select
+        *,
+        row_number() over (
+            partition by channel_no, period_from, feed_id, kwh, quality, version_stamp
+            order by sequence nulls last, ordinal nulls last, source_code nulls last
+        ) as arrival_no,
+    from contested
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by channel_no, period_from
+            order by
+                case when arrival_no = 1 then 0 else 1 end nulls last,
+                rank desc nulls last,
+                class_rank desc nulls last,
+                version_stamp desc nulls last,
+                receipt_sequence desc nulls last,
+                receipt_ordinal desc nulls last,
+                kwh desc nulls last,
+                quality nulls last,
+                feed_id nulls last,
+                source_code nulls last
+        ) as place_no,
+    from arrivals
+),
+
+winners as (
+    select
+        channel_no,
+        period_from,
+        feed_id,
+        kwh,
+        quality,
+        version_stamp,
+        rank,
+        class_rank,
+    from ranked
+    where place_no = 1
+),
+
+-- equal stamps of one rank with different values: the content decided, which is worth a flag
+conflicts as (
+    select
+        r.channel_no,
+        r.period_from,
+    from ranked as r
+    inner join winners as w
+        on w.channel_no = r.channel_no
+        and w.period_from = r.period_from
+        and w.rank = r.rank
+        and w.class_rank = r.class_rank
+        and w.version_stamp = r.version_stamp
+    where r.arrival_no = 1 and r.place_no > 1
+    group by r.channel_no, r.period_from
+)
+
+select
+    r.market_day,
+    r.channel_no,
+    r.period_from,
+    r.feed_id,
+    r.sequence,
+    r.ordinal,
+    r.place_no,
+    case
+        when r.place_no = 1 and r.kwh is null then 'withdrawn'
+        when r.place_no = 1 then 'winning'
+        when r.arrival_no = 1 then 'superseded'
+        when
+            r.feed_id = w.feed_id
+            and r.kwh is not distinct from w.kwh
+            and r.quality = w.quality
+            and r.version_stamp is not distinct from w.version_stamp
+            then 'duplicate'
+        else 'duplicate_of_superseded'
+    end as outcome,
+    case when r.place_no = 1 and c.channel_no is not null then 'conflict' end as flags,
+from ranked as r
+inner join winners as w on w.channel_no = r.channel_no and w.period_from = r.period_from
+left join conflicts as c on c.channel_no = r.channel_no and c.period_from = r.period_from

@@ -1,0 +1,153 @@
+/** Tables of the lake: columns in file order, in the common types of both engines. Grain in `models/*.yml`. */
+export interface LakeColumn {
+    readonly name: string;
+    readonly type: string;
+}
+
+function columns(text: string): readonly LakeColumn[] {
+    return text
+        .trim()
+        .split('\n')
+        .map((line) => {
+            const [name, ...type] = line.trim().split(' ');
+            return { name: name ?? '', type: type.join(' ') };
+        });
+}
+
+/** quality: measured | estimated | missing | withdrawn (the last two without a value). */
+export const READING_VERSIONS = columns(`
+    market_day date
+    bucket integer
+    channel_no integer
+    period_from timestamp
+    interval_minutes smallint
+    kwh decimal(18,6)
+    quality string
+    source_code string
+    feed_id smallint
+    version_stamp bigint
+    sequence bigint
+    ordinal bigint
+    received_at timestamp`);
+
+/** One row per channel and interval that has a value. */
+export const READS_INTERVAL = columns(`
+    market_day date
+    channel_no integer
+    period_from timestamp
+    interval_minutes smallint
+    kwh decimal(18,6)
+    quality string
+    source_code string
+    flags string
+    feed_id smallint
+    sequence bigint
+    received_at timestamp`);
+
+/** One row per channel and hour of the market day in which the channel is expected to read, or did. */
+export const READS_HOURLY = columns(`
+    market_day date
+    channel_no integer
+    hour_from timestamp
+    kwh decimal(38,6)
+    measured_kwh decimal(38,6)
+    estimated_kwh decimal(38,6)
+    expected_count integer
+    measured_count integer
+    estimated_count integer
+    missing_count integer
+    digest_1 bigint
+    digest_2 bigint`);
+
+/**
+ * One row per channel and market day on which the channel is expected to read, or did. The last columns
+ * account for the versions received: row_count = distinct + duplicate + stale_duplicate (equal to a
+ * superseded version); distinct = winning (measured + estimated) + superseded + withdrawn.
+ */
+export const READS_DAILY = columns(`
+    market_day date
+    channel_no integer
+    kwh decimal(38,6)
+    measured_kwh decimal(38,6)
+    estimated_kwh decimal(38,6)
+    expected_count integer
+    measured_count integer
+    estimated_count integer
+    missing_count integer
+    digest_1 bigint
+    digest_2 bigint
+    row_count integer
+    duplicate_count integer
+    stale_duplicate_count integer
+    superseded_count integer
+    withdrawn_count integer
+    conflict_count integer`);
+
+/** One row per unbroken run of missing intervals of a channel within a market day, half-open. */
+export const READING_GAPS = columns(`
+    market_day date
+    channel_no integer
+    gap_from timestamp
+    gap_to timestamp
+    missing_count integer`);
+
+/** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */
+export const CHANGED_CHANNEL_DAYS = columns(`
+    market_day date
+    channel_no integer
+    old_digest_1 bigint
+    old_digest_2 bigint
+    new_digest_1 bigint
+    new_digest_2 bigint`);
+
+/** One row per row of a payload that broke a rule. rule_ids are separated by blanks. */
+export const QUARANTINED_ROWS = columns(`
+    feed_id smallint
+    sequence bigint
+    line_no bigint
+    rule_ids string
+    fields string
+    original_text string
+    received_at timestamp`);
+
+/** One row per typed row that no channel takes yet. */
+export const WAITING_ROWS = columns(`
+    feed_id smallint
+    sequence bigint
+    ordinal bigint
+    received_at timestamp
+    meter_key string
+    register_key string
+    period_from timestamp
+    interval_minutes smallint
+    kwh decimal(18,6)
+    quality string
+    source_code string
+    version_stamp bigint
+    reason string
+    original_text string`);
+
+/** One row per channel and validity, as believed when the snapshot was taken. */
+export const CHANNEL_SNAPSHOT = columns(`
+    channel_no integer
+    metering_point_id string
+    meter_id string
+    register_id string
+    flow string
+    interval_minutes smallint
+    valid_from timestamp
+    valid_to timestamp
+    expected_from date`);
+
+export const LAKE_TABLES = {
+    reading_versions: READING_VERSIONS,
+    reads_interval: READS_INTERVAL,
+    reads_hourly: READS_HOURLY,
+    reads_daily: READS_DAILY,
+    reading_gaps: READING_GAPS,
+    changed_channel_days: CHANGED_CHANNEL_DAYS,
+    quarantined_rows: QUARANTINED_ROWS,
+    waiting_rows: WAITING_ROWS,
+} as const;
+
+export type LakeTable = keyof typeof LAKE_TABLES;

@@ -1,0 +1,59 @@
+/**
+ * What gridtally asks of an engine: register committed files and small rows as tables of a session,
+ * run compiled models, write results to fresh files, hand back small results. Nothing here names an
+ * engine; adapters live in folders beside this file and are chosen by the composition root.
+ */
+export interface Engine {
+    readonly dialect: Dialect;
+    openSession(): Promise<EngineSession>;
+    close(): Promise<void>;
+}
+
+export type Dialect = 'duckdb' | 'spark';
+
+/** A column of a table that crosses the seam; types are of the common subset of both engines. */
+export interface TableColumn {
+    readonly name: string;
+    readonly type: string;
+}
+
+export type EngineValue = string | number | bigint | boolean | null;
+export type EngineRow = Readonly<Record<string, EngineValue>>;
+
+export interface WrittenFile {
+    /** Absolute path. */
+    readonly path: string;
+    readonly rowCount: number;
+    readonly byteCount: number;
+}
+
+/** Tables and views of a session are its own: two sessions never see each other's. */
+export interface EngineSession {
+    readonly dialect: Dialect;
+    /** The engine's name of a common column type. */
+    typeName(type: string): string;
+    /** A view over exactly these Parquet files (absolute paths; may be none), with exactly these columns. */
+    registerFiles(view: string, columns: readonly TableColumn[], files: readonly string[]): Promise<void>;
+    /** A table of rows made in TypeScript, values in column order. For dimensions, not for readings. */
+    registerRows(table: string, columns: readonly TableColumn[], rows: readonly (readonly EngineValue[])[]): Promise<void>;
+    /** Runs one statement that gives no rows. */
+    run(sql: string): Promise<void>;
+    /** Materialises a query as a table of the session (replacing one of the same name). */
+    materialise(table: string, query: string): Promise<void>;
+    /** Writes a query's rows, in its order, to one new Parquet file (not yet fsynced). */
+    writeFile(query: string, path: string): Promise<WrittenFile>;
+    /**
+     * Writes a query's rows to new Parquet files below `folder`, one or more for each combination of
+     * the partition columns (kept inside the files); says which files hold which combination.
+     */
+    writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]>;
+    /** Small results as objects; decimals and dates as text, instants as ISO text, bigints as bigint. */
+    rows(query: string): Promise<EngineRow[]>;
+    /** Stops what runs now; the interrupted call rejects. */
+    cancel(): Promise<void>;
+    close(): Promise<void>;
+}
+
+export interface PartitionFile extends WrittenFile {
+    readonly keys: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,33 @@
+import type { Dialect } from './engine.ts';
+
+/**
+ * Portable functions: one name, one text for each engine, expanded before the engine sees the SQL.
+ * $1, $2 … are the arguments. Instants are timestamps with time zone; `_us` are microseconds since 1970.
+ */
+export const MACROS: Readonly<Record<string, Readonly<Record<Dialect, string>>>> = {
+    instant_us: { duckdb: 'epoch_us($1)', spark: 'unix_micros($1)' },
+    instant_of_us: { duckdb: 'make_timestamptz($1)', spark: 'timestamp_micros($1)' },
+    /** Day number since 1970-01-01 to date. */
+    date_of_day_no: { duckdb: 'make_date(cast($1 as integer))', spark: 'date_from_unix_date(cast($1 as int))' },
+    day_no: { duckdb: "cast(($1 - date '1970-01-01') as integer)", spark: 'unix_date($1)' },
+    int_div: { duckdb: '(($1) // ($2))', spark: '(($1) div ($2))' },
+    /** Quotient rounded up, for operands that are not negative. */
+    int_div_up: { duckdb: '((($1) + ($2) - 1) // ($2))', spark: '((($1) + ($2) - 1) div ($2))' },
+    /**
+     * Two independent 31-bit digests of one reading (modulus 2^31 - 1, every product below 2^62); their
+     * sums over rows are the order-independent content checksum. $1 instant_us, $2 kwh, $3 quality, $4 minutes.
+     */
+    reading_digest_1: digestMacro(48271, 69621, 16807),
+    reading_digest_2: digestMacro(39373, 40692, 30269),
+};
+
+function digestMacro(first: number, second: number, third: number): Readonly<Record<Dialect, string>> {
+    const modulus = 2147483647;
+    const text = (minute: string) => {
+        const value = `((cast(($2) * 1000000 as bigint) % ${modulus} + ${modulus}) % ${modulus})`;
+        const mark = "(case $3 when 'measured' then 11 when 'estimated' then 23 else 37 end + cast($4 as bigint) * 101)";
+        const inner = `((${minute} % ${modulus} * ${first} + ${value}) % ${modulus})`;
+        return `(((${inner} * ${second} + ${mark}) % ${modulus}) * ((${inner} + ${third}) % ${modulus}) % ${modulus})`;
+    };
+    return { duckdb: text('(($1) // 60000000)'), spark: text('(($1) div 60000000)') };
+}

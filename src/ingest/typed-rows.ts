@@ -1,0 +1,202 @@
+import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
+import type { RowRule } from '../contracts/ingest-rules.ts';
+import { stampSql } from './stamp-sql.ts';
+import { UNITS, valueSql } from './value-sql.ts';
+
+/** A rule of a row and the SQL condition, never null, under which the row breaks it. */
+export interface RowCheck {
+    readonly rule: RowRule;
+    readonly role: ColumnRole;
+    readonly when: string;
+}
+
+/** How the records of a payload become typed rows: SQL text of one query, and the checks on its columns. */
+export interface TypedRows {
+    readonly query: string;
+    readonly checks: readonly RowCheck[];
+}
+
+export interface TypedRowsOptions {
+    /** Relation with payload_no, line_no, fault, text, and c0, c1 … for the contract's columns. */
+    readonly records: string;
+    /** Which of the contract's columns the records have; the others count as blank. */
+    readonly present: readonly boolean[];
+    /** Relation with payload_no, received_us. */
+    readonly payloads: string;
+    /** false: fields are as they stand in the file, so a padded one is not recognised (fast path). */
+    readonly isTrimmed: boolean;
+    /** The zone has one offset for ever: no join with the offset table is needed. */
+    readonly fixedOffsetUs?: number;
+}
+
+const DAY_US = 86_400_000_000;
+const KNOWN_MINUTES = [5, 10, 15, 30, 60];
+
+/**
+ * Builds the query that types records: text to meter, register, interval, quality, kWh and version stamp,
+ * placed on the market day and matched with the channel directory (tables `utc_days`, `market_days`,
+ * `stamp_days`, `channel_map` of the session). It refuses nothing itself: `checks` say what is wrong.
+ */
+export function typedRows(contract: FeedContract, options: TypedRowsOptions): TypedRows {
+    const query = `with ${[
+        `typed as (${typedCte(contract, options)})`,
+        `placed as (${placedCte(contract)})`,
+        `dayed as (${dayedCte(options)})`,
+        `mapped as (${mappedCte()})`,
+    ].join(',\n')}
+select * from mapped`;
+    return { query, checks: rowChecks(contract) };
+}
+
+function column(contract: FeedContract, options: TypedRowsOptions, role: ColumnRole): string | undefined {
+    const index = contract.columns.findIndex((c) => c.role === role);
+    return index >= 0 && options.present[index] ? `r.c${index}` : undefined;
+}
+
+function literal(text: string): string {
+    return `'${text.replaceAll("'", "''")}'`;
+}
+
+function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
+    const { reading } = contract;
+    const of = (role: ColumnRole) => column(contract, options, role);
+    const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
+    const value = numberText(of('value') ?? "''", options);
+    const unit = of('unit');
+    const unitText = unit ? `(case when ${unit} = '' then ${literal(reading.unit)} else ${unit} end)` : reading.unit;
+    const minutesColumn = of('minutes');
+    const minutes = minutesColumn
+        ? `case when ${minutesColumn} = '' then ${reading.intervalMinutes} when ${minutesColumn} in (${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')}) then cast(${minutesColumn} as smallint) end`
+        : String(reading.intervalMinutes);
+    const numbers = valueSql(value, unitText, reading);
+    const quality = of('quality') ?? "''";
+    const codes = Object.entries(reading.qualityCodes);
+    const register = of('register');
+    return `select r.payload_no, r.line_no, r.fault, r.text,
+    ${of('meter') ?? "''"} as meter_key,
+    ${register ? `case when ${register} = '' then ${literal(reading.defaultRegister)} else ${register} end` : literal(reading.defaultRegister)} as register_key,
+    cast(${minutes} as smallint) as minutes,
+    ${stamp.isWellFormed} as stamp_is_well_formed,
+    ${stamp.wallUs} as wall_us,
+    ${stamp.instantUs} as offset_stamp_us,
+    ${value} as value_text,
+    ${nullTexts(value, reading.value.nullTexts)} as value_is_null,
+    ${numbers.isNumber} as value_is_number,
+    ${numbers.decimalPlaces} as decimal_places,
+    ${numbers.kwh} as kwh,
+    ${numbers.isRounded} as is_rounded,
+    ${unit ? `${unitText} in (${UNITS.map(literal).join(', ')})` : 'true'} as unit_is_known,
+    ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
+    ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,
+    ${versionSql(of('version'), contract)} as version_stamp,
+    ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
+from ${options.records} as r`.replaceAll(/\bminutes \* /g, 'minutes * ').replaceAll('cast(minutes as hugeint)', `cast((${minutes}) as hugeint)`);
+}
+
+/** In the fast path blanks around a number are still there: the pattern and the cast see it without them. */
+function numberText(value: string, options: TypedRowsOptions): string {
+    return options.isTrimmed ? value : `(case when contains(${value}, ' ') then trim(${value}) else ${value} end)`;
+}
+
+function nullTexts(value: string, texts: readonly string[]): string {
+    return texts.length === 0 ? 'false' : `${value} in (${texts.map(literal).join(', ')})`;
+}
+
+function qualityCase(
+    quality: string,
+    codes: readonly (readonly [string, string])[],
+    withdrawn: string | undefined,
+    withdrawnCodes: readonly string[],
+): string {
+    const cases = codes.map(([code, meaning]) => `when ${quality} = ${literal(code)} then ${literal(meaning)}`);
+    const taken = withdrawn && withdrawnCodes.length > 0
+        ? `when ${withdrawn} in (${withdrawnCodes.map(literal).join(', ')}) then 'withdrawn'`
+        : '';
+    return cases.length + taken.length === 0 ? 'cast(null as varchar)' : `case ${taken} ${cases.join(' ')} end`;
+}
+
+function versionSql(version: string | undefined, contract: FeedContract): string {
+    if (!version || contract.precedence.stampKind === 'none') return 'cast(null as bigint)';
+    if (contract.precedence.stampKind === 'integer') {
+        return `case when regexp_full_match(${version}, '\\d{1,18}') then try_cast(${version} as bigint) end`;
+    }
+    return `case when regexp_full_match(${version}, '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+-]\\d{2}:?\\d{2})?') then epoch_us(try_cast(${version} as timestamptz)) end`;
+}
+
+/** Wall clock to the UTC instant at which the interval begins; `clock_fault` names a local time that is none or two. */
+function placedCte(contract: FeedContract): string {
+    const { stamp } = contract.reading;
+    const shift = stamp.marks === 'end' ? ' - cast(minutes as bigint) * 60000000' : '';
+    const pass = '* exclude (wall_us, offset_stamp_us)';
+    if (stamp.clock.kind !== 'local') {
+        const offset = stamp.clock.kind === 'fixed' ? stamp.clock.offsetMinutes * 60_000_000 : 0;
+        return `select ${pass}, coalesce(offset_stamp_us, wall_us - ${offset})${shift} as period_us, wall_us as stamped_us,
+    cast(null as varchar) as clock_fault from typed`;
+    }
+    const withinDay = `(t.wall_us - t.wall_us // ${DAY_US} * ${DAY_US})`;
+    // a stamp that marks an end and names the very start of the skipped hour means the instant of the change
+    const isInChange = `(${withinDay} ${stamp.marks === 'end' ? '>' : '>='} d.change_from_us and ${withinDay} < d.change_to_us)`;
+    const isRepeated = `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
+    const before = 't.wall_us - d.offset_before_us';
+    const after = 't.wall_us - d.offset_after_us';
+    const repeated = { first: before, second: after, refuse: 'null', 'by-order': `case t.stamp_order when 1 then ${before} when 2 then ${after} end` };
+    const typed = stamp.repeatedHour === 'by-order'
+        ? '(select *, row_number() over (partition by payload_no, meter_key, register_key, wall_us order by line_no) as stamp_order from typed)'
+        : 'typed';
+    return `select t.${pass}, coalesce(t.offset_stamp_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
+        when d.change_kind = 'missing' and ${isInChange} then null
+        when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
+        else ${before} end)${shift} as period_us, t.wall_us as stamped_us,
+    case when t.offset_stamp_us is not null then null when d.change_kind = 'missing' and ${isInChange} then 'row.stamp-missing-hour'
+        when ${isRepeated} and ${stamp.repeatedHour === 'refuse' ? 'true' : stamp.repeatedHour === 'by-order' ? 't.stamp_order > 2' : 'false'} then 'row.stamp-repeated-hour' end as clock_fault
+from ${typed} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)`;
+}
+
+function dayedCte(options: TypedRowsOptions): string {
+    if (options.fixedOffsetUs !== undefined) {
+        const local = `((period_us + ${options.fixedOffsetUs}) // ${DAY_US})`;
+        return `select *, case when period_us >= 0 then cast(${local} as integer) end as market_day_no,
+    ${local} * ${DAY_US} - ${options.fixedOffsetUs} as day_from_us, (${local} + 1) * ${DAY_US} - ${options.fixedOffsetUs} as day_to_us from placed`;
+    }
+    return `select p.*, m.day_no as market_day_no, m.day_from_us, m.day_to_us from (
+    select p.*, cast((p.period_us + case when p.period_us < u.change_us then u.offset_before_us else u.offset_after_us end) // ${DAY_US} as integer) as local_day_no
+    from placed as p left join utc_days as u on u.day_no = cast(p.period_us // ${DAY_US} as integer)) as p
+left join parse_days as m on m.day_no = p.local_day_no`;
+}
+
+function mappedCte(): string {
+    return `select d.*, c.channel_no, c.interval_minutes as channel_minutes, coalesce(c.has_export, false) as has_export
+from dayed as d left join channel_map as c
+    on c.external_key = d.meter_key and c.register_key = d.register_key
+    and d.period_us >= c.valid_from_us and d.period_us < c.valid_to_us`;
+}
+
+/** Conditions over the columns of the query joined with the payload's `received_us`. */
+function rowChecks(contract: FeedContract): RowCheck[] {
+    const { value, stamp, repeatedInPayload: _ } = contract.reading;
+    const needsValue = "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
+    const isNumber = `(${needsValue} and value_is_number)`;
+    const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
+    const lengthUs = 'cast(minutes as bigint) * 60000000';
+    const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({ rule, role, when: `coalesce(${when}, false)` });
+    return [
+        check('row.meter-blank', 'meter', "meter_key = ''"),
+        check('row.minutes', 'minutes', 'minutes is null'),
+        check('row.stamp-format', 'stamp', 'not stamp_is_well_formed'),
+        check('row.stamp-missing-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'"),
+        check('row.stamp-repeated-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'"),
+        check('row.stamp-impossible', 'stamp', `stamp_is_well_formed and clock_fault is null and minutes is not null and (period_us is null or market_day_no is null)`),
+        check('row.stamp-future', 'stamp', `${placed} and period_us + ${lengthUs} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`),
+        check('row.stamp-off-grid', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) <> 0`),
+        check('row.stamp-crosses-midnight', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) = 0 and period_us + ${lengthUs} > day_to_us`),
+        check('row.unit', 'unit', 'not unit_is_known'),
+        check('row.quality', 'quality', 'stated_quality is null'),
+        check('row.version', 'version', 'has_version and version_stamp is null'),
+        check('row.value-missing', 'value', `${needsValue} and value_text = ''`),
+        check('row.value-format', 'value', `${needsValue} and value_text <> '' and not value_is_number`),
+        check('row.value-decimals', 'value', `${isNumber} and decimal_places > ${value.maxDecimals}`),
+        check('row.value-negative', 'value', value.allowsNegative ? 'false' : `${isNumber} and kwh < 0 and not has_export`),
+        check('row.value-too-large', 'value', `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${literal(value.maxKwh)} as decimal(18, 6)))`),
+        check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
+    ];
+}

@@ -1,0 +1,54 @@
+import type { EnergyUnit, ReadingRules } from '../contracts/feed-contract.ts';
+
+/** Exact conversion of a number's text to kWh with six decimals, as SQL over trimmed text columns. */
+export interface ValueSql {
+    readonly isNumber: string;
+    readonly decimalPlaces: string;
+    /** kWh, rounded half-even where the text is finer; null where it does not fit decimal(18,6). */
+    readonly kwh: string;
+    /** True where rounding changed the value. */
+    readonly isRounded: string;
+}
+
+/** Twelve decimals of any unit are taken; a contract that allows more is refused when it is read. */
+export const MAX_DECIMALS = 12;
+
+/** kWh of one unit as a fraction; kW is power over the interval, so minutes / 60. */
+const FACTORS: Readonly<Record<EnergyUnit, { times: string; per: string }>> = {
+    kWh: { times: '1', per: '1' },
+    Wh: { times: '1', per: '1000' },
+    MWh: { times: '1000', per: '1' },
+    kW: { times: 'minutes', per: '60' },
+};
+
+export const UNITS = Object.keys(FACTORS) as EnergyUnit[];
+
+/**
+ * @param value text column
+ * @param unit SQL text of the unit, or a constant one
+ */
+export function valueSql(value: string, unit: string | EnergyUnit, rules: ReadingRules): ValueSql {
+    const isConstant = (UNITS as string[]).includes(unit);
+    const pick = (part: 'times' | 'per') =>
+        isConstant
+            ? FACTORS[unit as EnergyUnit][part]
+            : `case ${unit} ${UNITS.map((u) => `when '${u}' then ${FACTORS[u][part]}`).join(' ')} end`;
+    const places = `(case when contains(${value}, '.') then len(${value}) - instr(${value}, '.') else 0 end)`;
+    const isPlain = `(${isConstant ? String(unit === 'kWh') : `${unit} = 'kWh'`} and ${places} <= 6)`;
+    // numerator and denominator of the value in millionths of a kWh, in whole numbers
+    const whole = `try_cast(concat(split_part(${value}, '.', 1), rpad(split_part(${value}, '.', 2), ${MAX_DECIMALS}, '0')) as hugeint)`;
+    const numerator = `(abs(${whole}) * cast(${pick('times')} as hugeint))`;
+    const denominator = `(cast(${pick('per')} as hugeint) * 1000000)`;
+    const quotient = `(${numerator} // ${denominator})`;
+    const remainder = `(${numerator} % ${denominator})`;
+    const up = `(case when ${remainder} * 2 > ${denominator} or (${remainder} * 2 = ${denominator} and ${quotient} % 2 = 1) then 1 else 0 end)`;
+    const sign = `(case when starts_with(${value}, '-') then -1 else 1 end)`;
+    const exact = `try_cast(try_cast(${sign} * (${quotient} + ${up}) as decimal(24, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))`;
+    const fits = `${places} <= ${Math.min(rules.value.maxDecimals, MAX_DECIMALS)}`;
+    return {
+        isNumber: `regexp_full_match(${value}, '-?\\d{1,15}(\\.\\d{1,18})?')`,
+        decimalPlaces: places,
+        kwh: `case when ${isPlain} then try_cast(${value} as decimal(18, 6)) when ${fits} then ${exact} end`,
+        isRounded: `case when ${isPlain} then false when ${fits} then ${remainder} <> 0 else false end`,
+    };
+}

@@ -1,0 +1,70 @@
+/**
+ * Every error that a user can meet has a stable code in this catalogue, with what to do about it.
+ * `docs/errors.md` lists the same codes; a test holds the two equal.
+ *
+ * A broken assumption is not here: it is an `AssertionError` (see `assert` below) and stops the run.
+ */
+export const ERROR_CATALOGUE = {
+    'decimal.invalid': 'Write digits with a point before the decimals, such as -12.34, and nothing else.',
+    'time.zone-unknown': 'Name a zone of the IANA database, such as Europe/London, or a fixed offset, such as +01:00.',
+    'time.date-invalid': 'Write a date that exists as YYYY-MM-DD.',
+    'time.instant-invalid': 'Write an instant in UTC as YYYY-MM-DDThh:mm:ssZ.',
+    'time.out-of-range': 'Use dates from 1970 to 2100, for which zone rules are known.',
+    'usage.invalid': 'Run the command with --help to see what it takes.',
+    'home.missing': 'Make a home with `gridtally init`, or name one with --home or GRIDTALLY_HOME.',
+    'home.exists': 'Choose another folder, or use the home that is there.',
+    'home.config-invalid': 'Correct gridtally.yaml at the place named, then run the command again.',
+    'database.unreachable': 'Check that the database runs and that its address and password are right.',
+    'database.start-failed': 'Read the server log named above, then run the command again.',
+    'database.too-old': 'Use PostgreSQL 15 or newer.',
+    'yaml.invalid': 'Correct the document at the lines named.',
+    'feed.contract-invalid': 'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
+    'feed.unknown': 'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
+    'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',
+    'raw.segment-damaged': 'Run `gridtally verify raw` to see what is damaged, and restore the file from a backup.',
+    'raw.compression-damaged': 'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
+    'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
+    'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/** One fault of an input, as precise as it can be said; lines count from 1. */
+export interface InputFault {
+    readonly file?: string;
+    readonly line?: number;
+    readonly field?: string;
+    readonly message: string;
+}
+
+/** A request or an input that gridtally refuses: what is wrong, where, and what to do. */
+export class GridtallyError extends Error {
+    readonly code: ErrorCode;
+    readonly remedy: string;
+    readonly faults: readonly InputFault[];
+
+    /** @param options.remedy replaces the catalogue's advice where the case at hand allows better advice. */
+    constructor(
+        code: ErrorCode,
+        message: string,
+        options: { remedy?: string; faults?: readonly InputFault[]; cause?: unknown } = {},
+    ) {
+        super(message, options.cause === undefined ? undefined : { cause: options.cause });
+        this.name = 'GridtallyError';
+        this.code = code;
+        this.remedy = options.remedy ?? ERROR_CATALOGUE[code];
+        this.faults = options.faults ?? [];
+    }
+}
+
+/** States what must hold; throws when it does not, because going on would publish a wrong number. */
+export function assert(condition: unknown, what: string): asserts condition {
+    if (!condition) throw new AssertionError(what);
+}
+
+export class AssertionError extends Error {
+    constructor(what: string) {
+        super(`broken assumption: ${what}`);
+        this.name = 'AssertionError';
+    }
+}

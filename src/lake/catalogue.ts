@@ -1,0 +1,128 @@
+import path from 'node:path';
+import type { LakeTable } from '../contracts/lake-tables.ts';
+import type { CalendarDate } from '../kernel/calendar-date.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import type { Lake, PartitionKey } from './lake.ts';
+
+/** Tables that are not cut by day and bucket stand under this one partition. */
+export const WHOLE_TABLE: PartitionKey = { marketDay: '1970-01-01' as CalendarDate, bucket: 0 };
+
+export interface LiveFile extends PartitionKey {
+    readonly fileId: number;
+    /** Absolute path. */
+    readonly path: string;
+    readonly rowCount: number;
+    /** Version of the partition that the file came with. */
+    readonly addedVersion: number;
+}
+
+/** A file that a step wrote, and what part of it belongs to which partition. */
+export interface NewFile {
+    readonly path: string;
+    readonly rowCount: number;
+    readonly byteCount: number;
+    readonly parts: readonly (PartitionKey & { readonly rowCount: number })[];
+}
+
+/**
+ * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open).
+ * A file that holds several partitions is listed once for each.
+ */
+export async function liveFiles(
+    lake: Lake,
+    table: LakeTable | 'channels',
+    range: { from?: CalendarDate; to?: CalendarDate } = {},
+    db: Pick<Database, 'query'> = lake.db,
+): Promise<LiveFile[]> {
+    const rows = await db.query<{
+        fileId: number;
+        path: string;
+        marketDay: CalendarDate;
+        bucket: number;
+        rowCount: number;
+        addedVersion: number;
+    }>(
+        `select f.file_id as "fileId", f.path, p.market_day as "marketDay", p.bucket, p.row_count as "rowCount",
+                p.added_version as "addedVersion"
+           from partition_files p join lake_files f using (file_id)
+          where p.table_name = $1 and p.removed_in is null
+            and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
+          order by p.market_day, p.bucket, f.file_id`,
+        [table, range.from ?? null, range.to ?? null],
+    );
+    return rows.map((row) => ({ ...row, path: path.join(lake.folder, row.path) }));
+}
+
+/** Paths without repetition, in order. */
+export function distinctPaths(files: readonly { readonly path: string }[]): string[] {
+    return [...new Set(files.map((file) => file.path))];
+}
+
+export async function openCommit(tx: Transaction, lake: Lake, kind: string, detail: object = {}): Promise<number> {
+    const rows = await tx.query<{ commitNo: number }>(
+        `insert into commits (committed_at, kind, detail) values (to_timestamp($1 / 1000.0), $2, $3)
+         returning commit_no as "commitNo"`,
+        [lake.clock.now(), kind, JSON.stringify(detail)],
+    );
+    const row = rows[0];
+    if (!row) throw new Error('insert into commits gave no number');
+    return row.commitNo;
+}
+
+/** Enters files in the catalogue under the given versions of their partitions (keyed by `partitionText`). */
+export async function insertFiles(
+    tx: Transaction,
+    lake: Lake,
+    table: LakeTable | 'channels',
+    commitNo: number,
+    files: readonly NewFile[],
+    versionOf: (key: PartitionKey) => number,
+): Promise<void> {
+    if (files.length === 0) return;
+    const inserted = await tx.query<{ fileId: number; path: string }>(
+        `insert into lake_files (table_name, path, row_count, byte_count)
+         select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
+         returning file_id as "fileId", path`,
+        [
+            table,
+            files.map((f) => path.relative(lake.folder, f.path)),
+            files.map((f) => f.rowCount),
+            files.map((f) => f.byteCount),
+        ],
+    );
+    const idOf = new Map(inserted.map((row) => [row.path, row.fileId]));
+    const parts = files.flatMap((f) =>
+        f.parts.map((part) => ({ ...part, fileId: idOf.get(path.relative(lake.folder, f.path)) ?? -1 })),
+    );
+    await tx.query(
+        `insert into partition_files (table_name, market_day, bucket, file_id, row_count, added_version, added_in)
+         select $1, d, b, f, r, v, $7 from unnest($2::date[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
+             as t(d, b, f, r, v)`,
+        [
+            table,
+            parts.map((p) => p.marketDay),
+            parts.map((p) => p.bucket),
+            parts.map((p) => p.fileId),
+            parts.map((p) => p.rowCount),
+            parts.map((p) => versionOf(p)),
+            commitNo,
+        ],
+    );
+}
+
+/** Takes files out of what readers see; they stay on disk until the sweep. */
+export async function retireFiles(
+    tx: Transaction,
+    table: LakeTable | 'channels',
+    commitNo: number,
+    keys: readonly PartitionKey[],
+    fileIds?: readonly number[],
+): Promise<void> {
+    await tx.query(
+        `update partition_files p set removed_in = $2
+           from unnest($3::date[], $4::int[]) as k(market_day, bucket)
+          where p.table_name = $1 and p.market_day = k.market_day and p.bucket = k.bucket
+            and p.removed_in is null and ($5::bigint[] is null or p.file_id = any($5))`,
+        [table, commitNo, keys.map((k) => k.marketDay), keys.map((k) => k.bucket), fileIds ?? null],
+    );
+}

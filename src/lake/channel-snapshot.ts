@@ -1,0 +1,90 @@
+import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { instantText } from '../kernel/period.ts';
+import { channelDirectory } from '../registry/channel-directory.ts';
+import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
+import { freshFolder, type Lake } from './lake.ts';
+
+/**
+ * Says which registration is known: changes whenever a registration commits, also when commits overtake
+ * each other (the count sees a lower number that commits later).
+ */
+export async function registrationVersion(lake: Lake): Promise<string> {
+    const rows = await lake.db.query<{ version: string }>(
+        `select count(*) || ':' || coalesce(max(change_no), 0) as version from registration_changes`,
+    );
+    return rows[0]?.version ?? '0:0';
+}
+
+/**
+ * The channels as the engine reads them: a committed Parquet snapshot (`CHANNEL_SNAPSHOT`, sorted by
+ * channel), made anew when a registration has changed since the last one. Its content is at least as new
+ * as the registration version given back.
+ */
+export async function channelSnapshot(lake: Lake): Promise<{ path: string; version: string }> {
+    const version = await registrationVersion(lake);
+    const known = await lake.db.query<{ checksum: string }>(
+        `select checksum from partitions where table_name = 'channels'`,
+    );
+    if (known[0]?.checksum === version) {
+        const file = (await liveFiles(lake, 'channels'))[0];
+        if (file) return { path: file.path, version };
+    }
+    const path = await writeSnapshot(lake, version);
+    return { path, version };
+}
+
+async function writeSnapshot(lake: Lake, version: string): Promise<string> {
+    const rows = await channelDirectory(lake.db);
+    const session = await lake.engine.openSession();
+    try {
+        await session.registerRows(
+            'directory',
+            CHANNEL_SNAPSHOT,
+            rows.map((r) => [
+                r.channelNo,
+                r.meteringPointId,
+                r.meterId,
+                r.registerId,
+                r.flow,
+                r.intervalMinutes,
+                r.validFromMs === null ? null : instantText(r.validFromMs),
+                r.validToMs === null ? null : instantText(r.validToMs),
+                r.expectedFrom,
+            ]),
+        );
+        const folder = freshFolder(lake, 'channels');
+        await makeFolderDurably(folder);
+        const file = await session.writeFile(
+            'select * from directory order by channel_no nulls last, valid_from nulls first',
+            `${folder}/channels.parquet`,
+        );
+        await syncWrittenFiles([file.path], lake.folder);
+        await commitSnapshot(lake, version, file);
+        return file.path;
+    } finally {
+        await session.close();
+    }
+}
+
+async function commitSnapshot(
+    lake: Lake,
+    version: string,
+    file: { path: string; rowCount: number; byteCount: number },
+): Promise<void> {
+    await lake.db.transaction(async (tx) => {
+        const commitNo = await openCommit(tx, lake, 'channels', { registration: version });
+        const rows = await tx.query<{ version: number }>(
+            `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs)
+             values ('channels', $1, $2, 1, $3, $4, $5, '{}')
+             on conflict (table_name, market_day, bucket) do update
+                 set version = partitions.version + 1, commit_no = excluded.commit_no,
+                     row_count = excluded.row_count, checksum = excluded.checksum
+             returning version`,
+            [WHOLE_TABLE.marketDay, WHOLE_TABLE.bucket, commitNo, file.rowCount, version],
+        );
+        await retireFiles(tx, 'channels', commitNo, [WHOLE_TABLE]);
+        const parts = [{ ...WHOLE_TABLE, rowCount: file.rowCount }];
+        await insertFiles(tx, lake, 'channels', commitNo, [{ ...file, parts }], () => rows[0]?.version ?? 1);
+    });
+}

@@ -1,0 +1,169 @@
+import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
+import { compileModel } from '../engine/compile.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { marketDayPeriod } from '../kernel/market-day.ts';
+import type { LiveFile } from './catalogue.ts';
+import { distinctPaths } from './catalogue.ts';
+import { type Lake, partitionText } from './lake.ts';
+import type { PlannedRebuild } from './refresh-plan.ts';
+import type { FeedPrecedence } from './refresh-state.ts';
+
+/** Inputs of one job, read from the catalogue before the engine starts. */
+export interface JobInputs {
+    readonly rebuilds: readonly PlannedRebuild[];
+    readonly versionFiles: readonly LiveFile[];
+    /** Published files of the job's partitions, by table. */
+    readonly previous: Readonly<Record<PublishedTable, readonly LiveFile[]>>;
+    readonly channelsPath: string;
+    readonly feeds: readonly FeedPrecedence[];
+}
+
+export const PUBLISHED_TABLES = ['reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps'] as const;
+export type PublishedTable = (typeof PUBLISHED_TABLES)[number];
+
+/** Order of the rows in the files of each published table; total, so that the same content gives the same bytes. */
+export const FILE_ORDER: Readonly<Record<PublishedTable, string>> = {
+    reads_interval: 'channel_no nulls last, period_from nulls last',
+    reads_hourly: 'channel_no nulls last, hour_from nulls last',
+    reads_daily: 'channel_no nulls last',
+    reading_gaps: 'channel_no nulls last, gap_from nulls last',
+};
+
+const CURATED: Readonly<Record<PublishedTable, string>> = {
+    reads_interval: 'curated_intervals',
+    reads_hourly: 'curated_hours',
+    reads_daily: 'curated_days',
+    reading_gaps: 'curated_gaps',
+};
+
+/**
+ * Curates and rolls up the partitions of a job within an engine session: leaves a table `next_<table>`
+ * for each published table, and `changed_channel_days`. A `merge` recomputes only the channels that new
+ * version files name and takes all others from the published files.
+ */
+export async function runCurationJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
+    await registerCalendar(session, lake, inputs.rebuilds);
+    await registerVersions(session, inputs);
+    for (const table of PUBLISHED_TABLES) {
+        await session.registerFiles(`previous_${table}`, LAKE_TABLES[table], distinctPaths(inputs.previous[table]));
+    }
+    const isMerge = inputs.rebuilds[0]?.kind === 'merge';
+    await registerChannels(session, inputs, isMerge);
+    for (const name of ['expected_channel_days', 'keyed_versions', 'version_outcomes']) {
+        await materialiseModel(session, name, name);
+    }
+    for (const table of PUBLISHED_TABLES) await materialiseModel(session, CURATED[table], CURATED[table]);
+    for (const table of PUBLISHED_TABLES) await session.run(nextView(session, table, isMerge));
+    await materialiseModel(session, 'changed_channel_days', 'changed_days');
+}
+
+async function materialiseModel(session: EngineSession, table: string, model: string): Promise<void> {
+    await session.materialise(table, compileModel(`curation/${model}`, session.dialect).sql);
+}
+
+/** The rows to publish: what was computed and, for a merge, every other channel as it was. */
+function nextView(session: EngineSession, table: PublishedTable, isMerge: boolean): string {
+    const columns = LAKE_TABLES[table]
+        .map((c) => `cast(t.${c.name} as ${session.typeName(c.type)}) as ${c.name}`)
+        .join(', ');
+    const kept = LAKE_TABLES[table].map((c) => `p.${c.name}`).join(', ');
+    const merged = isMerge
+        ? ` union all select ${kept} from previous_${table} as p
+            left join changed_channels as c on c.channel_no = p.channel_no where c.channel_no is null`
+        : '';
+    return `create or replace temp view next_${table} as select ${columns} from ${CURATED[table]} as t${merged}`;
+}
+
+async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: readonly PlannedRebuild[]): Promise<void> {
+    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
+    const periods = days.map((day) => ({ day, ...marketDayPeriod(lake.zone, day) }));
+    await session.registerRows(
+        'job_partitions',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'bucket', type: 'integer' },
+            { name: 'first_channel_no', type: 'integer' },
+            { name: 'end_channel_no', type: 'bigint' },
+            { name: 'is_expected', type: 'integer' },
+        ],
+        rebuilds.map((r) => [
+            r.marketDay,
+            r.bucket,
+            r.bucket * lake.bucketSize,
+            (r.bucket + 1) * lake.bucketSize,
+            r.isExpected ? 1 : 0,
+        ]),
+    );
+    await session.registerRows(
+        'market_days',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'day_from_us', type: 'bigint' },
+            { name: 'day_to_us', type: 'bigint' },
+        ],
+        periods.map((p) => [p.day, p.from * 1000, p.to * 1000]),
+    );
+    await session.registerRows(
+        'day_hours',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'hour_no', type: 'bigint' },
+            { name: 'hour_from_us', type: 'bigint' },
+            { name: 'hour_to_us', type: 'bigint' },
+        ],
+        periods.flatMap((p) => steps(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000])),
+    );
+    await session.registerRows(
+        'day_slots',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'interval_minutes', type: 'smallint' },
+            { name: 'slot_no', type: 'integer' },
+            { name: 'slot_from_us', type: 'bigint' },
+        ],
+        periods.flatMap((p) =>
+            INTERVAL_LENGTHS.flatMap((minutes) => steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000])),
+        ),
+    );
+}
+
+const INTERVAL_LENGTHS = [5, 10, 15, 30, 60];
+
+function steps(p: { from: number; to: number }, minutes: number): number[] {
+    const length = minutes * 60_000;
+    return Array.from({ length: Math.ceil((p.to - p.from) / length) }, (_, i) => p.from + i * length);
+}
+
+async function registerVersions(session: EngineSession, inputs: JobInputs): Promise<void> {
+    await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(inputs.versionFiles));
+    const mergedFrom = new Map(inputs.rebuilds.map((r) => [partitionText(r), r.mergedFromVersion]));
+    const unseen = inputs.versionFiles.filter((f) => f.addedVersion > (mergedFrom.get(partitionText(f)) ?? 0));
+    await session.registerFiles('unseen_version_files', LAKE_TABLES.reading_versions, distinctPaths(unseen));
+    await session.registerRows(
+        'feed_precedence',
+        [
+            { name: 'feed_id', type: 'smallint' },
+            { name: 'rank', type: 'integer' },
+            { name: 'newest_always', type: 'integer' },
+        ],
+        inputs.feeds.map((f) => [f.feedId, f.rank, f.newestAlways ? 1 : 0]),
+    );
+}
+
+/** For a merge, narrows versions and channels to those that unseen files name. */
+async function registerChannels(session: EngineSession, inputs: JobInputs, isMerge: boolean): Promise<void> {
+    await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channelsPath]);
+    if (isMerge) {
+        await session.materialise(
+            'changed_channels',
+            `select distinct v.channel_no from unseen_version_files as v
+             inner join job_partitions as p on p.market_day = v.market_day and p.bucket = v.bucket`,
+        );
+    }
+    const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
+    await session.run(`create or replace temp view reading_versions as select * from version_files${only}`);
+    await session.materialise('channels', `select * from all_channels${only}`);
+    await session.run(
+        `create or replace temp view job_versions as ${compileModel('curation/job_versions', session.dialect).sql}`,
+    );
+}

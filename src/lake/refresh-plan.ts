@@ -1,0 +1,128 @@
+import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { type PartitionKey, partitionText } from './lake.ts';
+
+/** What the published tables of a partition were made from, as recorded with `reads_interval`. */
+export interface CurationInputs {
+    /** Version of the partition in `reading_versions`; 0: nothing was received. */
+    readonly versions: number;
+    /** Registrations that touch the partition, as `count:highest`. */
+    readonly registration: string;
+    /** Fingerprint of the models that decide and of the feeds' precedence. */
+    readonly curation: string;
+    /** Fingerprint of the models that sum. */
+    readonly rollup: string;
+}
+
+export interface PartitionState extends PartitionKey {
+    readonly current: CurationInputs;
+    readonly versionRows: number;
+    readonly newVersionRows: number;
+    readonly isExpected: boolean;
+    /** What is published; absent: nothing yet. */
+    readonly published?: { readonly version: number; readonly inputs: CurationInputs };
+}
+
+export type RebuildKind = 'curate' | 'merge' | 'remove';
+
+export interface PlannedRebuild extends PartitionKey {
+    readonly kind: RebuildKind;
+    readonly reasons: readonly string[];
+    readonly inputs: CurationInputs;
+    readonly versionRows: number;
+    readonly isExpected: boolean;
+    /** Published version that the rebuild replaces (compare-and-swap); 0: none. */
+    readonly publishedVersion: number;
+    /** Version of `reading_versions` up to which channels are unchanged, for `merge`. */
+    readonly mergedFromVersion: number;
+}
+
+export interface RefreshPlan {
+    readonly rebuilds: readonly PlannedRebuild[];
+    readonly upToDate: number;
+}
+
+// a merge reads and writes the whole partition once more but sorts only the changed channels: measured
+// cheaper below about a fifth of the rows
+const MERGE_AT_MOST = 0.2;
+
+/** Decides, without any I/O, which partitions are stale, why, and how each is rebuilt. */
+export function planRefresh(states: readonly PartitionState[]): RefreshPlan {
+    const rebuilds: PlannedRebuild[] = [];
+    for (const state of states) {
+        const reasons = staleReasons(state);
+        if (reasons.length === 0) continue;
+        rebuilds.push({
+            marketDay: state.marketDay,
+            bucket: state.bucket,
+            kind: rebuildKind(state, reasons),
+            reasons,
+            inputs: state.current,
+            versionRows: state.versionRows,
+            isExpected: state.isExpected,
+            publishedVersion: state.published?.version ?? 0,
+            mergedFromVersion: state.published?.inputs.versions ?? 0,
+        });
+    }
+    rebuilds.sort((a, b) => a.marketDay.localeCompare(b.marketDay) || a.bucket - b.bucket);
+    return { rebuilds, upToDate: states.length - rebuilds.length };
+}
+
+function staleReasons(state: PartitionState): string[] {
+    const was = state.published?.inputs;
+    if (!was) return state.versionRows > 0 || state.isExpected ? ['new'] : [];
+    const reasons: string[] = [];
+    if (was.versions !== state.current.versions) reasons.push('readings');
+    if (was.registration !== state.current.registration) reasons.push('registration');
+    if (was.curation !== state.current.curation) reasons.push('curation rules');
+    if (was.rollup !== state.current.rollup) reasons.push('rollup rules');
+    return reasons;
+}
+
+function rebuildKind(state: PartitionState, reasons: readonly string[]): RebuildKind {
+    if (state.versionRows === 0 && !state.isExpected) return 'remove';
+    const onlyReadings = reasons.length === 1 && reasons[0] === 'readings';
+    const isSmall = state.newVersionRows <= state.versionRows * MERGE_AT_MOST;
+    return onlyReadings && isSmall ? 'merge' : 'curate';
+}
+
+/**
+ * Groups rebuilds into jobs that one engine session runs at a time. A job holds one kind and at most
+ * `maxRows` version rows (or one partition), so memory is bounded by the bucket, not by the input.
+ */
+export function groupIntoJobs(
+    rebuilds: readonly PlannedRebuild[],
+    limits: { readonly maxRows: number; readonly maxPartitions: number },
+): PlannedRebuild[][] {
+    const jobs: PlannedRebuild[][] = [];
+    const open = new Map<RebuildKind, { job: PlannedRebuild[]; rows: number }>();
+    for (const rebuild of rebuilds) {
+        const rows = Math.max(rebuild.versionRows, 1000);
+        const last = open.get(rebuild.kind);
+        if (last && last.rows + rows <= limits.maxRows && last.job.length < limits.maxPartitions) {
+            last.job.push(rebuild);
+            last.rows += rows;
+            continue;
+        }
+        const job = [rebuild];
+        jobs.push(job);
+        open.set(rebuild.kind, { job, rows });
+    }
+    return jobs;
+}
+
+/** A line a day range and reason for people: `2013-05-01 … 2013-05-31, 2 buckets: readings`. */
+export function describePlan(plan: RefreshPlan): string[] {
+    const groups = new Map<string, { days: CalendarDate[]; keys: Set<string>; buckets: Set<number> }>();
+    for (const r of plan.rebuilds) {
+        const label = `${r.kind} (${r.reasons.join(', ')})`;
+        const group = groups.get(label) ?? { days: [], keys: new Set(), buckets: new Set() };
+        group.days.push(r.marketDay);
+        group.keys.add(partitionText(r));
+        group.buckets.add(r.bucket);
+        groups.set(label, group);
+    }
+    return [...groups].map(([label, g]) => {
+        const count = `${g.keys.size} partition${g.keys.size === 1 ? '' : 's'}`;
+        return `${label}: ${count}, ${g.days[0]} to ${g.days.at(-1)}, ${g.buckets.size} bucket(s)`;
+    });
+}

@@ -1,0 +1,92 @@
+import { compileModel } from '../engine/compile.ts';
+import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
+import { fingerprint } from '../kernel/hash.ts';
+import type { Lake } from './lake.ts';
+import type { CurationInputs, PartitionState } from './refresh-plan.ts';
+
+export interface FeedPrecedence {
+    readonly feedId: number;
+    readonly rank: number;
+    readonly newestAlways: boolean;
+}
+
+const CURATION_MODELS = ['expected_channel_days', 'job_versions', 'keyed_versions', 'version_outcomes', 'curated_intervals'];
+const ROLLUP_MODELS = ['curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
+
+/** Fingerprints of what decides the content, beside readings and registrations. */
+export function curationRules(lake: Lake, feeds: readonly FeedPrecedence[]): { curation: string; rollup: string } {
+    const models = (names: readonly string[]) =>
+        names.map((name) => compileModel(`curation/${name}`, lake.engine.dialect).fingerprint);
+    return {
+        curation: fingerprint({ models: models(CURATION_MODELS), feeds, zone: lake.zone.name }).slice(0, 16),
+        rollup: fingerprint({ models: models(ROLLUP_MODELS) }).slice(0, 16),
+    };
+}
+
+interface StateRow {
+    marketDay: CalendarDate;
+    bucket: number;
+    versions: number;
+    versionRows: number;
+    newVersionRows: number;
+    registration: string;
+    isExpected: boolean;
+    publishedVersion: number | null;
+    inputs: CurationInputs | null;
+}
+
+/** The state of every partition that has readings, is expected to have some, or is published. */
+export async function readStates(lake: Lake, feeds: readonly FeedPrecedence[]): Promise<PartitionState[]> {
+    const rules = curationRules(lake, feeds);
+    const horizon = lake.horizon ?? (await newestMarketDay(lake));
+    const rows = horizon === undefined ? [] : await lake.db.query<StateRow>(STATES, [addDays(horizon, 1)]);
+    return rows.map((row) => ({
+        marketDay: row.marketDay,
+        bucket: row.bucket,
+        current: { versions: row.versions, registration: row.registration, ...rules },
+        versionRows: row.versionRows,
+        newVersionRows: row.newVersionRows,
+        isExpected: row.isExpected,
+        ...(row.publishedVersion !== null && row.inputs !== null
+            ? { published: { version: row.publishedVersion, inputs: row.inputs } }
+            : {}),
+    }));
+}
+
+/** The newest market day with a reading; undefined while the lake is empty. */
+export async function newestMarketDay(lake: Lake): Promise<CalendarDate | undefined> {
+    const rows = await lake.db.query<{ day: CalendarDate | null }>(
+        `select max(market_day) as day from partitions where table_name = 'reading_versions'`,
+    );
+    return rows[0]?.day ?? undefined;
+}
+
+// $1: first day after the horizon. A registration row with an open start was entered by a feed and
+// expects nothing by itself; its expectation has a row of its own.
+const STATES = `
+with expected as (
+    select distinct bucket, cast(day as date) as market_day
+      from registration_changes,
+           generate_series(lower(days), least(upper(days), $1::date) - 1, interval '1 day') as day
+     where lower(days) is not null and not lower_inf(days)
+),
+versions as (select * from partitions where table_name = 'reading_versions'),
+published as (select * from partitions where table_name = 'reads_interval'),
+keys as (
+    select market_day, bucket from expected
+    union select market_day, bucket from versions
+    union select market_day, bucket from published
+)
+select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as versions,
+       coalesce(v.row_count, 0) as "versionRows",
+       coalesce((select sum(f.row_count) from partition_files f
+                  where f.table_name = 'reading_versions' and f.market_day = k.market_day and f.bucket = k.bucket
+                    and f.removed_in is null and f.added_version > coalesce((p.inputs ->> 'versions')::bigint, 0)), 0)::bigint
+           as "newVersionRows",
+       (select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
+         where r.bucket = k.bucket and r.days @> k.market_day) as registration,
+       e.market_day is not null as "isExpected", p.version as "publishedVersion", p.inputs
+  from keys k
+  left join expected e using (market_day, bucket)
+  left join versions v using (market_day, bucket)
+  left join published p using (market_day, bucket)`;

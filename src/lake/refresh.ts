@@ -1,0 +1,215 @@
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { addDays } from '../kernel/calendar-date.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
+import { liveFiles, type LiveFile, type NewFile } from './catalogue.ts';
+import { channelSnapshot } from './channel-snapshot.ts';
+import { FILE_ORDER, type JobInputs, PUBLISHED_TABLES, type PublishedTable, runCurationJob } from './curation-job.ts';
+import { freshFolder, type Lake, partitionText } from './lake.ts';
+import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
+import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
+import { type FeedPrecedence, readStates } from './refresh-state.ts';
+
+// one job of two million rows keeps the engine within about 1 GB and its two threads busy
+const JOB_LIMITS = { maxRows: 2_000_000, maxPartitions: 62 };
+// another process may commit to the same partitions meanwhile; each round takes what is left
+const MAX_ROUNDS = 20;
+
+export interface RefreshProgress {
+    readonly done: number;
+    readonly total: number;
+}
+
+export interface RefreshResult {
+    readonly rebuilt: number;
+    readonly merged: number;
+    readonly removed: number;
+    readonly changedChannelDays: number;
+    readonly lostRaces: number;
+}
+
+/** What a refresh would do now. */
+export async function currentPlan(lake: Lake, feeds: readonly FeedPrecedence[]): Promise<RefreshPlan> {
+    return planRefresh(await readStates(lake, feeds));
+}
+
+/**
+ * Rebuilds every stale partition and no other. Any number of processes may refresh at once: a partition
+ * that another one claimed is left to it, and a commit whose partition moved on is dropped and planned anew.
+ */
+export async function refresh(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    onProgress: (progress: RefreshProgress) => void = () => {},
+): Promise<RefreshResult> {
+    const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+        const plan = await currentPlan(lake, feeds);
+        if (plan.rebuilds.length === 0) return total;
+        const channels = await channelSnapshot(lake);
+        let done = 0;
+        for (const job of groupIntoJobs(plan.rebuilds, JOB_LIMITS)) {
+            const result = await runJob(lake, feeds, channels.path, job);
+            total.rebuilt += result.rebuilt;
+            total.merged += result.merged;
+            total.removed += result.removed;
+            total.changedChannelDays += result.changedChannelDays;
+            total.lostRaces += result.lostRaces;
+            done += job.length;
+            onProgress({ done, total: plan.rebuilds.length });
+        }
+    }
+    return total;
+}
+
+async function runJob(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    channelsPath: string,
+    planned: readonly PlannedRebuild[],
+): Promise<RefreshResult> {
+    const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
+    try {
+        const rebuilds = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
+        if (rebuilds.length === 0) {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
+        }
+        const inputs = await readJobInputs(lake, feeds, channelsPath, rebuilds);
+        const session = await lake.engine.openSession();
+        try {
+            crashPoint('curate');
+            await runCurationJob(session, lake, inputs);
+            crashPoint('roll-up');
+            const result = await writeJob(session, lake, inputs);
+            return await commitJob(lake, inputs, result);
+        } finally {
+            await session.close();
+        }
+    } finally {
+        await claim.release();
+    }
+}
+
+async function readJobInputs(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    channelsPath: string,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<JobInputs> {
+    const days = rebuilds.map((r) => r.marketDay).sort();
+    const first = days[0];
+    const last = days.at(-1);
+    const range = { ...(first ? { from: first } : {}), ...(last ? { to: addDays(last, 1) } : {}) };
+    const wanted = new Set(rebuilds.map(partitionText));
+    const within = (files: LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
+    const versionFiles = within(await liveFiles(lake, 'reading_versions', range));
+    const previous = {} as Record<PublishedTable, readonly LiveFile[]>;
+    for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
+    return { rebuilds, versionFiles, previous, channelsPath, feeds };
+}
+
+async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
+    const summaries = await partitionSummaries(session, lake);
+    const files: Record<string, NewFile[]> = {};
+    for (const table of PUBLISHED_TABLES) files[table] = await writeTable(session, lake, table, inputs, summaries);
+    const changed = await writeChanges(session, lake);
+    files.changed_channel_days = changed;
+    const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
+    await syncWrittenFiles(paths, lake.folder);
+    return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };
+}
+
+/** Counts and checksum of each partition, from its daily rows: all of them are sums over channels. */
+async function partitionSummaries(session: EngineSession, lake: Lake): Promise<Map<string, PartitionResult>> {
+    const sums = ['row_count', 'duplicate_count', 'stale_duplicate_count', 'superseded_count', 'withdrawn_count',
+        'conflict_count', 'expected_count', 'measured_count', 'estimated_count', 'missing_count', 'digest_1', 'digest_2', 'kwh'];
+    const rows = await session.rows(
+        `select cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, count(*) as channel_count,
+                ${sums.map((name) => `cast(sum(${name}) as ${session.typeName('string')}) as ${name}`).join(', ')}
+           from next_reads_daily group by 1, 2`,
+    );
+    const gaps = await session.rows(
+        `select cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, count(*) as gap_count
+           from next_reading_gaps group by 1, 2`,
+    );
+    const gapCounts = new Map(gaps.map((g) => [`${g.market_day}/${g.bucket}`, Number(g.gap_count)]));
+    return new Map(
+        rows.map((row) => {
+            const key = `${row.market_day}/${row.bucket}`;
+            const count = (name: string) => Number(row[name] ?? 0);
+            return [
+                key,
+                {
+                    checksum: `${row.digest_1}-${row.digest_2}`,
+                    kwh: row.kwh === null ? '0' : String(row.kwh),
+                    channels: count('channel_count'),
+                    rows: count('row_count'),
+                    duplicates: count('duplicate_count'),
+                    staleDuplicates: count('stale_duplicate_count'),
+                    superseded: count('superseded_count'),
+                    withdrawn: count('withdrawn_count'),
+                    conflicts: count('conflict_count'),
+                    expected: count('expected_count'),
+                    measured: count('measured_count'),
+                    estimated: count('estimated_count'),
+                    missing: count('missing_count'),
+                    gaps: gapCounts.get(key) ?? 0,
+                },
+            ];
+        }),
+    );
+}
+
+async function writeTable(
+    session: EngineSession,
+    lake: Lake,
+    table: PublishedTable,
+    inputs: JobInputs,
+    summaries: ReadonlyMap<string, PartitionResult>,
+): Promise<NewFile[]> {
+    const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
+    const folder = freshFolder(lake, table);
+    await makeFolderDurably(folder);
+    const files: NewFile[] = [];
+    for (const rebuild of inputs.rebuilds) {
+        const summary = summaries.get(partitionText(rebuild));
+        if (!summary || rowsOf(summary, table) === 0) continue;
+        const query = `select ${columns} from next_${table}
+             where market_day = date '${rebuild.marketDay}'
+               and channel_no >= ${rebuild.bucket * lake.bucketSize}
+               and channel_no < ${(rebuild.bucket + 1) * lake.bucketSize}
+             order by ${FILE_ORDER[table]}`;
+        const written = await session.writeFile(query, `${folder}/${rebuild.marketDay}-${rebuild.bucket}.parquet`);
+        files.push({ ...written, parts: [{ ...rebuild, rowCount: written.rowCount }] });
+    }
+    return files;
+}
+
+function rowsOf(summary: PartitionResult, table: PublishedTable): number {
+    if (table === 'reads_interval') return summary.measured + summary.estimated;
+    if (table === 'reading_gaps') return summary.gaps;
+    if (table === 'reads_hourly') return summary.expected + summary.measured + summary.estimated;
+    return summary.channels;
+}
+
+/** One file for the whole job; it belongs to every market day that it names. */
+async function writeChanges(session: EngineSession, lake: Lake): Promise<NewFile[]> {
+    const days = await session.rows(
+        `select cast(market_day as ${session.typeName('string')}) as market_day, count(*) as row_count
+           from changed_channel_days group by market_day`,
+    );
+    if (days.length === 0) return [];
+    const folder = freshFolder(lake, 'changed_channel_days');
+    await makeFolderDurably(folder);
+    const columns = LAKE_TABLES.changed_channel_days.map((c) => c.name).join(', ');
+    const written = await session.writeFile(
+        `select ${columns} from changed_channel_days order by market_day nulls last, channel_no nulls last`,
+        `${folder}/changes.parquet`,
+    );
+    const parts = days.map((d) => ({ marketDay: String(d.market_day) as never, bucket: 0, rowCount: Number(d.row_count) }));
+    return [{ ...written, parts }];
+}

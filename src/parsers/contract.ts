@@ -1,0 +1,223 @@
+import type * as z from 'zod';
+import type { FeedColumn, FeedContract, RecordLayout, StampRules } from '../contracts/feed-contract.ts';
+import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import { sha256Hex } from '../kernel/hash.ts';
+import { parseYaml, type YamlDocument, type YamlPath } from '../kernel/yaml-document.ts';
+import { zoneOf } from '../kernel/zone.ts';
+import { consistencyFaults } from './contract-consistency.ts';
+import {
+    type ContractParts,
+    type CustomProperties,
+    contractDocument,
+    contractParts,
+} from './contract-document.ts';
+import { columnSettings, type FeedSettings, feedSettings } from './contract-settings.ts';
+
+/**
+ * Reads a feed's data contract: Open Data Contract Standard v3.1 YAML with the custom properties of docs/feeds.md.
+ * Every default is filled in. Throws `feed.contract-invalid` (or `yaml.invalid`) with all faults, each with line and field.
+ */
+export function readContract(text: string, file: string): FeedContract {
+    const yaml = parseYaml(text, file);
+    const faults = new FaultList(file, yaml);
+    const document = faults.check(contractDocument, yaml.value, (path) => path);
+    // The feed's own settings are checked even where the frame around them is wrong, so that all faults are told at once.
+    const parts = document ?? contractParts.safeParse(yaml.value).data;
+    if (parts === undefined) throw faults.refusal();
+    const settings = readSettings(parts, faults);
+    const columns = readColumns(parts, faults);
+    if (settings === undefined || columns === undefined) throw faults.refusal();
+    for (const fault of consistencyFaults(settings, columns)) {
+        const at = fault.column === undefined ? settingPath(parts, fault.field) : columnPath(fault.column);
+        faults.add(at, fault.field, fault.message);
+    }
+    if (document === undefined || faults.any) throw faults.refusal();
+    return {
+        feed: document.name,
+        version: document.version,
+        sha256: sha256Hex(text),
+        ...rules(settings, columns),
+    };
+}
+
+/** Faults of one document, found by path and told by line and field. */
+class FaultList {
+    readonly #file: string;
+    readonly #yaml: YamlDocument;
+    readonly #faults: InputFault[] = [];
+
+    constructor(file: string, yaml: YamlDocument) {
+        this.#file = file;
+        this.#yaml = yaml;
+    }
+
+    get any(): boolean {
+        return this.#faults.length > 0;
+    }
+
+    add(path: YamlPath, field: string, message: string): void {
+        this.#faults.push({ file: this.#file, line: this.#yaml.lineOf(path), field, message });
+    }
+
+    /** `pathOf` says where in the document a place of the value stands. */
+    check<T extends z.ZodType>(
+        schema: T,
+        value: unknown,
+        pathOf: (path: YamlPath) => YamlPath,
+        fieldPrefix = '',
+    ): z.output<T> | undefined {
+        const result = schema.safeParse(value);
+        if (result.success) return result.data;
+        for (const issue of result.error.issues) {
+            const path = issue.path.filter((step) => typeof step !== 'symbol');
+            if (issue.code !== 'unrecognized_keys') {
+                this.add(pathOf(path), fieldPrefix + fieldText(path), issue.message);
+                continue;
+            }
+            for (const key of issue.keys) {
+                const keyPath = [...path, key];
+                this.add(pathOf(keyPath), fieldPrefix + fieldText(keyPath), `${key} is not known here.`);
+            }
+        }
+        return undefined;
+    }
+
+    refusal(): GridtallyError {
+        const faults = this.#faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+        return new GridtallyError(
+            'feed.contract-invalid',
+            `${this.#file} is not a data contract that can be used.`,
+            {
+                faults,
+            },
+        );
+    }
+}
+
+function fieldText(path: YamlPath): string {
+    return path
+        .map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`))
+        .join('');
+}
+
+function readSettings(document: ContractParts, faults: FaultList): FeedSettings | undefined {
+    const properties = document.schema[0]?.customProperties ?? [];
+    return readCustom(feedSettings, properties, ['schema', 0, 'customProperties'], '', faults);
+}
+
+function readColumns(document: ContractParts, faults: FaultList): FeedColumn[] | undefined {
+    const columns = (document.schema[0]?.properties ?? []).map(
+        ({ name, required, logicalType, customProperties }, i) => {
+            const path = [...columnPath(i), 'customProperties'];
+            const settings = readCustom(columnSettings, customProperties, path, `${name}.`, faults);
+            if (settings === undefined) return undefined;
+            const expected = { value: 'number', minutes: 'integer', stamp: 'timestamp' }[
+                settings.role as string
+            ];
+            if (expected !== undefined && logicalType !== expected) {
+                const message = `A column of role ${settings.role} has the logicalType ${expected}.`;
+                faults.add([...columnPath(i), 'logicalType'], `${name}.logicalType`, message);
+            }
+            return { name, role: settings.role, required };
+        },
+    );
+    return columns.every((column) => column !== undefined) ? columns : undefined;
+}
+
+function readCustom<T extends z.ZodType>(
+    schema: T,
+    properties: CustomProperties,
+    path: YamlPath,
+    fieldPrefix: string,
+    faults: FaultList,
+): z.output<T> | undefined {
+    const values: Record<string, unknown> = {};
+    let isTwice = false;
+    for (const [i, { property, value }] of properties.entries()) {
+        if (Object.hasOwn(values, property)) {
+            faults.add([...path, i], fieldPrefix + property, `${property} is given twice.`);
+            isTwice = true;
+        }
+        values[property] = value;
+    }
+    const place = ([property]: YamlPath) => {
+        const i = properties.findIndex((p) => p.property === property);
+        return i < 0 ? path : [...path, i, 'value'];
+    };
+    const checked = faults.check(schema, values, place, fieldPrefix);
+    return isTwice ? undefined : checked;
+}
+
+function settingPath(document: ContractParts, property: string): YamlPath {
+    const at = document.schema[0]?.customProperties.findIndex((p) => p.property === property) ?? -1;
+    return at < 0 ? ['schema', 0, 'customProperties'] : ['schema', 0, 'customProperties', at, 'value'];
+}
+
+function columnPath(index: number): YamlPath {
+    return ['schema', 0, 'properties', index];
+}
+
+function rules(
+    settings: FeedSettings,
+    columns: FeedColumn[],
+): Omit<FeedContract, 'feed' | 'version' | 'sha256'> {
+    return {
+        layout: layoutOf(settings),
+        columns,
+        delivery: {
+            sourceKey: settings.sourceKey,
+            repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
+        },
+        reading: {
+            identifies: settings.identifies,
+            unknownMeter: settings.unknownMeter,
+            defaultRegister: settings.defaultRegister,
+            flow: settings.flow === 'toCustomer' ? 'to_customer' : 'from_customer',
+            unit: settings.unit,
+            intervalMinutes: settings.intervalMinutes,
+            stamp: stampRules(settings),
+            value: {
+                maxDecimals: settings.maxDecimals,
+                maxKwh: settings.maxKwh,
+                allowsNegative: settings.allowsNegative,
+                nullTexts: settings.nullTexts,
+            },
+            qualityCodes: settings.qualityCodes,
+            withdrawnCodes: settings.withdrawnCodes,
+            repeatedInPayload: settings.repeatedInPayload,
+        },
+        precedence: {
+            rank: settings.rank,
+            newestAlways: settings.newestAlways,
+            stampKind: settings.versionStamp,
+        },
+    };
+}
+
+function layoutOf(settings: FeedSettings): RecordLayout {
+    const delimiter = settings.delimiter ?? (settings.format === 'tsv' ? '\t' : ',');
+    return {
+        format: settings.format === 'ndjson' ? 'ndjson' : 'delimited',
+        delimiter,
+        quoting: settings.quoting,
+        maxLineBytes: settings.maxLineBytes,
+    };
+}
+
+function stampRules(settings: FeedSettings): StampRules {
+    return {
+        format: settings.stampFormat,
+        marks: settings.stampMarks,
+        clock: clockOf(settings.clock),
+        repeatedHour: settings.repeatedHour,
+        allows2400: settings.allows2400,
+        maxFutureMinutes: settings.maxFutureMinutes,
+    };
+}
+
+function clockOf(text: string): StampRules['clock'] {
+    if (text === 'utc') return { kind: 'utc' };
+    const zone = zoneOf(text);
+    if (/^[+-]/.test(text)) return { kind: 'fixed', offsetMinutes: zone.firstOffsetS / 60 };
+    return { kind: 'local', zone: zone.name };
+}

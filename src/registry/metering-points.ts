@@ -1,0 +1,90 @@
+import { instantText } from '../kernel/period.ts';
+import { assignChannels, listChannelsOfLoad, refuseChangedChannels, takeOverChannels } from './channel-assignment.ts';
+import { findMeterOverlaps } from './overlap-sentences.ts';
+import type { KindLoader, LoadWork } from './master-data-kind.ts';
+import { enterIdentifiers } from './references.ts';
+import { refuseRepeats } from './row-reader.ts';
+import { recordChangedChannels } from './registration-changes.ts';
+import { readRows } from './source-rows.ts';
+
+const COLUMNS = {
+    required: ['metering_point_id', 'meter_id', 'interval_minutes', 'valid_from'],
+    optional: ['register', 'flow', 'valid_to'],
+};
+const INTERVAL_MINUTES = ['5', '10', '15', '30', '60'] as const;
+const FLOWS = ['to_customer', 'from_customer'] as const;
+const DEFAULT_REGISTER = '1';
+
+/** Metering points with their meters. One row per register of one meter installation. */
+export const meteringPointsLoader: KindLoader = {
+    read(source, settings, faults) {
+        const rows = readRows(source, settings, faults, 'metering-points', COLUMNS, (row) => {
+            row.requiredText('interval_minutes');
+            row.requiredText('valid_from');
+            const validFrom = row.instant('valid_from');
+            const validTo = row.instant('valid_to');
+            row.requireOrder(validFrom, validTo, 'valid_to');
+            return {
+                line: row.line,
+                meteringPointId: row.id('metering_point_id'),
+                meterId: row.id('meter_id'),
+                registerId: row.id('register', DEFAULT_REGISTER),
+                flow: row.oneOf('flow', FLOWS, 'to_customer'),
+                intervalMinutes: row.oneOf('interval_minutes', INTERVAL_MINUTES, '30'),
+                validDuring: rangeText(validFrom, validTo),
+            };
+        });
+        const keyOf = (row: (typeof rows)[number]) =>
+            `register ${row.registerId} of meter ${row.meterId} at metering point ${row.meteringPointId}`;
+        return {
+            columns: [
+                'metering_point_id text',
+                'meter_id text',
+                'register_id text',
+                'flow text',
+                'interval_minutes smallint',
+                'valid_during tstzrange',
+            ],
+            rows: refuseRepeats(rows, source.file, keyOf, faults).map((row) => [
+                row.line,
+                row.meteringPointId,
+                row.meterId,
+                row.registerId,
+                row.flow,
+                Number(row.intervalMinutes),
+                row.validDuring,
+            ]),
+        };
+    },
+    async resolve(work) {
+        await enterIdentifiers(work, 'metering_points', 'metering_point_id');
+        await assignChannels(work);
+        await refuseChangedChannels(work);
+        await makeDesired(work);
+    },
+    believed: {
+        table: 'channel_validities',
+        columns: ['channel_no', 'metering_point_no', 'register_id', 'valid_during', 'expected_from'],
+        keyOf: (alias) => `${alias}.channel_no`,
+    },
+    findOverlaps: findMeterOverlaps,
+    async finish(work) {
+        await takeOverChannels(work);
+        await recordChangedChannels(work);
+        return listChannelsOfLoad(work);
+    },
+};
+
+async function makeDesired({ tx }: LoadWork): Promise<void> {
+    await tx.query(
+        `create temp table desired on commit drop as
+         select i.line, a.channel_no, a.metering_point_no, i.register_id, i.valid_during, null::date as expected_from
+         from incoming i join channel_assignment a using (line)`,
+    );
+}
+
+/** A half-open range as Postgres reads it; null is unbounded. */
+function rangeText(from: number | null, to: number | null): string {
+    const text = (at: number | null) => (at === null ? '' : instantText(at));
+    return `[${text(from)},${text(to)})`;
+}

@@ -1,0 +1,36 @@
+import type { LoadWork } from './master-data-kind.ts';
+import { shown } from './row-reader.ts';
+
+/** A column of `incoming` whose values must be identifiers that the home knows. */
+export interface Reference {
+    readonly column: string;
+    readonly table: string;
+    readonly what: string;
+    /** Kind to load first. */
+    readonly kind: string;
+}
+
+/** Each row of `incoming` that names something nobody loaded is a fault. */
+export async function refuseUnknown(work: LoadWork, references: readonly Reference[]): Promise<void> {
+    for (const { column, table, what, kind } of references) {
+        const rows = await work.tx.query<{ line: number; value: string }>(
+            `select line, ${column} as value from incoming i
+             where not exists (select from ${table} t where t.${column} = i.${column})
+             order by line`,
+        );
+        for (const { line, value } of rows) {
+            const message = `there is no ${what} ${shown(value)}; load it with \`gridtally load ${kind}\` first`;
+            work.faults.push({ file: work.file, line, field: column, message });
+        }
+    }
+}
+
+/** Enters identifiers of `incoming` that are new, in their order, so that numbers repeat from run to run. */
+export async function enterIdentifiers(work: LoadWork, table: string, column: string): Promise<void> {
+    await work.tx.query(
+        `insert into ${table} (${column})
+         select distinct ${column} collate "C" from incoming i
+         where not exists (select from ${table} t where t.${column} = i.${column})
+         order by 1`,
+    );
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { calendarDate, type CalendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
+import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { parseYaml } from '../kernel/yaml-document.ts';
+import { zoneOf } from '../kernel/zone.ts';
+
+export const HOME_FILE = 'gridtally.yaml';
+
+const bucketSize = z.number().int().min(16).max(1_048_576).refine((n) => (n & (n - 1)) === 0, 'must be a power of two');
+const schemaName = z.string().regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be a plain lower-case name');
+
+const homeFile = z.strictObject({
+    id: z.uuid(),
+    marketZone: z.string().default('UTC'),
+    currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as GBP').default('GBP'),
+    bucketSize: bucketSize.default(16_384),
+    engine: z.strictObject({
+        name: z.literal('duckdb').default('duckdb'),
+        memory: z.string().regex(/^\d+(MB|GB)$/, 'must be such as 2GB').default('2GB'),
+        threads: z.number().int().min(1).max(256).optional(),
+    }).prefault({}),
+    store: z.strictObject({ lake: z.string().min(1).default('lake') }).prefault({}),
+    database: z.strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') }).prefault({}),
+    horizon: z.string().refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31').optional(),
+});
+
+/** A home as its file says, with every default filled in and paths made absolute. */
+export interface Home {
+    readonly id: string;
+    readonly folder: string;
+    readonly marketZone: string;
+    readonly currency: string;
+    readonly bucketSize: number;
+    readonly engine: { readonly name: 'duckdb'; readonly memory: string; readonly threads: number };
+    readonly lakeFolder: string;
+    readonly rawFolder: string;
+    /** For files that nobody needs after their process. */
+    readonly scratchFolder: string;
+    readonly database: { readonly url?: string; readonly schema: string };
+    readonly horizon?: CalendarDate;
+}
+
+export interface HomeOptions {
+    readonly marketZone?: string;
+    readonly currency?: string;
+    readonly bucketSize?: number;
+    readonly databaseUrl?: string;
+    readonly databaseSchema?: string;
+}
+
+/** Makes the folder and its `gridtally.yaml`. Throws `home.exists` where there is one, `home.config-invalid`. */
+export async function initHome(folder: string, options: HomeOptions = {}): Promise<Home> {
+    const file = path.join(folder, HOME_FILE);
+    if (existsSync(file)) throw new GridtallyError('home.exists', `there is a home in ${folder} already`);
+    if (existsSync(folder) && readdirSync(folder).length > 0) {
+        throw new GridtallyError('home.exists', `${folder} is not empty`, { remedy: 'Name a new folder or an empty one.' });
+    }
+    const text = homeText(options);
+    parseHome(text, folder);
+    await makeFolderDurably(folder);
+    await writeFileDurably(file, text, { mode: 0o600 });
+    return readHome(folder);
+}
+
+/** Throws `home.missing` or `home.config-invalid` with every fault and its line. */
+export function readHome(folder: string): Home {
+    const file = path.join(folder, HOME_FILE);
+    if (!existsSync(file)) throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
+    return parseHome(readFileSync(file, 'utf8'), folder);
+}
+
+function parseHome(text: string, folder: string): Home {
+    const document = parseYaml(text, HOME_FILE);
+    const parsed = homeFile.safeParse(document.value);
+    const faults = parsed.success
+        ? zoneFaults(parsed.data.marketZone).map((message) => ({ file: HOME_FILE, line: document.lineOf(['marketZone']), field: 'marketZone', message }))
+        : parsed.error.issues.map((issue) => ({
+              file: HOME_FILE,
+              line: document.lineOf(issue.path as (string | number)[]),
+              field: issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : ''),
+              message: issue.message,
+          }));
+    if (!parsed.success || faults.length > 0) {
+        throw new GridtallyError('home.config-invalid', `${HOME_FILE} is not valid`, { faults });
+    }
+    const config = parsed.data;
+    const root = path.resolve(folder);
+    const { url, schema } = config.database;
+    return {
+        id: config.id,
+        folder: root,
+        marketZone: config.marketZone,
+        currency: config.currency,
+        bucketSize: config.bucketSize,
+        engine: { ...config.engine, threads: config.engine.threads ?? os.availableParallelism() },
+        lakeFolder: path.resolve(root, config.store.lake),
+        rawFolder: path.join(root, 'raw'),
+        scratchFolder: path.join(root, 'scratch'),
+        database: url === undefined ? { schema } : { url, schema },
+        ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
+    };
+}
+
+function zoneFaults(name: string): string[] {
+    try {
+        zoneOf(name);
+        return [];
+    } catch (error) {
+        return [error instanceof Error ? error.message : String(error)];
+    }
+}
+
+function homeText(options: HomeOptions): string {
+    const quoted = (text: string) => JSON.stringify(text);
+    const url = options.databaseUrl === undefined ? '  # url: postgres://user:password@host:5432/name' : `  url: ${quoted(options.databaseUrl)}`;
+    return `# A gridtally home. Names the market's clock and money, and where work and state live.
+id: ${randomUUID()}
+
+# IANA zone whose local days are the market days. Fixed once readings are in.
+marketZone: ${options.marketZone ?? 'UTC'}
+
+# ISO 4217 currency of tariffs and bills.
+currency: ${options.currency ?? 'GBP'}
+
+# Channels per bucket, a power of two: 16384 for a retailer, 131072 for a market. Fixed once readings are in.
+bucketSize: ${options.bucketSize ?? 16_384}
+
+engine:
+  name: duckdb
+  # What the engine may hold in memory before it spills to disk.
+  memory: 2GB
+  # Threads of the engine; all cores where this is not set.
+  # threads: 2
+
+store:
+  # Folder of the lake's files, from here or absolute.
+  lake: lake
+
+database:
+  # Another PostgreSQL 15 or newer; without it gridtally runs its own in this folder.
+${url}
+  # Postgres schema that holds this home.
+  schema: ${options.databaseSchema ?? 'gridtally'}
+
+# Last market day that is expected to have readings; without it the newest one in the lake.
+# horizon: 2013-12-31
+`;
+}

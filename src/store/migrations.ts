@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assert, GridtallyError } from '../kernel/errors.ts';
+import type { Database, Transaction } from './database.ts';
+
+export const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
+
+interface Migration {
+    readonly version: number;
+    readonly name: string;
+    readonly sql: string;
+    readonly sha256: string;
+}
+
+interface Applied {
+    readonly version: number;
+    readonly name: string;
+    readonly sha256: string;
+}
+
+/**
+ * Brings a home's schema up to this program: applies the numbered files that it lacks, in one transaction
+ * each, under a lock. Gives the names of those applied. Throws `database.newer` when the home knows more
+ * migrations than this program, and an assertion when an applied file has changed since.
+ */
+export async function migrate(db: Database, folder: string = MIGRATIONS): Promise<string[]> {
+    const migrations = readMigrations(folder);
+    if ((await pending(db, migrations)).length === 0) return [];
+    return db.withLock('migrate', 'exclusive', async () => {
+        await db.query(
+            `create table if not exists schema_migrations (
+                version integer primary key, name text not null, sha256 text not null,
+                applied_at timestamptz not null default now())`,
+        );
+        const missing = await pending(db, migrations);
+        for (const migration of missing) await db.transaction((tx) => apply(tx, migration));
+        return missing.map((migration) => migration.name);
+    });
+}
+
+async function apply(tx: Transaction, migration: Migration): Promise<void> {
+    await tx.query(migration.sql);
+    await tx.query('insert into schema_migrations (version, name, sha256) values ($1, $2, $3)', [
+        migration.version,
+        migration.name,
+        migration.sha256,
+    ]);
+}
+
+async function pending(db: Database, migrations: readonly Migration[]): Promise<Migration[]> {
+    const exists = await db.query<{ found: boolean }>(`select to_regclass('schema_migrations') is not null as found`);
+    if (exists[0]?.found !== true) return [...migrations];
+    const applied = await db.query<Applied>('select version, name, sha256 from schema_migrations order by version');
+    const newest = migrations.at(-1)?.version ?? 0;
+    const beyond = applied.find((row) => row.version > newest);
+    if (beyond) throw new GridtallyError('database.newer', `the home has migration ${beyond.name}, which this gridtally does not know`);
+    for (const row of applied) {
+        const own = migrations.find((m) => m.version === row.version);
+        assert(own?.sha256 === row.sha256, `migration ${row.name} is unchanged since it was applied`);
+    }
+    const known = new Set(applied.map((row) => row.version));
+    return migrations.filter((m) => !known.has(m.version));
+}
+
+function readMigrations(folder: string): Migration[] {
+    return readdirSync(folder)
+        .filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name))
+        .sort()
+        .map((name) => {
+            const sql = readFileSync(path.join(folder, name), 'utf8');
+            return { version: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
+        });
+}
