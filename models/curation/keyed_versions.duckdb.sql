@@ -43,6 +43,8 @@ select
     sequence,
     ordinal,
     received_at,
-    (channel_no = previous_channel_no and period_from = previous_period_from)
-    or (channel_no = next_channel_no and period_from = next_period_from) as is_contested,
+    -- the first row has no previous one and the last no next: null there means no
+    coalesce(channel_no = previous_channel_no and period_from = previous_period_from, false)
+    or coalesce(channel_no = next_channel_no and period_from = next_period_from, false)
+        as is_contested,
 from neighbours

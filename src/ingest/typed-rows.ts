@@ -1,5 +1,6 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import type { RowRule } from '../contracts/ingest-rules.ts';
+import { sqlText } from '../engine/sql-text.ts';
 import { stampSql } from './stamp-sql.ts';
 import { UNITS, valueSql } from './value-sql.ts';
 
@@ -53,17 +54,13 @@ function column(contract: FeedContract, options: TypedRowsOptions, role: ColumnR
     return index >= 0 && options.present[index] ? `r.c${index}` : undefined;
 }
 
-function literal(text: string): string {
-    return `'${text.replaceAll("'", "''")}'`;
-}
-
 function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     const { reading } = contract;
     const of = (role: ColumnRole) => column(contract, options, role);
     const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
     const value = numberText(of('value') ?? "''", options);
     const unit = of('unit');
-    const unitText = unit ? `(case when ${unit} = '' then ${literal(reading.unit)} else ${unit} end)` : reading.unit;
+    const unitText = unit ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)` : reading.unit;
     const minutesColumn = of('minutes');
     const minutes = minutesColumn
         ? `case when ${minutesColumn} = '' then ${reading.intervalMinutes} when ${minutesColumn} in (${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')}) then cast(${minutesColumn} as smallint) end`
@@ -74,7 +71,7 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     const register = of('register');
     return `select r.payload_no, r.line_no, r.fault, r.text,
     ${of('meter') ?? "''"} as meter_key,
-    ${register ? `case when ${register} = '' then ${literal(reading.defaultRegister)} else ${register} end` : literal(reading.defaultRegister)} as register_key,
+    ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     cast(${minutes} as smallint) as minutes,
     ${stamp.isWellFormed} as stamp_is_well_formed,
     ${stamp.wallUs} as wall_us,
@@ -85,12 +82,12 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${numbers.decimalPlaces} as decimal_places,
     ${numbers.kwh} as kwh,
     ${numbers.isRounded} as is_rounded,
-    ${unit ? `${unitText} in (${UNITS.map(literal).join(', ')})` : 'true'} as unit_is_known,
+    ${unit ? `${unitText} in (${UNITS.map(sqlText).join(', ')})` : 'true'} as unit_is_known,
     ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
     ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,
     ${versionSql(of('version'), contract)} as version_stamp,
     ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
-from ${options.records} as r`.replaceAll(/\bminutes \* /g, 'minutes * ').replaceAll('cast(minutes as hugeint)', `cast((${minutes}) as hugeint)`);
+from ${options.records} as r`;
 }
 
 /** In the fast path blanks around a number are still there: the pattern and the cast see it without them. */
@@ -99,7 +96,7 @@ function numberText(value: string, options: TypedRowsOptions): string {
 }
 
 function nullTexts(value: string, texts: readonly string[]): string {
-    return texts.length === 0 ? 'false' : `${value} in (${texts.map(literal).join(', ')})`;
+    return texts.length === 0 ? 'false' : `${value} in (${texts.map(sqlText).join(', ')})`;
 }
 
 function qualityCase(
@@ -108,9 +105,9 @@ function qualityCase(
     withdrawn: string | undefined,
     withdrawnCodes: readonly string[],
 ): string {
-    const cases = codes.map(([code, meaning]) => `when ${quality} = ${literal(code)} then ${literal(meaning)}`);
+    const cases = codes.map(([code, meaning]) => `when ${quality} = ${sqlText(code)} then ${sqlText(meaning)}`);
     const taken = withdrawn && withdrawnCodes.length > 0
-        ? `when ${withdrawn} in (${withdrawnCodes.map(literal).join(', ')}) then 'withdrawn'`
+        ? `when ${withdrawn} in (${withdrawnCodes.map(sqlText).join(', ')}) then 'withdrawn'`
         : '';
     return cases.length + taken.length === 0 ? 'cast(null as varchar)' : `case ${taken} ${cases.join(' ')} end`;
 }
@@ -196,7 +193,7 @@ function rowChecks(contract: FeedContract): RowCheck[] {
         check('row.value-format', 'value', `${needsValue} and value_text <> '' and not value_is_number`),
         check('row.value-decimals', 'value', `${isNumber} and decimal_places > ${value.maxDecimals}`),
         check('row.value-negative', 'value', value.allowsNegative ? 'false' : `${isNumber} and kwh < 0 and not has_export`),
-        check('row.value-too-large', 'value', `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${literal(value.maxKwh)} as decimal(18, 6)))`),
+        check('row.value-too-large', 'value', `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`),
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
     ];
 }

@@ -3,7 +3,7 @@
  * lose it. With GRIDTALLY_FORGET_UNSYNCED=1 a simulated crash (`faults.ts`) therefore takes back, before the kill, everything that was not yet
  * fsynced: new names, appended bytes and overwritten bytes. With `torn` it leaves half of the appended bytes, as a cut in the middle may.
  */
-const wish = process.env['GRIDTALLY_FORGET_UNSYNCED'] ?? '';
+const wish = process.env.GRIDTALLY_FORGET_UNSYNCED ?? '';
 
 export const isForgetting = wish === '1' || wish === 'torn';
 export const leavesTornBytes = wish === 'torn';

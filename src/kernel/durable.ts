@@ -2,8 +2,8 @@
  * All durable writes of the product go through this module: what it has answered for survives `kill -9` and a power cut, and nothing
  * half-written is ever seen under its real name. Bytes are written under a temporary name, fsynced, renamed, and the folder is fsynced.
  */
-import { existsSync, rmSync, truncateSync } from 'node:fs';
-import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { type Dirent, existsSync, rmSync, truncateSync } from 'node:fs';
+import { access, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DurableFile } from './durable-file.ts';
 import { isForgetting, isKept, leavesTornBytes, mayBeLost } from './durable-forgetting.ts';
@@ -56,6 +56,19 @@ export async function syncWrittenFiles(paths: readonly string[], root?: string):
     const folders = new Set(paths.flatMap((p) => foldersUpTo(path.dirname(p), root ?? path.dirname(p))));
     await syncPaths([...folders]);
     for (const filePath of paths) isKept(`name:${filePath}`);
+}
+
+/**
+ * As `syncWrittenFiles` for a folder that something else filled: fsyncs it with every file and folder in it.
+ * @param options.depth 0 for the names in the folder alone; everything below it unless told
+ */
+export async function syncTree(folder: string, options: { depth?: 0 } = {}): Promise<void> {
+    const below = options.depth === 0 ? [] : await readdir(folder, { recursive: true, withFileTypes: true });
+    const isOwnContent = (entry: Dirent) => entry.isFile() || entry.isDirectory();
+    await syncPaths([
+        ...below.filter(isOwnContent).map((entry) => path.join(entry.parentPath, entry.name)),
+        folder,
+    ]);
 }
 
 /** Folders whose names are known to be on disk, because this process has synced their parents. */

@@ -16,6 +16,10 @@ export const ERROR_CATALOGUE = {
     'home.config-invalid': 'Correct gridtally.yaml at the place named, then run the command again.',
     'database.unreachable': 'Check that the database runs and that its address and password are right.',
     'database.start-failed': 'Read the server log named above, then run the command again.',
+    'database.commit-unknown':
+        'Run the command again: commands may be repeated, and go on from what did take effect.',
+    'database.other-home': 'Give this home a schema of its own with database.schema in gridtally.yaml.',
+    'home.setting-fixed': 'Put the setting back; to change it, make a new home and ingest the readings again.',
     'database.too-old': 'Use PostgreSQL 15 or newer.',
     'yaml.invalid': 'Correct the document at the lines named.',
     'feed.contract-invalid': 'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
@@ -25,6 +29,8 @@ export const ERROR_CATALOGUE = {
     'raw.compression-damaged': 'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
     'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
     'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
+    'billing.cannot-rate': 'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
+    'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

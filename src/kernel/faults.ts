@@ -14,7 +14,7 @@ export const CRASH_STAGES = [
 ] as const;
 export type CrashStage = (typeof CRASH_STAGES)[number];
 
-const planned = plannedCrash(process.env['GRIDTALLY_CRASH']);
+const planned = plannedCrash(process.env.GRIDTALLY_CRASH);
 let passes = 0;
 
 /**

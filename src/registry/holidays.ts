@@ -25,7 +25,9 @@ export const holidaysLoader: KindLoader = {
         };
     },
     async resolve({ tx }) {
-        await tx.query('create temp table desired on commit drop as select * from incoming');
+        await tx.query(
+            'create temp table desired on commit drop as select line, holiday_set, holiday_date, name from incoming',
+        );
     },
     believed: {
         table: 'holidays',

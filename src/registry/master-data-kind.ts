@@ -38,9 +38,9 @@ export interface LoadSource {
 
 export type StagedValue = string | number | boolean | null;
 
-/** The rows of a file that are right in themselves, as the temporary table `incoming`; its first column is `line`. */
+/** The rows of a file that are right in themselves, as the temporary table `incoming`: `row_no` (from 0), `line`, and these columns. */
 export interface StagedRows {
-    /** Such as `customer_id text`. */
+    /** Such as `customer_id text`; without `line`, which is the first value of each row. */
     readonly columns: readonly string[];
     readonly rows: readonly (readonly StagedValue[])[];
 }

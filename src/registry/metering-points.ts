@@ -1,10 +1,15 @@
 import { instantText } from '../kernel/period.ts';
-import { assignChannels, listChannelsOfLoad, refuseChangedChannels, takeOverChannels } from './channel-assignment.ts';
-import { findMeterOverlaps } from './overlap-sentences.ts';
+import {
+    assignChannels,
+    listChannelsOfLoad,
+    refuseChangedChannels,
+    takeOverChannels,
+} from './channel-assignment.ts';
 import type { KindLoader, LoadWork } from './master-data-kind.ts';
+import { findMeterOverlaps } from './overlap-sentences.ts';
 import { enterIdentifiers } from './references.ts';
-import { refuseRepeats } from './row-reader.ts';
 import { recordChangedChannels } from './registration-changes.ts';
+import { refuseRepeats } from './row-reader.ts';
 import { readRows } from './source-rows.ts';
 
 const COLUMNS = {
@@ -79,7 +84,7 @@ async function makeDesired({ tx }: LoadWork): Promise<void> {
     await tx.query(
         `create temp table desired on commit drop as
          select i.line, a.channel_no, a.metering_point_no, i.register_id, i.valid_during, null::date as expected_from
-         from incoming i join channel_assignment a using (line)`,
+         from incoming i join channel_assignment a using (row_no)`,
     );
 }
 

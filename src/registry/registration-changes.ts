@@ -1,5 +1,6 @@
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
-import { marketDayOf } from '../kernel/market-day.ts';
+import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
+import { type Period, subtract } from '../kernel/period.ts';
 import type { Zone } from '../kernel/zone.ts';
 import type { Transaction } from '../store/database.ts';
 import type { LoadWork } from './master-data-kind.ts';
@@ -11,32 +12,49 @@ export interface BucketDays {
     readonly to: CalendarDate | null;
 }
 
-/** Writes what a load of metering points changed; before `belief_plan` and `channel_assignment` are gone. */
+/** A distinct way in which channels of a bucket changed; instants, null where unbounded; `had…` of what was believed before. */
+interface ChannelChange {
+    readonly bucket: number;
+    readonly from: number | null;
+    readonly to: number | null;
+    readonly wasKnown: boolean;
+    readonly hadFrom: number | null;
+    readonly hadTo: number | null;
+    readonly hadExpectedFrom: CalendarDate | null;
+}
+
+/** Writes what a load of metering points changed; after the belief has changed, while `belief_plan` is there. */
 export async function recordChangedChannels({ tx, settings, knownAt }: LoadWork): Promise<void> {
     const { zone, bucketSize } = settings;
-    const ranges = await tx.query<{ bucket: number; from: number | null; to: number | null }>(
-        `with changed as (
-             select p.channel_no, p.valid_during as new_validity, b.valid_during as old_validity,
-                 b.expected_from as old_expected_from
-             from belief_plan p
-                 left join channel_validities b on b.channel_no = p.channel_no and b.known_to = $1
-             where not p.is_same
-         ),
-         states as (
-             select channel_no, 1 as sort, new_validity::tstzmultirange as now,
-                 coalesce(old_validity::tstzmultirange, '{}') as before from changed
-             union all
-             select channel_no, 2, new_validity::tstzmultirange,
-                 coalesce(old_validity::tstzmultirange, '{}')
-                     * tstzmultirange(tstzrange(coalesce(old_expected_from::timestamp at time zone $3, '-infinity'), null))
-             from changed
-         )
-         select distinct channel_no / $2::integer as bucket, lower(r) as "from", upper(r) as "to"
-         from states cross join lateral unnest((now - before) + (before - now)) r`,
-        [knownAt, bucketSize, zone.name],
+    const changes = await tx.query<ChannelChange>(
+        `select distinct p.channel_no / $2::integer as bucket,
+             lower(p.valid_during) as "from", upper(p.valid_during) as "to", p.is_known as "wasKnown",
+             lower(b.valid_during) as "hadFrom", upper(b.valid_during) as "hadTo",
+             b.expected_from as "hadExpectedFrom"
+         from belief_plan p
+             left join channel_validities b on b.channel_no = p.channel_no and b.known_to = $1
+         where not p.is_same`,
+        [knownAt, bucketSize],
     );
-    const days = ranges.map(({ bucket, from, to }) => ({ bucket, ...daysTouched(zone, from, to) }));
+    const days = changes.flatMap((change) =>
+        periodsTouched(zone, change).map((touched) => ({ bucket: change.bucket, ...daysOf(zone, touched) })),
+    );
     await recordRegistrationChanges(tx, days, knownAt);
+}
+
+/** Where readings are newly accepted, refused, missed or no longer missed. */
+function periodsTouched(zone: Zone, change: ChannelChange): Period[] {
+    const now = unbounded(change.from, change.to);
+    if (!change.wasKnown) return [now];
+    const before = unbounded(change.hadFrom, change.hadTo);
+    const expectedFrom =
+        change.hadExpectedFrom === null ? -Infinity : marketDayPeriod(zone, change.hadExpectedFrom).from;
+    const expected = { from: Math.max(before.from, expectedFrom), to: before.to };
+    return [before, expected].flatMap((old) => [...subtract(now, old), ...subtract(old, now)]);
+}
+
+function unbounded(from: number | null, to: number | null): Period {
+    return { from: from ?? -Infinity, to: to ?? Infinity };
 }
 
 /** Enters changes, as few ranges for each bucket as say the same. */
@@ -82,10 +100,9 @@ function compareTexts(a: string, b: string): number {
     return a < b ? -1 : Number(a > b);
 }
 
-/** Market days that a half-open range of instants touches; null is unbounded. */
-function daysTouched(zone: Zone, from: number | null, to: number | null): Omit<BucketDays, 'bucket'> {
+function daysOf(zone: Zone, touched: Period): Omit<BucketDays, 'bucket'> {
     return {
-        from: from === null || from === -Infinity ? null : marketDayOf(zone, from),
-        to: to === null || to === Infinity ? null : addDays(marketDayOf(zone, to - 1), 1),
+        from: touched.from === -Infinity ? null : marketDayOf(zone, touched.from),
+        to: touched.to === Infinity ? null : addDays(marketDayOf(zone, touched.to - 1), 1),
     };
 }

@@ -5,7 +5,8 @@ import type { Zone } from '../kernel/zone.ts';
 import type { SourceRow, SourceTable } from './source-table.ts';
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
-const INSTANT = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,3})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/;
+const INSTANT =
+    /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,3})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/;
 const LONGEST_ID = 100;
 /** Years for which zone rules are known (`kernel/zone.ts`). */
 const FIRST_DATE = '1970-01-01';
@@ -24,7 +25,8 @@ export function checkColumns(table: SourceTable, rules: ColumnRules, faults: Inp
     const known = [...rules.required, ...rules.optional];
     columns.forEach((column, index) => {
         const at = { file, line: 1, field: column === '' ? `column ${index + 1}` : column };
-        if (columns.indexOf(column) !== index) faults.push({ ...at, message: 'the header has this column twice' });
+        if (columns.indexOf(column) !== index)
+            faults.push({ ...at, message: 'the header has this column twice' });
         else if (!known.includes(column)) {
             faults.push({ ...at, message: `unknown column; known are ${known.join(', ')}` });
         }
@@ -73,6 +75,10 @@ export class RowReader {
         return this.#row.line;
     }
 
+    hasColumn(column: string): boolean {
+        return this.#places.has(column);
+    }
+
     /** The field as it stands; `null` where it is blank or the table has no such column. */
     text(column: string): string | null {
         assert(this.#row, 'a row is being read');
@@ -106,7 +112,8 @@ export class RowReader {
         const text = this.text(column);
         if (text === null) return null;
         const date = tryCalendarDate(text);
-        if (date === undefined) this.refuse(column, `${shown(text)} is not a date that exists, as YYYY-MM-DD`);
+        if (date === undefined)
+            this.refuse(column, `${shown(text)} is not a date that exists, as YYYY-MM-DD`);
         else if (date < FIRST_DATE || date > LAST_DATE) {
             this.refuse(column, `${text} is not between ${FIRST_DATE} and ${LAST_DATE}`);
         } else return date;
@@ -125,7 +132,10 @@ export class RowReader {
         if (!this.#instants.has(text)) this.#instants.set(text, this.#readInstant(text));
         const at = this.#instants.get(text);
         if (at === undefined) {
-            this.refuse(column, `${shown(text)} is neither a date nor an instant such as 2013-05-01T00:00:00Z`);
+            this.refuse(
+                column,
+                `${shown(text)} is neither a date nor an instant such as 2013-05-01T00:00:00Z`,
+            );
         }
         return at ?? null;
     }

@@ -43,7 +43,8 @@ export function yamlTable(text: string, file: string, kind: string, faults: Inpu
         for (const issue of parsed.error.issues) {
             const place = issue.path.map(plainStep);
             const line = document.lineOf([...path, ...place]);
-            const message = place.length === 0 ? `expected a list of ${kind}` : 'expected a map of plain values';
+            const message =
+                place.length === 0 ? `expected a list of ${kind}` : 'expected a map of plain values';
             faults.push({ file, line, field: [...path, ...place].join('.'), message });
         }
         return { file, columns: [], rows: [] };

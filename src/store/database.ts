@@ -1,22 +1,27 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import pg from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { GridtallyError } from '../kernel/errors.ts';
-import { leaseServer } from './embedded-postgres.ts';
-import { TYPES } from './pg-types.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
+import { Connections, type DatabaseOptions, isConnectionLost } from './connections.ts';
+import { type CopyValue, copyChunks } from './copy-text.ts';
 
+export type { DatabaseOptions } from './connections.ts';
+export type { CopyValue } from './copy-text.ts';
+
+/** A list becomes a Postgres array, another object json; a json list is given as its text. */
 export type SqlValue = string | number | bigint | boolean | null | Buffer | readonly unknown[] | object;
+
+export type Rows = Iterable<readonly CopyValue[]> | AsyncIterable<readonly CopyValue[]>;
 
 /** One connection within a transaction. */
 export interface Transaction {
     /** Rows as objects; see `pg-types.ts` for how types come out. */
     query<Row>(text: string, values?: readonly SqlValue[]): Promise<Row[]>;
-    /** Bulk load: rows in column order; null is null, everything else its text. */
-    copyIn(table: string, columns: readonly string[], rows: Iterable<readonly CopyValue[]>): Promise<void>;
+    /** Bulk load: rows in column order; null is null, bytes go into bytea, everything else by its text. Gives the number of rows. */
+    copyIn(table: string, columns: readonly string[], rows: Rows): Promise<number>;
 }
-
-export type CopyValue = string | number | bigint | boolean | null;
 
 /** Session-level advisory locks taken without waiting. */
 export interface Claim {
@@ -25,75 +30,67 @@ export interface Claim {
     release(): Promise<void>;
 }
 
+export interface TransactionOptions {
+    /** `read committed` unless told. */
+    readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
+    readonly readOnly?: boolean;
+}
+
+/**
+ * One home's schema on one Postgres. It outlives a restart of the server: a connection is waited for up to a minute, and a lone `select`
+ * whose connection broke is sent again. Other statements outside `transaction` are not, because they may have taken effect.
+ */
 export interface Database extends Transaction {
     /**
-     * Runs `work` in one transaction; runs it again (up to five times) after a serialization failure or a
-     * deadlock, so it must not change anything outside that cannot be repeated.
+     * Runs `work` in one transaction; runs it again after a serialization failure, a deadlock, or a connection lost before the commit, so it must
+     * not change anything outside that cannot be repeated. A connection lost during the commit leaves it unknown whether it took effect: then
+     * it throws `database.commit-unknown`. Asserts that no failed statement was passed over.
      */
-    transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+    transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
     /** Takes those of the named locks that nobody holds; they go with the connection, so also on kill -9. */
     claim(names: readonly string[]): Promise<Claim>;
     /** Waits for a named lock, shared or exclusive, and holds it while `work` runs. */
     withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T>;
+    /** Postgres schema that holds the home's tables. */
+    readonly schema: string;
+    /** What a crash had left and opening put right, as sentences for the user. */
     readonly recovered: readonly string[];
     close(): Promise<void>;
 }
 
-export interface DatabaseOptions {
-    /** Folder of the home, for the embedded server. */
-    readonly home: string;
-    /** Address of another PostgreSQL; absent: the embedded one. */
-    readonly url?: string;
-    /** Postgres schema that holds everything; several homes may share a server. */
-    readonly schema: string;
-}
-
-const RETRYABLE = new Set(['40001', '40P01']);
-const OLDEST_SERVER = 150000;
+const OLDEST_SERVER = 150_000;
+const ATTEMPTS_MAX = 10;
 
 /** Throws `database.unreachable`, `database.too-old` or `database.start-failed`. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-    const lease = options.url === undefined ? await leaseServer(options.home) : undefined;
-    const pool = new pg.Pool({
-        ...(options.url === undefined ? lease?.address : { connectionString: options.url }),
-        max: 12,
-        options: `-c search_path=${options.schema},public -c timezone=UTC -c datestyle=ISO -c client_min_messages=warning`,
-        types: TYPES,
-        connectionTimeoutMillis: 15_000,
-    });
-    pool.on('error', () => {});
+    assert(/^[a-z_][a-z0-9_]*$/.test(options.schema), `${options.schema} is a plain name of a schema`);
+    const connections = await Connections.open(options);
     try {
-        const { rows } = await pool.query<{ server_version_num: string }>('show server_version_num');
-        if (Number(rows[0]?.server_version_num) < OLDEST_SERVER) {
-            throw new GridtallyError('database.too-old', `the database server is version ${rows[0]?.server_version_num}`);
-        }
-        await pool.query(`create schema if not exists ${options.schema}`).catch(ignoreDuplicate);
+        await connections.withClient(async (client) => {
+            const { rows } = await client.query<{ server_version_num: string }>('show server_version_num');
+            const version = Number(rows[0]?.server_version_num);
+            if (version < OLDEST_SERVER) {
+                const major = Math.floor(version / 10_000);
+                throw new GridtallyError('database.too-old', `the database server is PostgreSQL ${major}`);
+            }
+            await makeSchema(client, options.schema);
+        });
     } catch (error) {
-        await pool.end().catch(() => {});
-        await lease?.release();
-        throw error instanceof GridtallyError ? error : unreachable(options.url, error);
+        await connections.close().catch(() => {});
+        throw connections.unreachable(error);
     }
-    return new PooledDatabase(pool, lease?.recovered ?? [], async () => lease?.release());
+    connections.waitPatiently();
+    return new PooledDatabase(connections);
 }
 
-/** Two processes may make the schema at once; the loser's error says that it is there. */
-function ignoreDuplicate(error: unknown): void {
-    const code = (error as { code?: string }).code;
-    if (code !== '23505' && code !== '42P06') throw error;
-}
-
-function unreachable(url: string | undefined, cause: unknown): GridtallyError {
-    const where = url === undefined ? 'the embedded database' : addressWithoutSecret(url);
-    const said = cause instanceof Error ? cause.message || String((cause as { code?: string }).code) : String(cause);
-    return new GridtallyError('database.unreachable', `cannot use ${where}: ${said}`, { cause });
-}
-
-function addressWithoutSecret(url: string): string {
+async function makeSchema(client: pg.PoolClient, schema: string): Promise<void> {
+    const { rows } = await client.query('select 1 from pg_namespace where nspname = $1', [schema]);
+    if (rows.length > 0) return;
     try {
-        const { hostname, port, pathname } = new URL(url);
-        return `the database ${pathname.slice(1)} at ${hostname}:${port || '5432'}`;
-    } catch {
-        return 'the database at database.url (it is not a URL)';
+        await client.query(`create schema if not exists ${schema}`);
+    } catch (error) {
+        // Two processes may make the schema at once; the loser's error says that it is there.
+        if (!['23505', '42P06'].includes(codeOf(error))) throw error;
     }
 }
 
@@ -109,111 +106,161 @@ class ConnectionTransaction implements Transaction {
         return result.rows as Row[];
     }
 
-    async copyIn(table: string, columns: readonly string[], rows: Iterable<readonly CopyValue[]>): Promise<void> {
+    async copyIn(table: string, columns: readonly string[], rows: Rows): Promise<number> {
+        let count = 0;
         const stream = this.#client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
-        await pipeline(Readable.from(copyChunks(rows)), stream);
+        const chunks = copyChunks(rows, () => {
+            count += 1;
+        });
+        await pipeline(Readable.from(chunks), stream);
+        assert(stream.rowCount === count, `Postgres took all ${count} rows into ${table}`);
+        return count;
     }
 }
 
 class PooledDatabase implements Database {
-    readonly recovered: readonly string[];
-    readonly #pool: pg.Pool;
-    readonly #onClose: () => Promise<void>;
+    readonly #connections: Connections;
 
-    constructor(pool: pg.Pool, recovered: readonly string[], onClose: () => Promise<void>) {
-        this.#pool = pool;
-        this.recovered = recovered;
-        this.#onClose = onClose;
+    constructor(connections: Connections) {
+        this.#connections = connections;
+    }
+
+    get schema(): string {
+        return this.#connections.schema;
+    }
+
+    get recovered(): readonly string[] {
+        return this.#connections.recovered;
     }
 
     async query<Row>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-        const result = await this.#pool.query(text, [...values]);
-        return result.rows as Row[];
-    }
-
-    async copyIn(table: string, columns: readonly string[], rows: Iterable<readonly CopyValue[]>): Promise<void> {
-        await this.transaction((tx) => tx.copyIn(table, columns, rows));
-    }
-
-    async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
         for (let attempt = 1; ; attempt++) {
-            const client = await this.#pool.connect();
-            client.on('error', ignore);
-            let broken: Error | undefined;
             try {
-                await client.query('begin');
-                const result = await work(new ConnectionTransaction(client));
-                await client.query('commit');
-                return result;
+                return await this.#connections.withClient((client) =>
+                    new ConnectionTransaction(client).query<Row>(text, values),
+                );
             } catch (error) {
-                await client.query('rollback').catch((e) => {
-                    broken = e;
-                });
-                if (attempt >= 5 || !RETRYABLE.has((error as { code?: string }).code ?? '')) throw error;
-            } finally {
-                client.off('error', ignore);
-                client.release(broken);
+                if (!isConnectionLost(error)) throw error;
+                if (attempt === ATTEMPTS_MAX || !mayBeSentAgain(text))
+                    throw this.#connections.unreachable(error);
+            }
+        }
+    }
+
+    async copyIn(table: string, columns: readonly string[], rows: Rows): Promise<number> {
+        // Not by `transaction`: what gives the rows may be used up when it would run again.
+        return this.#explained(() =>
+            this.#connections.withClient((client) =>
+                new ConnectionTransaction(client).copyIn(table, columns, rows),
+            ),
+        );
+    }
+
+    async transaction<T>(
+        work: (tx: Transaction) => Promise<T>,
+        options: TransactionOptions = {},
+    ): Promise<T> {
+        const begin = `begin isolation level ${options.isolation ?? 'read committed'}${options.readOnly ? ' read only' : ''}`;
+        for (let attempt = 1; ; attempt++) {
+            try {
+                return await this.#connections.withClient((client) => runTransaction(client, begin, work));
+            } catch (error) {
+                const isLost = isConnectionLost(error);
+                if (attempt === ATTEMPTS_MAX || !(isLost || mayRunAgain(error))) {
+                    throw isLost ? this.#connections.unreachable(error) : error;
+                }
+                // Those who met each other should not meet again at once.
+                await sleep(Math.random() * 10 * 2 ** Math.min(attempt, 7));
             }
         }
     }
 
     async claim(names: readonly string[]): Promise<Claim> {
-        const client = await this.#pool.connect();
-        client.on('error', ignore);
-        const { rows } = await client.query<{ name: string; held: boolean }>(
-            'select name, pg_try_advisory_lock(hashtextextended(current_schema || name, 7)) as held from unnest($1::text[]) as t(name)',
-            [[...names]],
-        );
-        return {
-            held: new Set(rows.filter((row) => row.held).map((row) => row.name)),
-            async release() {
-                const error = await client.query('select pg_advisory_unlock_all()').then(() => undefined, (e) => e as Error);
-                client.off('error', ignore);
-                client.release(error);
-            },
-        };
+        const client = await this.#connections.ownClient();
+        try {
+            const { rows } = await this.#explained(() =>
+                client.query<{ name: string; held: boolean }>(
+                    `select name, pg_try_advisory_lock(hashtextextended($2 || '/' || name, 7)) as held
+                       from unnest($1::text[]) as t(name)`,
+                    [[...new Set(names)], this.schema],
+                ),
+            );
+            const held = new Set(rows.filter((row) => row.held).map((row) => row.name));
+            return { held, release: () => unlockAll(client) };
+        } catch (error) {
+            await unlockAll(client);
+            throw error;
+        }
     }
 
     async withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T> {
-        const client = await this.#pool.connect();
-        client.on('error', ignore);
-        const suffix = mode === 'shared' ? '_shared' : '';
-        let broken: Error | undefined;
+        const client = await this.#connections.ownClient();
+        const lock = mode === 'shared' ? 'pg_advisory_lock_shared' : 'pg_advisory_lock';
+        const statement = `select ${lock}(hashtextextended($2 || '/' || $1, 7))`;
         try {
-            await client.query(`select pg_advisory_lock${suffix}(hashtextextended(current_schema || $1, 7))`, [name]);
+            await this.#explained(() => client.query(statement, [name, this.schema]));
             return await work();
         } finally {
-            await client.query('select pg_advisory_unlock_all()').catch((e) => {
-                broken = e;
-            });
-            client.off('error', ignore);
-            client.release(broken);
+            await unlockAll(client);
+        }
+    }
+
+    async #explained<T>(work: () => Promise<T>): Promise<T> {
+        try {
+            return await work();
+        } catch (error) {
+            throw isConnectionLost(error) ? this.#connections.unreachable(error) : error;
         }
     }
 
     async close(): Promise<void> {
-        await this.#pool.end();
-        await this.#onClose();
+        await this.#connections.close();
     }
 }
 
-function ignore(): void {}
-
-function* copyChunks(rows: Iterable<readonly CopyValue[]>): Generator<string> {
-    let chunk = '';
-    for (const row of rows) {
-        chunk += `${row.map(copyText).join('\t')}\n`;
-        if (chunk.length > 65_536) {
-            yield chunk;
-            chunk = '';
+async function runTransaction<T>(
+    client: pg.PoolClient,
+    begin: string,
+    work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+    let isCommitting = false;
+    try {
+        await client.query(begin);
+        const result = await work(new ConnectionTransaction(client));
+        isCommitting = true;
+        const { command } = await client.query('commit');
+        // Postgres answers the commit of a transaction with a failed statement by rolling back, without an error.
+        assert(command === 'COMMIT', 'a transaction is committed only when each of its statements went well');
+        return result;
+    } catch (error) {
+        if (isCommitting && isConnectionLost(error)) {
+            const message = 'the connection to the database was lost while a change was being committed';
+            throw new GridtallyError('database.commit-unknown', message, { cause: error });
         }
+        // Where this fails too, `withClient` meets the loss at the latest with the next use of the connection.
+        await client.query('rollback').catch(() => {});
+        throw error;
     }
-    if (chunk !== '') yield chunk;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+/** Ends the locks before it answers; the connection's end would free them too, but some time later. */
+async function unlockAll(client: pg.Client): Promise<void> {
+    await client.query('select pg_advisory_unlock_all()').catch(() => {});
+    await client.end().catch(() => {});
+}
 
-function copyText(value: CopyValue): string {
-    if (value === null) return '\\N';
-    return String(value).replace(/[\\\t\n\r]/g, (c) => ESCAPES[c] ?? c);
+function mayRunAgain(error: unknown): boolean {
+    return ['40001', '40P01'].includes(codeOf(error));
+}
+
+/** A lone `select` that only reads. Locks are left out, since one lost with its connection must be noticed. */
+function mayBeSentAgain(text: string): boolean {
+    return (
+        /^\s*(select|show)\b/i.test(text) &&
+        !/\b(advisory|nextval|setval|for\s+(no\s+key\s+)?update)/i.test(text)
+    );
+}
+
+function codeOf(error: unknown): string {
+    return (error as { code?: string }).code ?? '';
 }

@@ -1,177 +1,238 @@
-import { execFile } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import {
+    type Cluster,
+    clusterOf,
+    execute,
+    isMade,
+    makeCluster,
+    renewPassword,
+    SERVER_ROLE,
+} from './cluster.ts';
 import { fileLock, type Release, tryFileLock } from './file-lock.ts';
-import { type Account, isReachable, type PostgresBinaries, postgresBinaries, SHARED_STATE, serverAccount } from './postgres-binaries.ts';
-import { answersFor, isPostgres, readPidFile } from './postmaster.ts';
+import { connectionFault, isAlive, isPostgres, readPidFile, type ServerAddress } from './postmaster.ts';
 
-const run = promisify(execFile);
+export type { ServerAddress } from './postmaster.ts';
 
-export interface ServerAddress {
-    readonly host: string;
-    readonly port: number;
-    readonly user: string;
-    readonly password: string;
-    readonly database: string;
-}
+/** A crash recovery may have much to redo; nobody should have to kill it for being slow. */
+const STARTING_MS_MAX = 600_000;
+/** A server that says it is ready and does not answer for so long is stuck. */
+const SILENT_MS_MAX = 60_000;
+const REFUSALS_MAX = 5;
+const LOG_BYTES_MAX = 16_000_000;
+
+/** Settings of every start, so that a newer gridtally may change them for homes that exist. */
+const SETTINGS = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '100',
+    // `claim` takes one lock per stale partition: a year of 13 buckets is 4,745 of them.
+    max_locks_per_transaction: '256',
+    shared_buffers: '128MB',
+    max_wal_size: '1GB',
+    fsync: 'on',
+    synchronous_commit: 'on',
+    full_page_writes: 'on',
+    jit: 'off',
+    // Small containers have 64 MB of shared memory, which parallel queries outgrow; the big work is the engine's.
+    max_parallel_workers_per_gather: '0',
+    max_parallel_maintenance_workers: '0',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+};
 
 export interface ServerLease {
     readonly address: ServerAddress;
-    /** What a crash had left and this start put right; empty on a quiet start. */
+    /** What a crash had left and this start put right, as sentences; empty on a quiet start. */
     readonly recovered: readonly string[];
+    /** Starts the server again where it has ended meanwhile; gives its present address. Throws `database.start-failed`. */
+    revive(): Promise<ServerAddress>;
     /** Leaves; the last one to leave stops the server. */
     release(): Promise<void>;
 }
 
-interface Cluster {
-    readonly folder: string;
-    readonly secret: string;
-    readonly startLock: string;
-    readonly leaseLock: string;
-    readonly bin: PostgresBinaries;
-    readonly account: Account | undefined;
-}
-
 /**
- * Opens the embedded Postgres of a home, starting it when nobody has. Two kernel locks decide everything:
- * `start.lock` is held while deciding to start or stop; `lease.lock` is shared by all who use the server.
- * Both go with their process, so a kill -9 leaves nothing to clean up but the server itself, which the
- * next one to come finds running and the next last one to leave stops.
+ * Opens the embedded Postgres of a home, starting it when nobody has. Two kernel locks decide everything: `start.lock` is held while
+ * deciding to start or stop; `lease.lock` is shared by all who use the server. Both go with their process, so a kill -9 leaves nothing
+ * to clean up but the server itself, which the next one to come finds running and the next last one to leave stops.
  * Throws `database.start-failed`.
  */
 export async function leaseServer(home: string): Promise<ServerLease> {
     const cluster = await clusterOf(home);
     const recovered: string[] = [];
-    const unlock = await fileLock(cluster.startLock, 'exclusive');
+    const unlock = await fileLock(cluster.startLock, 'exclusive', STARTING_MS_MAX);
     try {
-        if (!existsSync(path.join(cluster.folder, 'PG_VERSION'))) await createCluster(cluster, recovered);
-        await ensureRunning(cluster, recovered);
-        const leave = await fileLock(cluster.leaseLock, 'shared', 5000);
-        return { address: addressOf(cluster), recovered, release: () => releaseLease(cluster, leave) };
+        // Whoever waited for the lock may have made the cluster meanwhile, and given it to another account.
+        const present = await clusterOf(home);
+        const isUnused = tryFileLock(present.leaseLock, 'exclusive');
+        isUnused?.();
+        const address = await ensureRunning(present, recovered, isUnused !== undefined);
+        const leave = await fileLock(present.leaseLock, 'shared', 5000);
+        return { address, recovered, revive: () => revive(home), release: () => release(home, leave) };
     } finally {
         unlock();
     }
 }
 
-async function clusterOf(home: string): Promise<Cluster> {
-    const folder = path.join(home, 'database');
-    await makeFolderDurably(folder);
-    const account = serverAccount();
-    const bin = await postgresBinaries(account);
-    return {
-        folder: path.join(await dataParent(home, folder, account), 'pg'),
-        secret: path.join(folder, 'password'),
-        startLock: path.join(folder, 'start.lock'),
-        leaseLock: path.join(folder, 'lease.lock'),
-        bin,
-        account,
-    };
+/** Stops the server and removes the cluster, wherever it lies, with all that is in it. Does nothing and gives false while others use it. */
+export async function removeDatabase(home: string): Promise<boolean> {
+    const cluster = await clusterOf(home);
+    return whileUnused(cluster, async () => {
+        await stopServer(cluster);
+        rmSync(cluster.secret, { force: true });
+        rmSync(cluster.folder, { recursive: true, force: true });
+        const parent = path.dirname(cluster.folder);
+        if (parent !== path.dirname(cluster.secret)) rmSync(parent, { recursive: true, force: true });
+        rmSync(path.join(path.dirname(cluster.secret), 'place'), { force: true });
+    });
 }
 
-/** A home that the server's account cannot reach (such as below root's own folder) keeps its cluster elsewhere. */
-async function dataParent(home: string, folder: string, account: Account | undefined): Promise<string> {
-    if (!account || isReachable(folder, account)) return folder;
-    const parent = path.join(SHARED_STATE, createHash('sha256').update(path.resolve(home)).digest('hex').slice(0, 16));
-    await makeFolderDurably(parent);
-    return parent;
-}
-
-function addressOf(cluster: Cluster): ServerAddress {
-    const port = readPidFile(cluster.folder)?.port ?? 1;
-    const password = readFileSync(cluster.secret, 'utf8').trim();
-    return { host: '127.0.0.1', port, user: 'gridtally', password, database: 'postgres' };
-}
-
-/** Builds the cluster beside its place and renames it, so that a half-made one is never taken for a whole one. */
-async function createCluster(cluster: Cluster, recovered: string[]): Promise<void> {
-    const parent = path.dirname(cluster.folder);
-    for (const name of readdirSync(parent)) {
-        if (!name.startsWith('pg.new-')) continue;
-        rmSync(path.join(parent, name), { recursive: true, force: true });
-        recovered.push('a database whose making was interrupted was removed and made anew');
-    }
-    const draft = mkdtempSync(`${cluster.folder}.new-`);
-    const password = `${randomBytes(24).toString('base64url')}\n`;
-    await writeFileDurably(cluster.secret, password, { mode: 0o600 });
-    chmodSync(cluster.secret, 0o600);
-    // initdb runs as the server's account and must read the password: it gets a copy inside its own folder's parent
-    const handed = `${draft}.pw`;
-    await writeFileDurably(handed, password, { mode: 0o600 });
-    if (cluster.account) chownSync(handed, cluster.account.uid, cluster.account.gid);
+async function revive(home: string): Promise<ServerAddress> {
+    const cluster = await clusterOf(home);
+    const unlock = await fileLock(cluster.startLock, 'exclusive', STARTING_MS_MAX);
     try {
-        if (cluster.account) chownSync(draft, cluster.account.uid, cluster.account.gid);
-        crashPoint('start');
-        await execute(cluster, cluster.bin.initdb, [
-            '-D', draft, '-U', 'gridtally', '-A', 'scram-sha-256', `--pwfile=${handed}`, '-E', 'UTF8', '--locale=C',
-        ]);
+        return await ensureRunning(cluster, [], false);
     } finally {
-        rmSync(handed, { force: true });
+        unlock();
     }
-    crashPoint('start');
-    renameSync(draft, cluster.folder);
 }
 
-async function execute(cluster: Cluster, file: string, args: readonly string[]): Promise<void> {
-    const { PGDATA: _data, ...rest } = process.env;
-    const env = { ...rest, LC_ALL: 'C', TZ: 'UTC' };
+async function release(home: string, leave: Release): Promise<void> {
+    leave();
+    const cluster = await clusterOf(home);
+    await whileUnused(cluster, () => stopServer(cluster));
+}
+
+async function whileUnused(cluster: Cluster, work: () => Promise<void>): Promise<boolean> {
+    const unlock = await fileLock(cluster.startLock, 'exclusive', STARTING_MS_MAX);
     try {
-        await run(file, [...args], { ...cluster.account, env, cwd: path.dirname(cluster.folder) });
-    } catch (cause) {
-        const said = (cause as { stderr?: string }).stderr ?? '';
-        throw new GridtallyError('database.start-failed', `${path.basename(file)} failed: ${said.trim() || String(cause)}`, { cause });
+        const alone = tryFileLock(cluster.leaseLock, 'exclusive');
+        if (!alone) return false;
+        try {
+            await work();
+            return true;
+        } finally {
+            alone();
+        }
+    } finally {
+        unlock();
     }
 }
 
-async function ensureRunning(cluster: Cluster, recovered: string[]): Promise<void> {
-    const end = Date.now() + 90_000;
-    let lastError: unknown;
-    while (!(await answersFor(addressOf(cluster), cluster.folder))) {
-        if (Date.now() > end) {
-            const log = path.join(cluster.folder, 'server.log');
-            throw new GridtallyError('database.start-failed', `Postgres does not start; its log is ${log}`, { cause: lastError });
-        }
-        const was = readPidFile(cluster.folder);
-        if (was && (await isPostgres(was.pid, cluster.folder))) {
-            await sleep(100);
+/** Call under `start.lock`. Gives the address at which the server answers. */
+async function ensureRunning(
+    cluster: Cluster,
+    recovered: string[],
+    isUnused: boolean,
+): Promise<ServerAddress> {
+    if (!isMade(cluster)) await makeCluster(cluster, recovered);
+    if (!existsSync(cluster.secret)) {
+        await stopServer(cluster);
+        await renewPassword(cluster);
+        recovered.push('The password of the database was missing; it has a new one.');
+    }
+    const startedAt = Date.now();
+    for (let refusals = 0; ; ) {
+        const server = readPidFile(cluster.folder);
+        if (server && (await isPostgres(server.pid, cluster.folder))) {
+            const address = await awaitAnswer(cluster, startedAt);
+            if (address && isUnused && refusals === 0 && !recovered.includes(RESTARTED))
+                recovered.push(LEFT_RUNNING);
+            if (address) return address;
             continue;
         }
-        if (was) {
-            recovered.push('the database had not been stopped: it recovered from its log');
-            rmSync(path.join(cluster.folder, 'postmaster.pid'), { force: true });
-        }
+        if (server) takeAwayPidFile(cluster, server.pid, recovered);
         crashPoint('start');
-        await startServer(cluster).catch(async (error) => {
-            lastError = error;
-            await sleep(200);
-        });
+        try {
+            await startServer(cluster);
+            isUnused = false;
+        } catch (error) {
+            refusals += 1;
+            if (refusals === REFUSALS_MAX) throw refusedToStart(cluster, error);
+            await sleep(100 * refusals);
+        }
     }
+}
+
+const RESTARTED = 'The database had not been shut down; it was started again and replayed its log.';
+const LEFT_RUNNING =
+    'The database was still running, left by processes that were killed; it is in use again.';
+
+/** Waits for a server process to answer; undefined when it ends instead. */
+async function awaitAnswer(cluster: Cluster, startedAt: number): Promise<ServerAddress | undefined> {
+    let readySince: number | undefined;
+    for (;;) {
+        const server = readPidFile(cluster.folder);
+        if (!server || !(await isPostgres(server.pid, cluster.folder))) return undefined;
+        const address = { ...addressOf(cluster), port: server.port };
+        const fault = server.status === 'ready' ? await connectionFault(address, cluster.folder) : undefined;
+        if (server.status === 'ready' && fault === undefined) return address;
+        if (server.status === 'ready') readySince ??= Date.now();
+        if ((fault as { code?: string } | undefined)?.code === '28P01') throw wrongPassword(cluster, fault);
+        const isStuck = Date.now() - (readySince ?? Date.now()) > SILENT_MS_MAX;
+        if (isStuck || Date.now() - startedAt > STARTING_MS_MAX) throw refusedToStart(cluster, fault);
+        await sleep(20);
+    }
+}
+
+/**
+ * A pid file whose process is gone is Postgres' own affair: it also looks for orphans that still use the shared memory. Only where another
+ * program, or a dead process that nobody has collected, has that pid would Postgres refuse for good.
+ */
+function takeAwayPidFile(cluster: Cluster, pid: number, recovered: string[]): void {
+    if (!recovered.includes(RESTARTED)) recovered.push(RESTARTED);
+    const isStillThere = readPidFile(cluster.folder)?.pid === pid;
+    if (isAlive(pid) && isStillThere) rmSync(path.join(cluster.folder, 'postmaster.pid'), { force: true });
 }
 
 async function startServer(cluster: Cluster): Promise<void> {
-    const settings = {
-        port: String(await freePort()),
-        listen_addresses: '127.0.0.1',
-        unix_socket_directories: '',
-        max_connections: '100',
-        shared_buffers: '128MB',
-        max_wal_size: '1GB',
-        jit: 'off',
-        timezone: 'UTC',
-        log_timezone: 'UTC',
-        max_parallel_workers_per_gather: '0',
-    };
-    const flags = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`).join(' ');
+    const log = statSync(cluster.logFile, { throwIfNoEntry: false });
+    if (log && log.size > LOG_BYTES_MAX) renameSync(cluster.logFile, `${cluster.logFile}.1`);
+    const settings = { ...SETTINGS, port: String(await freePort()) };
+    // pg_ctl hands this to a shell; no value holds a blank or a quote
+    const flags = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`);
     // pg_ctl gives the server a session of its own, so Ctrl-C in this terminal does not reach it
-    await execute(cluster, cluster.bin.pgCtl, [
-        'start', '-w', '-t', '60', '-D', cluster.folder, '-l', path.join(cluster.folder, 'server.log'), '-o', flags,
+    await execute(cluster, cluster.binaries.pgCtl, [
+        ...['start', '-w', '-t', '60', '-D', cluster.folder, '-l', cluster.logFile],
+        ...['-o', flags.join(' ')],
     ]);
+}
+
+async function stopServer(cluster: Cluster): Promise<void> {
+    const server = readPidFile(cluster.folder);
+    if (!server || !(await isPostgres(server.pid, cluster.folder))) return;
+    // One that ends by itself meanwhile makes this fail; one that does not end is left for the next start to find.
+    await execute(cluster, cluster.binaries.pgCtl, ['stop', '-m', 'fast', '-w', '-D', cluster.folder]).catch(
+        () => {},
+    );
+}
+
+function addressOf(cluster: Cluster): Omit<ServerAddress, 'port'> {
+    const password = readFileSync(cluster.secret, 'utf8').trim();
+    return { host: '127.0.0.1', user: SERVER_ROLE, password, database: 'postgres' };
+}
+
+function refusedToStart(cluster: Cluster, cause: unknown): GridtallyError {
+    const log = existsSync(cluster.logFile)
+        ? readFileSync(cluster.logFile, 'utf8').trimEnd().split('\n')
+        : [];
+    const message = `the database does not start; its log ${cluster.logFile} ends with:\n${log.slice(-5).join('\n')}`;
+    return new GridtallyError('database.start-failed', message, { cause });
+}
+
+function wrongPassword(cluster: Cluster, cause: unknown): GridtallyError {
+    return new GridtallyError(
+        'database.start-failed',
+        `the database refuses the password in ${cluster.secret}`,
+        {
+            remedy: 'Remove that file: the next command gives the database a new password.',
+            cause,
+        },
+    );
 }
 
 function freePort(): Promise<number> {
@@ -182,22 +243,4 @@ function freePort(): Promise<number> {
             server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
         });
     });
-}
-
-async function releaseLease(cluster: Cluster, leave: Release): Promise<void> {
-    leave();
-    const unlock = await fileLock(cluster.startLock, 'exclusive');
-    try {
-        const alone = tryFileLock(cluster.leaseLock, 'exclusive');
-        if (!alone) return;
-        try {
-            const server = readPidFile(cluster.folder);
-            if (!server || !(await isPostgres(server.pid, cluster.folder))) return;
-            await execute(cluster, cluster.bin.pgCtl, ['stop', '-m', 'fast', '-w', '-D', cluster.folder]).catch(() => {});
-        } finally {
-            alone();
-        }
-    } finally {
-        unlock();
-    }
 }

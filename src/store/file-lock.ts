@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GridtallyError } from '../kernel/errors.ts';
 
 export type LockMode = 'shared' | 'exclusive';

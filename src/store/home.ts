@@ -3,30 +3,53 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { calendarDate, type CalendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
+import { type CalendarDate, calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
-import { GridtallyError } from '../kernel/errors.ts';
-import { parseYaml } from '../kernel/yaml-document.ts';
+import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
 
-const bucketSize = z.number().int().min(16).max(1_048_576).refine((n) => (n & (n - 1)) === 0, 'must be a power of two');
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+
+const bucketSize = z
+    .number()
+    .int()
+    .min(16)
+    .max(1_048_576)
+    .refine((n) => (n & (n - 1)) === 0, 'must be a power of two');
 const schemaName = z.string().regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be a plain lower-case name');
 
 const homeFile = z.strictObject({
     id: z.uuid(),
-    marketZone: z.string().default('UTC'),
-    currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as GBP').default('GBP'),
+    marketZone: z
+        .string()
+        .refine(isZone, 'must be a zone of the IANA database such as Europe/London')
+        .default('UTC'),
+    currency: z
+        .string()
+        .refine((code) => CURRENCIES.has(code), 'must be an ISO 4217 code such as GBP')
+        .default('GBP'),
     bucketSize: bucketSize.default(16_384),
-    engine: z.strictObject({
-        name: z.literal('duckdb').default('duckdb'),
-        memory: z.string().regex(/^\d+(MB|GB)$/, 'must be such as 2GB').default('2GB'),
-        threads: z.number().int().min(1).max(256).optional(),
-    }).prefault({}),
+    engine: z
+        .strictObject({
+            name: z.literal('duckdb').default('duckdb'),
+            memory: z
+                .string()
+                .regex(/^\d+(MB|GB)$/, 'must be such as 2GB')
+                .default('2GB'),
+            threads: z.number().int().min(1).max(256).optional(),
+        })
+        .prefault({}),
     store: z.strictObject({ lake: z.string().min(1).default('lake') }).prefault({}),
-    database: z.strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') }).prefault({}),
-    horizon: z.string().refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31').optional(),
+    database: z
+        .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
+        .prefault({}),
+    horizon: z
+        .string()
+        .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
+        .optional(),
 });
 
 /** A home as its file says, with every default filled in and paths made absolute. */
@@ -58,35 +81,36 @@ export async function initHome(folder: string, options: HomeOptions = {}): Promi
     const file = path.join(folder, HOME_FILE);
     if (existsSync(file)) throw new GridtallyError('home.exists', `there is a home in ${folder} already`);
     if (existsSync(folder) && readdirSync(folder).length > 0) {
-        throw new GridtallyError('home.exists', `${folder} is not empty`, { remedy: 'Name a new folder or an empty one.' });
+        throw new GridtallyError('home.exists', `${folder} is not empty`, {
+            remedy: 'Name a new folder or an empty one.',
+        });
     }
     const text = homeText(options);
     parseHome(text, folder);
     await makeFolderDurably(folder);
-    await writeFileDurably(file, text, { mode: 0o600 });
+    await writeFileDurably(file, text, { mode: 0o600, replace: false }).catch((cause) => {
+        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+        throw new GridtallyError('home.exists', `there is a home in ${folder} already`);
+    });
     return readHome(folder);
 }
 
 /** Throws `home.missing` or `home.config-invalid` with every fault and its line. */
 export function readHome(folder: string): Home {
     const file = path.join(folder, HOME_FILE);
-    if (!existsSync(file)) throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
+    if (!existsSync(file))
+        throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
     return parseHome(readFileSync(file, 'utf8'), folder);
 }
 
 function parseHome(text: string, folder: string): Home {
     const document = parseYaml(text, HOME_FILE);
-    const parsed = homeFile.safeParse(document.value);
-    const faults = parsed.success
-        ? zoneFaults(parsed.data.marketZone).map((message) => ({ file: HOME_FILE, line: document.lineOf(['marketZone']), field: 'marketZone', message }))
-        : parsed.error.issues.map((issue) => ({
-              file: HOME_FILE,
-              line: document.lineOf(issue.path as (string | number)[]),
-              field: issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : ''),
-              message: issue.message,
-          }));
-    if (!parsed.success || faults.length > 0) {
-        throw new GridtallyError('home.config-invalid', `${HOME_FILE} is not valid`, { faults });
+    const parsed = homeFile.safeParse(document.value ?? {});
+    if (!parsed.success) {
+        const faults = parsed.error.issues.flatMap((issue) => homeFaults(issue, document));
+        const ordered = faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+        const file = path.join(path.resolve(folder), HOME_FILE);
+        throw new GridtallyError('home.config-invalid', `${file} is not valid`, { faults: ordered });
     }
     const config = parsed.data;
     const root = path.resolve(folder);
@@ -106,26 +130,42 @@ function parseHome(text: string, folder: string): Home {
     };
 }
 
-function zoneFaults(name: string): string[] {
+/** One fault for each unknown key, at its own line; one for any other issue. */
+function homeFaults(issue: z.core.$ZodIssue, document: YamlDocument): InputFault[] {
+    const place = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : undefined;
+    const message = keys === undefined ? issue.message : 'there is no such setting';
+    return (keys?.map((key) => [...place, key]) ?? [place]).map((at) => ({
+        file: HOME_FILE,
+        line: document.lineOf(at),
+        field: at.join('.'),
+        message,
+    }));
+}
+
+function isZone(name: string): boolean {
     try {
         zoneOf(name);
-        return [];
-    } catch (error) {
-        return [error instanceof Error ? error.message : String(error)];
+        return true;
+    } catch {
+        return false;
     }
 }
 
 function homeText(options: HomeOptions): string {
-    const quoted = (text: string) => JSON.stringify(text);
-    const url = options.databaseUrl === undefined ? '  # url: postgres://user:password@host:5432/name' : `  url: ${quoted(options.databaseUrl)}`;
+    const quoted = (text: string) => (/^[A-Za-z][\w/]*$/.test(text) ? text : JSON.stringify(text));
+    const url =
+        options.databaseUrl === undefined
+            ? '  # url: postgres://user:password@host:5432/name'
+            : `  url: ${quoted(options.databaseUrl)}`;
     return `# A gridtally home. Names the market's clock and money, and where work and state live.
 id: ${randomUUID()}
 
 # IANA zone whose local days are the market days. Fixed once readings are in.
-marketZone: ${options.marketZone ?? 'UTC'}
+marketZone: ${quoted(options.marketZone ?? 'UTC')}
 
 # ISO 4217 currency of tariffs and bills.
-currency: ${options.currency ?? 'GBP'}
+currency: ${quoted(options.currency ?? 'GBP')}
 
 # Channels per bucket, a power of two: 16384 for a retailer, 131072 for a market. Fixed once readings are in.
 bucketSize: ${options.bucketSize ?? 16_384}
@@ -145,7 +185,7 @@ database:
   # Another PostgreSQL 15 or newer; without it gridtally runs its own in this folder.
 ${url}
   # Postgres schema that holds this home.
-  schema: ${options.databaseSchema ?? 'gridtally'}
+  schema: ${quoted(options.databaseSchema ?? 'gridtally')}
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

@@ -50,26 +50,49 @@ async function apply(tx: Transaction, migration: Migration): Promise<void> {
 }
 
 async function pending(db: Database, migrations: readonly Migration[]): Promise<Migration[]> {
-    const exists = await db.query<{ found: boolean }>(`select to_regclass('schema_migrations') is not null as found`);
+    const exists = await db.query<{ found: boolean }>(
+        `select to_regclass('schema_migrations') is not null as found`,
+    );
     if (exists[0]?.found !== true) return [...migrations];
-    const applied = await db.query<Applied>('select version, name, sha256 from schema_migrations order by version');
+    const applied = await db.query<Applied>(
+        'select version, name, sha256 from schema_migrations order by version',
+    );
     const newest = migrations.at(-1)?.version ?? 0;
     const beyond = applied.find((row) => row.version > newest);
-    if (beyond) throw new GridtallyError('database.newer', `the home has migration ${beyond.name}, which this gridtally does not know`);
+    if (beyond)
+        throw new GridtallyError(
+            'database.newer',
+            `the home has migration ${beyond.name}, which this gridtally does not know`,
+        );
     for (const row of applied) {
         const own = migrations.find((m) => m.version === row.version);
         assert(own?.sha256 === row.sha256, `migration ${row.name} is unchanged since it was applied`);
     }
     const known = new Set(applied.map((row) => row.version));
-    return migrations.filter((m) => !known.has(m.version));
+    const missing = migrations.filter((m) => !known.has(m.version));
+    const oldest = missing[0]?.version ?? Number.POSITIVE_INFINITY;
+    assert(
+        applied.every((row) => row.version < oldest),
+        'migrations are applied in the order of their numbers',
+    );
+    return missing;
 }
 
 function readMigrations(folder: string): Migration[] {
-    return readdirSync(folder)
+    const migrations = readdirSync(folder)
         .filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name))
         .sort()
         .map((name) => {
             const sql = readFileSync(path.join(folder, name), 'utf8');
-            return { version: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
+            return {
+                version: Number(name.slice(0, 4)),
+                name,
+                sql,
+                sha256: createHash('sha256').update(sql).digest('hex'),
+            };
         });
+    migrations.forEach((m, i) => {
+        assert(m.version === i + 1, `migrations are numbered without gaps: ${m.name} is number ${i + 1}`);
+    });
+    return migrations;
 }

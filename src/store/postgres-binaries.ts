@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { GridtallyError } from '../kernel/errors.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 
 export interface Account {
     readonly uid: number;
@@ -20,7 +20,9 @@ export const SHARED_STATE = '/var/lib/gridtally';
 /** Postgres refuses to run as root; it then runs as `postgres`, else as `nobody`. Undefined: as oneself. */
 export function serverAccount(): Account | undefined {
     if (process.getuid?.() !== 0) return undefined;
-    const rows = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+    const rows = readFileSync('/etc/passwd', 'utf8')
+        .split('\n')
+        .map((line) => line.split(':'));
     const row = rows.find((r) => r[0] === 'postgres') ?? rows.find((r) => r[0] === 'nobody');
     if (!row) {
         throw new GridtallyError(
@@ -39,20 +41,28 @@ export async function postgresBinaries(account: Account | undefined): Promise<Po
     try {
         found = await import(name);
     } catch (cause) {
-        throw new GridtallyError('database.start-failed', `there is no embedded Postgres for this machine (${name})`, {
-            remedy: 'Set database.url in gridtally.yaml to a PostgreSQL 15 or newer.',
-            cause,
-        });
+        throw new GridtallyError(
+            'database.start-failed',
+            `there is no embedded Postgres for this machine (${name})`,
+            {
+                remedy: 'Set database.url in gridtally.yaml to a PostgreSQL 15 or newer.',
+                cause,
+            },
+        );
     }
     const own = { postgres: found.postgres, initdb: found.initdb, pgCtl: found.pg_ctl };
     if (!account || isReachable(path.dirname(own.postgres), account)) return own;
     const bin = path.join(await copyForAll(path.dirname(path.dirname(own.postgres))), 'bin');
-    return { postgres: path.join(bin, 'postgres'), initdb: path.join(bin, 'initdb'), pgCtl: path.join(bin, 'pg_ctl') };
+    return {
+        postgres: path.join(bin, 'postgres'),
+        initdb: path.join(bin, 'initdb'),
+        pgCtl: path.join(bin, 'pg_ctl'),
+    };
 }
 
 /** True when the account may pass through every folder down to this one. */
 export function isReachable(folder: string, account: Account): boolean {
-    for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+    for (let at = existsSync(folder) ? realpathSync(folder) : path.resolve(folder); ; at = path.dirname(at)) {
         if (existsSync(at) && !mayPass(at, account)) return false;
         if (at === path.dirname(at)) return true;
     }

@@ -6,23 +6,40 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
-/** What a running cluster says of itself in `postmaster.pid`; undefined: there is no such file. */
-export function readPidFile(cluster: string): { pid: number; port: number } | undefined {
+export interface ServerAddress {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly database: string;
+}
+
+/**
+ * What a running cluster says of itself in `postmaster.pid`; undefined: there is no such file. The status is empty while the file is being
+ * written, then `starting`, `ready`, `stopping` or `standby`.
+ */
+export function readPidFile(cluster: string): { pid: number; port: number; status: string } | undefined {
     try {
         const lines = readFileSync(path.join(cluster, 'postmaster.pid'), 'utf8').split('\n');
-        return { pid: Number(lines[0]), port: Number(lines[3]) };
+        return { pid: Number(lines[0]), port: Number(lines[3]), status: (lines[7] ?? '').trim() };
     } catch {
         return undefined;
     }
 }
 
-/** A pid may have been given to another program since a power cut, so its command line is looked at. */
-export async function isPostgres(pid: number, cluster: string): Promise<boolean> {
+/** Whether some process has this pid, be it dead and not yet collected. */
+export function isAlive(pid: number): boolean {
     try {
         process.kill(pid, 0);
+        return true;
     } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+        return (error as NodeJS.ErrnoException).code !== 'ESRCH';
     }
+}
+
+/** A pid may have been given to another program since a power cut, so its command line is looked at. */
+export async function isPostgres(pid: number, cluster: string): Promise<boolean> {
+    if (!isAlive(pid)) return false;
     if (process.platform === 'linux') {
         // slim images have no ps
         try {
@@ -32,23 +49,25 @@ export async function isPostgres(pid: number, cluster: string): Promise<boolean>
             return false;
         }
     }
-    const said = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).then((r) => r.stdout, () => `postgres ${cluster}`);
+    // where it cannot be told the process is left alone
+    const said = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).then(
+        (r) => r.stdout,
+        () => `postgres ${cluster}`,
+    );
     return said.includes('postgres') && said.includes(cluster);
 }
 
-/** True when a server answers there and it is the one of this cluster. */
-export async function answersFor(
-    address: { host: string; port: number; user: string; password: string; database: string },
-    cluster: string,
-): Promise<boolean> {
-    const client = new pg.Client({ ...address, connectionTimeoutMillis: 3000 });
+/** Undefined when a server answers there and it is the one of this cluster; otherwise what went wrong. */
+export async function connectionFault(address: ServerAddress, cluster: string): Promise<unknown> {
+    const client = new pg.Client({ ...address, ssl: false, connectionTimeoutMillis: 3000 });
     client.on('error', () => {});
     try {
         await client.connect();
         const { rows } = await client.query('show data_directory');
-        return realpathSync(rows[0].data_directory) === realpathSync(cluster);
-    } catch {
-        return false;
+        if (realpathSync(rows[0].data_directory) === realpathSync(cluster)) return undefined;
+        return new Error(`another database answers at port ${address.port}`);
+    } catch (error) {
+        return error;
     } finally {
         await client.end().catch(() => {});
     }

@@ -85,7 +85,7 @@ async function createLocalDays(rows: readonly LocalDayRow[]): Promise<void> {
 }
 
 for (const [name, changed] of Object.entries(CHANGED_STAMPS)) {
-    test(`UTC joined with the offset table is the local time of ${name} for every half-hour of 30 years`, async () => {
+    test(`every half-hour of UTC in 30 years has the local time of ${name} by the table`, async () => {
         await createUtcDays(utcDays(zoneOf(name), FROM, TO));
         const found = await firstRow(`
             with converted as (
@@ -95,12 +95,12 @@ for (const [name, changed] of Object.entries(CHANGED_STAMPS)) {
                 from half_hours as h
                 join utc_days as u on u.utc_date = h.stamp::date
             )
-            select count(*)::int as half_hours, count(*) filter (where local_s <> engine_local_s)::int as wrong
+            select count(*)::int as half_hours, count(*) filter (where local_s is distinct from engine_local_s)::int as wrong
             from converted`);
         assert.deepEqual(found, { half_hours: HALF_HOURS, wrong: 0 });
     });
 
-    test(`local time of ${name} joined with the offset table is UTC, repeated or missing for every half-hour of 30 years`, async () => {
+    test(`every half-hour of ${name} in 30 years is unique, repeated or missing by the table`, async () => {
         await createLocalDays(localDays(zoneOf(name), FROM, TO));
         const engineLocal = (instant: string): string => `timezone('${name}', ${instant})`;
         // A stamp is repeated where both instants show it on the engine's clock, missing where neither does.
@@ -114,35 +114,29 @@ for (const [name, changed] of Object.entries(CHANGED_STAMPS)) {
                 from half_hours as h
                 join local_days as l on l.local_date = h.stamp::date
             ), converted as (
-                select
-                    stamp, at_before, at_after,
-                    case
-                        when second_of_day < change_from_s then 'unique_before'
-                        when second_of_day >= change_to_s then 'unique_after'
-                        else change_kind
-                    end as kind,
+                select stamp, at_before, at_after, case
+                    when second_of_day < change_from_s then 'unique_before'
+                    when second_of_day >= change_to_s then 'unique_after'
+                    else change_kind
+                end as kind,
                 from placed
             )
             select
                 count(*)::int as half_hours,
                 count(*) filter (where kind = 'repeated')::int as repeated,
                 count(*) filter (where kind = 'missing')::int as missing,
-                count(*) filter (where not case kind
+                count(*) filter (where (case kind
                     when 'repeated' then ${engineLocal('at_before')} = stamp and ${engineLocal('at_after')} = stamp
                         and at_before < at_after
                     when 'missing' then ${engineLocal('at_before')} <> stamp and ${engineLocal('at_after')} <> stamp
                     when 'unique_before' then timezone('${name}', stamp) = at_before
                     else timezone('${name}', stamp) = at_after
-                end)::int as wrong,
+                end) is not true)::int as wrong,
             from converted`);
-        assert.deepEqual(found, {
-            half_hours: HALF_HOURS,
-            ...changed,
-            wrong: 0,
-        });
+        assert.deepEqual(found, { half_hours: HALF_HOURS, ...changed, wrong: 0 });
     });
 
-    test(`every local day of ${name} in the offset table holds exactly the instants of its date`, async () => {
+    test(`every local day of ${name} in the table holds exactly the instants of its date`, async () => {
         await createLocalDays(localDays(zoneOf(name), FROM, TO));
         const found = await firstRow(`
             select

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { statSync } from 'node:fs';
+import { sqlText } from '../sql-text.ts';
 import type { Engine, EngineRow, EngineSession, EngineValue, PartitionFile, TableColumn, WrittenFile } from '../engine.ts';
 
 export interface DuckdbOptions {
@@ -35,10 +36,6 @@ async function openDuckdbSession(options: DuckdbOptions, onClose: () => void): P
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false");
     return new DuckdbSession(instance, connection, onClose);
-}
-
-export function sqlText(value: string): string {
-    return `'${value.replaceAll("'", "''")}'`;
 }
 
 export class DuckdbSession implements EngineSession {

@@ -1,0 +1,383 @@
+-- The schema that the migrations make. Written by test/store/dump-schema.ts; do not edit.
+
+extension btree_gist;
+
+sequence payload_sequence as bigint start 1 increment 1 minimum 1 maximum 9223372036854775807;
+
+table account_holders (
+    account_no bigint not null,
+    customer_no bigint not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint account_holders_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
+    constraint account_holders_check CHECK (known_to > known_from),
+    constraint account_holders_customer_no_fkey FOREIGN KEY (customer_no) REFERENCES customers(customer_no)
+);
+CREATE UNIQUE INDEX account_holders_current ON account_holders USING btree (account_no) WHERE known_to IS NULL;
+
+table accounts (
+    account_no bigint not null generated always as identity,
+    account_id text not null,
+    constraint accounts_pkey PRIMARY KEY (account_no),
+    constraint accounts_account_id_key UNIQUE (account_id)
+);
+
+table agreement_versions (
+    agreement_no bigint not null,
+    account_no bigint not null,
+    metering_point_no bigint not null,
+    tariff_no integer not null,
+    valid_during daterange not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint agreement_once EXCLUDE USING gist (agreement_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
+    constraint agreement_versions_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
+    constraint agreement_versions_agreement_no_fkey FOREIGN KEY (agreement_no) REFERENCES agreements(agreement_no),
+    constraint agreement_versions_check CHECK (known_to > known_from),
+    constraint agreement_versions_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
+    constraint agreement_versions_tariff_no_fkey FOREIGN KEY (tariff_no) REFERENCES tariffs(tariff_no),
+    constraint agreement_versions_valid_during_check CHECK (NOT isempty(valid_during)),
+    constraint one_agreement_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
+);
+
+table agreements (
+    agreement_no bigint not null generated always as identity,
+    agreement_id text not null,
+    constraint agreements_pkey PRIMARY KEY (agreement_no),
+    constraint agreements_agreement_id_key UNIQUE (agreement_id)
+);
+
+table bill_lines (
+    bill_no bigint not null,
+    line_no integer not null,
+    agreement_no bigint not null,
+    metering_point_no bigint not null,
+    tariff_version_no integer,
+    charge text not null,
+    band text,
+    service_from date not null,
+    service_to date not null,
+    quantity numeric(38,12),
+    quantity_unit text not null,
+    measured_kwh numeric(38,6),
+    estimated_kwh numeric(38,6),
+    price numeric(38,12),
+    amount_exact numeric not null,
+    amount numeric(38,8) not null,
+    constraint bill_lines_pkey PRIMARY KEY (bill_no, line_no),
+    constraint bill_lines_agreement_no_fkey FOREIGN KEY (agreement_no) REFERENCES agreements(agreement_no),
+    constraint bill_lines_bill_no_fkey FOREIGN KEY (bill_no) REFERENCES bills(bill_no) ON DELETE CASCADE,
+    constraint bill_lines_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
+    constraint bill_lines_tariff_version_no_fkey FOREIGN KEY (tariff_version_no) REFERENCES tariff_versions(tariff_version_no)
+);
+
+table bills (
+    bill_no bigint not null generated always as identity,
+    bill_id text not null,
+    account_no bigint not null,
+    period_from date not null,
+    period_to date not null,
+    state text not null,
+    currency text not null,
+    is_complete boolean not null,
+    energy_kwh numeric(38,6) not null,
+    amount_due numeric(38,8) not null,
+    content_sha256 text not null,
+    document jsonb not null,
+    made_from jsonb not null,
+    drafted_at timestamp with time zone not null,
+    constraint bills_pkey PRIMARY KEY (bill_no),
+    constraint bills_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
+    constraint bills_bill_id_key UNIQUE (bill_id),
+    constraint bills_check CHECK (period_to > period_from),
+    constraint bills_state_check CHECK (state = ANY (ARRAY['draft'::text, 'sealed'::text]))
+);
+CREATE INDEX bills_by_period ON bills USING btree (period_from, period_to);
+CREATE UNIQUE INDEX bills_one_draft ON bills USING btree (account_no, period_from, period_to) WHERE state = 'draft'::text;
+
+table calendar_versions (
+    calendar_no integer not null,
+    valid_during daterange not null,
+    is_open_ended boolean not null,
+    definition jsonb not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint calendar_versions_calendar_no_fkey FOREIGN KEY (calendar_no) REFERENCES calendars(calendar_no),
+    constraint calendar_versions_check CHECK (known_to > known_from),
+    constraint calendar_versions_valid_during_check CHECK (NOT isempty(valid_during)),
+    constraint one_definition_of_a_calendar EXCLUDE USING gist (calendar_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
+);
+
+table calendars (
+    calendar_no integer not null generated always as identity,
+    calendar_id text not null,
+    constraint calendars_pkey PRIMARY KEY (calendar_no),
+    constraint calendars_calendar_id_key UNIQUE (calendar_id)
+);
+
+table channel_validities (
+    channel_no integer not null,
+    metering_point_no bigint not null,
+    register_id text not null,
+    valid_during tstzrange not null,
+    expected_from date,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint channel_installed_once EXCLUDE USING gist (channel_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
+    constraint channel_validities_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES channels(channel_no),
+    constraint channel_validities_check CHECK (known_to > known_from),
+    constraint channel_validities_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
+    constraint channel_validities_valid_during_check CHECK (NOT isempty(valid_during)),
+    constraint one_meter_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
+);
+
+table channels (
+    channel_no integer not null,
+    metering_point_no bigint not null,
+    meter_id text not null,
+    register_id text not null,
+    flow text not null,
+    interval_minutes smallint not null,
+    registered_by text not null,
+    constraint channels_pkey PRIMARY KEY (channel_no),
+    constraint channels_channel_no_check CHECK (channel_no >= 0),
+    constraint channels_flow_check CHECK (flow = ANY (ARRAY['to_customer'::text, 'from_customer'::text])),
+    constraint channels_interval_minutes_check CHECK (interval_minutes = ANY (ARRAY[5, 10, 15, 30, 60])),
+    constraint channels_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
+    constraint channels_registered_by_check CHECK (registered_by = ANY (ARRAY['load'::text, 'feed'::text]))
+);
+CREATE INDEX channels_by_meter ON channels USING btree (meter_id, register_id);
+CREATE INDEX channels_by_metering_point ON channels USING btree (metering_point_no);
+
+table commits (
+    commit_no bigint not null generated always as identity,
+    committed_at timestamp with time zone not null,
+    kind text not null,
+    detail jsonb not null default '{}'::jsonb,
+    constraint commits_pkey PRIMARY KEY (commit_no)
+);
+
+table customer_identities (
+    customer_no bigint not null,
+    name text,
+    email text,
+    address text,
+    joined_on date,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint customer_identities_check CHECK (known_to > known_from),
+    constraint customer_identities_customer_no_fkey FOREIGN KEY (customer_no) REFERENCES customers(customer_no)
+);
+CREATE UNIQUE INDEX customer_identities_current ON customer_identities USING btree (customer_no) WHERE known_to IS NULL;
+
+table customers (
+    customer_no bigint not null generated always as identity,
+    customer_id text not null,
+    constraint customers_pkey PRIMARY KEY (customer_no),
+    constraint customers_customer_id_key UNIQUE (customer_id)
+);
+
+table feed_contracts (
+    feed_id smallint not null,
+    contract_no integer not null,
+    contract_version text not null,
+    content_sha256 text not null,
+    content text not null,
+    known_from timestamp with time zone not null,
+    constraint feed_contracts_pkey PRIMARY KEY (feed_id, contract_no),
+    constraint feed_contracts_contract_no_check CHECK (contract_no > 0),
+    constraint feed_contracts_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id)
+);
+
+table feeds (
+    feed_id smallint not null generated always as identity,
+    name text not null,
+    constraint feeds_pkey PRIMARY KEY (feed_id),
+    constraint feeds_name_check CHECK (name ~ '^[a-z][a-z0-9_-]{0,62}$'::text),
+    constraint feeds_name_key UNIQUE (name)
+);
+
+table holidays (
+    holiday_set text not null,
+    holiday_date date not null,
+    name text not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint holidays_check CHECK (known_to > known_from)
+);
+CREATE UNIQUE INDEX holidays_current ON holidays USING btree (holiday_set, holiday_date) WHERE known_to IS NULL;
+
+table lake_files (
+    file_id bigint not null generated always as identity,
+    table_name text not null,
+    path text not null,
+    row_count bigint not null,
+    byte_count bigint not null,
+    constraint lake_files_pkey PRIMARY KEY (file_id),
+    constraint lake_files_path_key UNIQUE (path)
+);
+
+table loads (
+    load_no bigint not null generated always as identity,
+    kind text not null,
+    source_name text not null,
+    content_sha256 text not null,
+    loaded_at timestamp with time zone not null,
+    row_count integer not null,
+    changed_count integer not null,
+    constraint loads_pkey PRIMARY KEY (load_no)
+);
+
+table metering_point_attributes (
+    metering_point_no bigint not null,
+    attribute text not null,
+    value text not null,
+    valid_during daterange not null,
+    is_open_ended boolean not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint metering_point_attributes_check CHECK (known_to > known_from),
+    constraint metering_point_attributes_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
+    constraint metering_point_attributes_valid_during_check CHECK (NOT isempty(valid_during)),
+    constraint one_value_of_an_attribute EXCLUDE USING gist (metering_point_no WITH =, attribute WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
+);
+
+table metering_points (
+    metering_point_no bigint not null generated always as identity,
+    metering_point_id text not null,
+    constraint metering_points_pkey PRIMARY KEY (metering_point_no),
+    constraint metering_points_metering_point_id_key UNIQUE (metering_point_id)
+);
+
+table partition_files (
+    table_name text not null,
+    market_day date not null,
+    bucket integer not null,
+    file_id bigint not null,
+    row_count bigint not null,
+    added_version bigint not null,
+    added_in bigint not null,
+    removed_in bigint,
+    constraint partition_files_pkey PRIMARY KEY (table_name, market_day, bucket, file_id),
+    constraint partition_files_added_in_fkey FOREIGN KEY (added_in) REFERENCES commits(commit_no),
+    constraint partition_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES lake_files(file_id) ON DELETE CASCADE,
+    constraint partition_files_removed_in_fkey FOREIGN KEY (removed_in) REFERENCES commits(commit_no)
+);
+CREATE INDEX partition_files_by_file ON partition_files USING btree (file_id);
+CREATE INDEX partition_files_live ON partition_files USING btree (table_name, market_day, bucket) WHERE removed_in IS NULL;
+
+table partitions (
+    table_name text not null,
+    market_day date not null,
+    bucket integer not null,
+    version bigint not null,
+    commit_no bigint not null,
+    row_count bigint not null,
+    checksum text not null,
+    inputs jsonb not null,
+    stats jsonb not null default '{}'::jsonb,
+    constraint partitions_pkey PRIMARY KEY (table_name, market_day, bucket),
+    constraint partitions_commit_no_fkey FOREIGN KEY (commit_no) REFERENCES commits(commit_no),
+    constraint partitions_version_check CHECK (version > 0)
+);
+
+table payload_identities (
+    identity bytea not null,
+    sequence bigint not null,
+    segment_no bigint not null,
+    received_at timestamp with time zone not null,
+    constraint payload_identities_pkey PRIMARY KEY (identity, sequence),
+    constraint payload_identities_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
+);
+CREATE INDEX payload_identities_by_time ON payload_identities USING btree (received_at);
+
+table price_series (
+    series_no integer not null generated always as identity,
+    series_id text not null,
+    kind text not null,
+    interval_minutes smallint not null,
+    constraint price_series_pkey PRIMARY KEY (series_no),
+    constraint price_series_kind_check CHECK (kind = ANY (ARRAY['band'::text, 'price'::text])),
+    constraint price_series_series_id_key UNIQUE (series_id)
+);
+
+table price_series_values (
+    series_no integer not null,
+    period_from timestamp with time zone not null,
+    band text,
+    price numeric(18,8),
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint price_series_values_check CHECK (known_to > known_from),
+    constraint price_series_values_check1 CHECK ((band IS NULL) <> (price IS NULL)),
+    constraint price_series_values_series_no_fkey FOREIGN KEY (series_no) REFERENCES price_series(series_no)
+);
+CREATE UNIQUE INDEX price_series_values_current ON price_series_values USING btree (series_no, period_from) WHERE known_to IS NULL;
+
+table refused_payloads (
+    sequence bigint not null,
+    segment_no bigint not null,
+    feed_id smallint not null,
+    contract_no integer not null,
+    source_key text not null,
+    rule_id text not null,
+    message text not null,
+    line_no bigint,
+    field text,
+    refused_at timestamp with time zone not null,
+    constraint refused_payloads_pkey PRIMARY KEY (sequence),
+    constraint refused_payloads_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id),
+    constraint refused_payloads_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
+);
+
+table registration_changes (
+    change_no bigint not null generated always as identity,
+    bucket integer not null,
+    days daterange not null,
+    changed_at timestamp with time zone not null,
+    constraint registration_changes_pkey PRIMARY KEY (change_no)
+);
+CREATE INDEX registration_changes_by_bucket ON registration_changes USING gist (bucket, days);
+
+table segments (
+    segment_no bigint not null generated always as identity,
+    feed_id smallint not null,
+    path text not null,
+    first_sequence bigint not null,
+    last_sequence bigint not null,
+    payload_count integer not null,
+    payload_bytes bigint not null,
+    received_at timestamp with time zone not null,
+    parsed_at timestamp with time zone,
+    parsed_contract_no integer,
+    parse_stats jsonb,
+    constraint segments_pkey PRIMARY KEY (segment_no),
+    constraint segments_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id),
+    constraint segments_path_key UNIQUE (path),
+    constraint segments_payload_count_check CHECK (payload_count > 0)
+);
+CREATE INDEX segments_by_sequence ON segments USING btree (first_sequence);
+CREATE INDEX segments_unparsed ON segments USING btree (feed_id, segment_no) WHERE parsed_at IS NULL;
+
+table tariff_versions (
+    tariff_version_no integer not null generated always as identity,
+    tariff_no integer not null,
+    name text not null,
+    valid_during daterange not null,
+    is_open_ended boolean not null,
+    structure jsonb not null,
+    known_from timestamp with time zone not null,
+    known_to timestamp with time zone,
+    constraint tariff_versions_pkey PRIMARY KEY (tariff_version_no),
+    constraint one_structure_of_a_tariff EXCLUDE USING gist (tariff_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
+    constraint tariff_versions_check CHECK (known_to > known_from),
+    constraint tariff_versions_tariff_no_fkey FOREIGN KEY (tariff_no) REFERENCES tariffs(tariff_no),
+    constraint tariff_versions_valid_during_check CHECK (NOT isempty(valid_during))
+);
+
+table tariffs (
+    tariff_no integer not null generated always as identity,
+    tariff_id text not null,
+    constraint tariffs_pkey PRIMARY KEY (tariff_no),
+    constraint tariffs_tariff_id_key UNIQUE (tariff_id)
+);

@@ -1,0 +1,172 @@
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import { compileModel } from '../engine/compile.ts';
+import type { Engine, EngineRow, EngineSession, EngineValue } from '../engine/engine.ts';
+import { type Decimal, decimal } from '../kernel/decimal.ts';
+import type { IntervalPrices } from './interval-prices.ts';
+import type { BillingInputs } from './rating-dimensions.ts';
+import type { RatedPoint, RatingPlan } from './rating-plan.ts';
+import type { SlotClasses } from './slot-classes.ts';
+import { isPricedByInterval } from './tariff-checks.ts';
+
+/** Energy of a metering point in the intervals of one class; on one local day, or in the whole period where `day` is null. */
+export interface QuantitySum {
+    readonly day: string | null;
+    readonly classNo: number;
+    readonly kwh: Decimal;
+    readonly estimatedKwh: Decimal;
+    readonly intervalCount: number;
+}
+
+/** Amount of a charge that is priced by interval; `rounded` counts the charge's smallest unit. */
+export interface IntervalAmount {
+    readonly day: string | null;
+    readonly classNo: number;
+    readonly chargeKey: number;
+    readonly exact: Decimal;
+    readonly roundedUnits: bigint;
+}
+
+/** A run of missing intervals of a channel, UTC epoch milliseconds, half-open. */
+export interface ChannelGap {
+    readonly channelNo: number;
+    readonly from: number;
+    readonly to: number;
+    readonly missingCount: number;
+}
+
+/** Sums by number of the metering point within the run, in order of day and class. */
+export interface PointSums {
+    readonly quantities: ReadonlyMap<number, readonly QuantitySum[]>;
+    readonly amounts: ReadonlyMap<number, readonly IntervalAmount[]>;
+    readonly gaps: ReadonlyMap<number, readonly ChannelGap[]>;
+}
+
+const MODELS = ['rated_quantities', 'interval_amounts', 'rated_gaps'] as const;
+const READ_COLUMNS = new Set(['market_day', 'channel_no', 'period_from', 'kwh', 'quality']);
+
+/** Fingerprints of the models by name, to be recorded with what is made from them. */
+export function billingModelFingerprints(engine: Engine): Record<string, string> {
+    return Object.fromEntries(MODELS.map((name) => [name, compileModel(`billing/${name}`, engine.dialect).fingerprint]));
+}
+
+/** Sums the period's readings in the engine, to the finest grain on which every price is constant. */
+export async function sumQuantities(
+    engine: Engine,
+    inputs: BillingInputs,
+    plan: RatingPlan,
+    slots: SlotClasses,
+    prices: IntervalPrices,
+): Promise<PointSums> {
+    const session = await engine.openSession();
+    try {
+        await registerInputs(session, inputs, plan, slots, prices);
+        const model = (name: (typeof MODELS)[number]) => compileModel(`billing/${name}`, engine.dialect).sql;
+        const quantities = await session.rows(model('rated_quantities'));
+        const amounts = prices.rows.length === 0 ? [] : await session.rows(model('interval_amounts'));
+        const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
+        return {
+            quantities: byPoint(quantities, quantitySum, (a, b) => compareSums(a, b)),
+            amounts: byPoint(amounts, intervalAmount, (a, b) => compareSums(a, b) || a.chargeKey - b.chargeKey),
+            gaps: byPoint(gaps, channelGap, (a, b) => a.channelNo - b.channelNo || a.from - b.from),
+        };
+    } finally {
+        await session.close();
+    }
+}
+
+async function registerInputs(
+    session: EngineSession,
+    inputs: BillingInputs,
+    plan: RatingPlan,
+    slots: SlotClasses,
+    prices: IntervalPrices,
+): Promise<void> {
+    const readColumns = LAKE_TABLES.reads_interval.filter((column) => READ_COLUMNS.has(column.name));
+    await session.registerFiles('reads_interval', readColumns, inputs.readsIntervalFiles);
+    await session.registerFiles('reading_gaps', LAKE_TABLES.reading_gaps, inputs.gapFiles);
+    // a file may hold market days beside those of the period, and their slot keys would be those of another profile
+    const within = `market_day >= date '${inputs.period.from}' and market_day < date '${inputs.period.to}'`;
+    await session.run(`create or replace temp view period_reads as select * from reads_interval where ${within}`);
+    await session.run(`create or replace temp view period_gaps as select * from reading_gaps where ${within}`);
+    await session.registerRows('rated_channels', RATED_CHANNELS, channelRows(plan, slots));
+    await session.registerRows('rate_slots', RATE_SLOTS, slots.slotRows);
+    await session.registerRows('interval_prices', INTERVAL_PRICES, prices.rows);
+}
+
+const RATED_CHANNELS = [
+    { name: 'channel_no', type: 'integer' },
+    { name: 'point_no', type: 'integer' },
+    { name: 'is_by_day', type: 'boolean' },
+    { name: 'has_interval_prices', type: 'boolean' },
+    { name: 'slot_origin', type: 'bigint' },
+];
+const RATE_SLOTS = [
+    { name: 'slot_key', type: 'integer' },
+    { name: 'class_no', type: 'integer' },
+];
+const INTERVAL_PRICES = [
+    { name: 'slot_key', type: 'integer' },
+    { name: 'charge_key', type: 'integer' },
+    { name: 'price', type: 'decimal(19,12)' },
+    { name: 'rounding_price', type: 'decimal(19,12)' },
+    { name: 'rounding_mode', type: 'string' },
+];
+
+/** One row per channel, whatever the number of its validities: the engine joins on it. */
+function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
+    return plan.points.flatMap((point) => {
+        const slotOrigin = slots.slotOriginOf(point);
+        const channelNos = [...new Set(point.channels.map((channel) => channel.channelNo))];
+        return channelNos.map((no) => [no, point.pointNo, point.isByDay, hasIntervalPrices(point), slotOrigin]);
+    });
+}
+
+function hasIntervalPrices(point: RatedPoint): boolean {
+    return point.stays.some((stay) => stay.segments.some((s) => s.version.structure.charges.some(isPricedByInterval)));
+}
+
+function quantitySum(row: EngineRow): QuantitySum {
+    return {
+        day: row['service_day'] === null ? null : String(row['service_day']),
+        classNo: Number(row['class_no']),
+        kwh: decimal(String(row['kwh'])),
+        estimatedKwh: decimal(String(row['estimated_kwh'])),
+        intervalCount: Number(row['interval_count']),
+    };
+}
+
+function intervalAmount(row: EngineRow): IntervalAmount {
+    return {
+        day: row['service_day'] === null ? null : String(row['service_day']),
+        classNo: Number(row['class_no']),
+        chargeKey: Number(row['charge_key']),
+        exact: decimal(String(row['amount_exact'])),
+        roundedUnits: BigInt(String(row['rounded_units'])),
+    };
+}
+
+function channelGap(row: EngineRow): ChannelGap {
+    return {
+        channelNo: Number(row['channel_no']),
+        from: Number(row['gap_from_us']) / 1000,
+        to: Number(row['gap_to_us']) / 1000,
+        missingCount: Number(row['missing_count']),
+    };
+}
+
+function byPoint<T>(rows: readonly EngineRow[], read: (row: EngineRow) => T, compare: (a: T, b: T) => number): Map<number, T[]> {
+    const sums = new Map<number, T[]>();
+    for (const row of rows) {
+        const pointNo = Number(row['point_no']);
+        const known = sums.get(pointNo);
+        if (known) known.push(read(row));
+        else sums.set(pointNo, [read(row)]);
+    }
+    for (const ofPoint of sums.values()) ofPoint.sort(compare);
+    return sums;
+}
+
+function compareSums(a: { day: string | null; classNo: number }, b: { day: string | null; classNo: number }): number {
+    if (a.day !== b.day) return (a.day ?? '') < (b.day ?? '') ? -1 : 1;
+    return a.classNo - b.classNo;
+}

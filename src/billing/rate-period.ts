@@ -1,0 +1,77 @@
+import type { Engine } from '../engine/engine.ts';
+import { monthPeriod, monthText } from '../kernel/calendar-date.ts';
+import { fingerprint } from '../kernel/hash.ts';
+import type { RatedBill } from './bill-document.ts';
+import { listIntervalPrices } from './interval-prices.ts';
+import { periodGrid } from './period-grid.ts';
+import { openPriceBook } from './price-book.ts';
+import { billingModelFingerprints, sumQuantities } from './quantity-sums.ts';
+import { type RatingContext, rateAccount } from './rate-bills.ts';
+import type { BillingInputs } from './rating-dimensions.ts';
+import { RatingFaults } from './rating-faults.ts';
+import { planRating } from './rating-plan.ts';
+import { classifySlots } from './slot-classes.ts';
+import { checkTariffs } from './tariff-checks.ts';
+
+/** The bills of a period, in order of account ids, made one at a time as they are asked for. */
+export interface RatedPeriod {
+    readonly accountIds: readonly string[];
+    bills(): Generator<RatedBill>;
+    /** @throws GridtallyError `billing.cannot-rate` where a bill made so far could not be priced */
+    checkFaults(): void;
+}
+
+/**
+ * Rates every agreement that is active in the period. Sums are made in the engine, money in exact decimals here.
+ * @throws GridtallyError `billing.cannot-rate`, with every fault of master data, before any sum is made
+ */
+export async function ratePeriod(engine: Engine, inputs: BillingInputs): Promise<RatedPeriod> {
+    const faults = new RatingFaults();
+    const grid = periodGrid(inputs.zone, inputs.period);
+    const plan = planRating(inputs, grid, faults);
+    const prices = openPriceBook(inputs.dimensions);
+    checkTariffs(plan, prices, inputs.currency, faults);
+    const slots = classifySlots(plan, grid, inputs.zone, prices, faults);
+    const intervalPrices = listIntervalPrices(plan, grid, slots, prices, faults);
+    faults.throwIfAny();
+    const sums = await sumQuantities(engine, inputs, plan, slots, intervalPrices);
+    const context: RatingContext = {
+        inputs,
+        grid,
+        slots,
+        prices: intervalPrices,
+        sums,
+        faults,
+        periodName: periodName(inputs.period),
+        runInputs: runInputsOf(engine, inputs),
+    };
+    return {
+        accountIds: [...plan.staysByAccount.keys()],
+        *bills() {
+            for (const stays of plan.staysByAccount.values()) yield rateAccount(stays, context);
+        },
+        checkFaults: () => faults.throwIfAny(),
+    };
+}
+
+/** `2013-05` for a calendar month, else `2013-05-10_2013-06-01` (half-open). */
+export function periodName(period: BillingInputs['period']): string {
+    const month = monthText(period.from);
+    const ofMonth = monthPeriod(month);
+    const isMonth = ofMonth.from === period.from && ofMonth.to === period.to;
+    return isMonth ? month : `${period.from}_${period.to}`;
+}
+
+/** Recorded in every bill: short, so partitions and dimensions are named by fingerprint. */
+function runInputsOf(engine: Engine, inputs: BillingInputs): Record<string, unknown> {
+    const { calendarVersions, holidays, priceSeries } = inputs.dimensions;
+    return {
+        lakeCommitNo: inputs.lakeCommitNo,
+        partitions: fingerprint(inputs.partitionVersions),
+        calendars: fingerprint({ calendarVersions, holidays }),
+        priceSeries: fingerprint(priceSeries),
+        models: billingModelFingerprints(engine),
+        horizonTo: inputs.horizonTo,
+        zone: inputs.zone.name,
+    };
+}

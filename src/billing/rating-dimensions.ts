@@ -1,0 +1,91 @@
+import type { CalendarDefinition, TariffStructure } from '../contracts/tariff-structure.ts';
+import type { CalendarDate, DatePeriod } from '../kernel/calendar-date.ts';
+import type { Zone } from '../kernel/zone.ts';
+
+/** Master data that rating reads, as believed by the home when the run began. Date ranges are half-open; a null end is open. */
+export interface RatingDimensions {
+    /** Every version of an agreement that touches the period. */
+    readonly agreements: readonly RatingAgreement[];
+    /** Every version of the tariffs of those agreements that touches the period. */
+    readonly tariffVersions: readonly RatingTariffVersion[];
+    readonly calendarVersions: readonly RatingCalendarVersion[];
+    readonly holidays: readonly { readonly holidaySet: string; readonly date: CalendarDate }[];
+    readonly priceSeries: readonly RatingPriceSeries[];
+}
+
+export interface RatingAgreement {
+    readonly agreementNo: number;
+    readonly agreementId: string;
+    readonly accountNo: number;
+    readonly accountId: string;
+    readonly customerId: string;
+    readonly meteringPointNo: number;
+    readonly meteringPointId: string;
+    readonly tariffNo: number;
+    readonly tariffId: string;
+    readonly validFrom: CalendarDate | null;
+    readonly validTo: CalendarDate | null;
+}
+
+export interface RatingTariffVersion {
+    readonly tariffVersionNo: number;
+    readonly tariffNo: number;
+    readonly tariffId: string;
+    readonly validFrom: CalendarDate | null;
+    readonly validTo: CalendarDate | null;
+    readonly structure: TariffStructure;
+}
+
+export interface RatingCalendarVersion {
+    readonly calendarId: string;
+    readonly validFrom: CalendarDate | null;
+    readonly validTo: CalendarDate | null;
+    readonly definition: CalendarDefinition;
+}
+
+export interface RatingPriceSeries {
+    readonly seriesId: string;
+    readonly kind: 'band' | 'price';
+    readonly intervalMinutes: number;
+    /** periodFrom in UTC epoch milliseconds; a price is exact text per kWh. Only values of the period are needed. */
+    readonly values: readonly {
+        readonly periodFrom: number;
+        readonly band: string | null;
+        readonly price: string | null;
+    }[];
+}
+
+/** One validity of one channel; a channel removed and put back has two rows. */
+export interface RatingChannel {
+    readonly channelNo: number;
+    readonly meteringPointId: string;
+    readonly meterId: string;
+    readonly flow: 'to_customer' | 'from_customer';
+    readonly intervalMinutes: number;
+    /** UTC epoch milliseconds, half-open; null: open. */
+    readonly validFromMs: number | null;
+    readonly validToMs: number | null;
+    /** First market day on which the lake misses readings that do not come; null: from the start of validity. */
+    readonly expectedFrom: CalendarDate | null;
+}
+
+/** Everything that one run is made from. The same inputs give the same documents. */
+export interface BillingInputs {
+    /** Local days, half-open. */
+    readonly period: DatePeriod;
+    readonly zone: Zone;
+    /** ISO 4217, of the home; a tariff in another currency is refused. */
+    readonly currency: string;
+    readonly dimensions: RatingDimensions;
+    readonly channels: readonly RatingChannel[];
+    /** Absolute paths of the committed `reads_interval` files of the period's market days. */
+    readonly readsIntervalFiles: readonly string[];
+    /** Absolute paths of the committed `reading_gaps` files of the period's market days. */
+    readonly gapFiles: readonly string[];
+    /** First market day for which no reading is expected yet; null: no reading has come at all. */
+    readonly horizonTo: CalendarDate | null;
+    /** Newest commit of the lake that the files are of: with it the partitions read can be named again. */
+    readonly lakeCommitNo: number;
+    /** Versions of the partitions read, as the catalogue gave them; their fingerprint is recorded in every bill. */
+    readonly partitionVersions: Readonly<Record<string, string | number>>;
+}

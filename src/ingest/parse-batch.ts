@@ -1,0 +1,97 @@
+import type { FeedContract } from '../contracts/feed-contract.ts';
+import { sqlText } from '../engine/sql-text.ts';
+import type { ParseSession } from './parse-session.ts';
+import { typedRows, type TypedRowsOptions } from './typed-rows.ts';
+
+/** A payload of the batch, as the rows refer to it. */
+export interface BatchPayload {
+    readonly payloadNo: number;
+    readonly sequence: number;
+    readonly segmentNo: number;
+    readonly receivedAt: number;
+}
+
+/**
+ * Where the records of a batch stand. `spool`: normalised text with line numbers, from the record parsers.
+ * `direct`: one plain delimited payload, read where it lies in the raw store; only for payloads that
+ * turn out clean, as it knows no lines.
+ */
+export type RecordSource =
+    | { readonly kind: 'spool'; readonly path: string }
+    | { readonly kind: 'direct'; readonly path: string; readonly skipLines: number; readonly present: readonly boolean[] };
+
+export interface UnknownMeter {
+    readonly externalId: string;
+    readonly registerId: string;
+    readonly intervalMinutes: number;
+    readonly firstDayNo: number;
+}
+
+const SPOOL_SEPARATOR = '\u001F';
+// a text that no field can be: a scan refuses control characters
+const ABSENT = '\u0001';
+
+export async function registerPayloads(session: ParseSession, payloads: readonly BatchPayload[]): Promise<void> {
+    await session.engine.registerRows(
+        'payloads',
+        [
+            { name: 'payload_no', type: 'integer' },
+            { name: 'sequence', type: 'bigint' },
+            { name: 'segment_no', type: 'bigint' },
+            { name: 'received_us', type: 'bigint' },
+        ],
+        payloads.map((p) => [p.payloadNo, p.sequence, p.segmentNo, p.receivedAt * 1000]),
+    );
+}
+
+/**
+ * The query of typed rows with everything that decides their fate: `faults` and `fault_fields` (blank
+ * where the row is right) and the final kWh and quality. Columns that a lake table has carry its name.
+ */
+export function judgedRows(
+    contract: FeedContract,
+    source: RecordSource,
+    options: Pick<TypedRowsOptions, 'fixedOffsetUs'> & { readonly feedId: number; readonly bucketSize: number },
+): string {
+    const isDirect = source.kind === 'direct';
+    const typed = typedRows(contract, {
+        ...options,
+        records: isDirect ? directRecords(contract, source) : spoolRecords(contract, source.path),
+        present: isDirect ? source.present : contract.columns.map(() => true),
+        payloads: 'payloads',
+        isTrimmed: !isDirect,
+    });
+    const broken = typed.checks.map((check) => check.when);
+    const rules = typed.checks.map((check) => `case when ${check.when} then '${check.rule}' end`);
+    const columnOf = new Map(contract.columns.map((c) => [c.role, c.name]));
+    const fields = typed.checks.map(
+        (check) => `case when ${check.when} then ${sqlText(columnOf.get(check.role) ?? check.role)} end`,
+    );
+    const judged = isDirect
+        ? `case when ${broken.join('\n or ')} or is_rounded or contains(meter_key, ' ') or contains(register_key, ' ') then 'broken' else '' end as faults, '' as fault_fields`
+        : `case when fault <> '' then split_part(fault, ':', 1) else concat_ws(' ', ${rules.join(',\n ')}) end as faults,
+    case when fault <> '' then split_part(fault, ':', 2) else concat_ws(' ', ${fields.join(',\n ')}) end as fault_fields`;
+    return `select t.payload_no, p.sequence, p.segment_no, t.line_no, t.text, t.meter_key, t.register_key, t.channel_no,
+    t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
+    case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,
+    case when t.stated_quality in ('measured', 'estimated') and t.value_is_null then 'missing' else t.stated_quality end as quality,
+    ${judged}
+from (${typed.query}) as t inner join payloads as p on p.payload_no = t.payload_no`;
+}
+
+function spoolRecords(contract: FeedContract, path: string): string {
+    const names = ['payload_no', 'line_no', 'fault', 'text', ...contract.columns.map((_, i) => `c${i}`)];
+    const types = names.map((n) => `'${n}': '${n === 'payload_no' ? 'INTEGER' : n === 'line_no' ? 'BIGINT' : 'VARCHAR'}'`);
+    const size = contract.layout.maxLineBytes * 3 + 4096;
+    return `read_csv(${sqlText(path)}, header = false, auto_detect = false, delim = '${SPOOL_SEPARATOR}', quote = '', escape = '',
+        nullstr = '${ABSENT}', max_line_size = ${size}, new_line = '\\n', columns = {${types.join(', ')}})`;
+}
+
+function directRecords(contract: FeedContract, source: RecordSource & { kind: 'direct' }): string {
+    const present = contract.columns.map((_, i) => i).filter((i) => source.present[i]);
+    const types = present.map((i) => `'c${i}': 'VARCHAR'`);
+    const text = `concat_ws(${sqlText(contract.layout.delimiter)}, ${present.map((i) => `c${i}`).join(', ')})`;
+    return `(select 0 as payload_no, cast(null as bigint) as line_no, '' as fault, ${text} as text, ${present.map((i) => `c${i}`).join(', ')}
+        from read_csv(${sqlText(source.path)}, header = false, skip = ${source.skipLines}, auto_detect = false,
+        delim = ${sqlText(contract.layout.delimiter)}, quote = '', escape = '', nullstr = '${ABSENT}', columns = {${types.join(', ')}}))`;
+}

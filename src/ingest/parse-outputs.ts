@@ -1,0 +1,251 @@
+import type { FeedContract } from '../contracts/feed-contract.ts';
+import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
+import type { EngineSession, WrittenFile } from '../engine/engine.ts';
+import { dateOfEpochDay } from '../kernel/calendar-date.ts';
+import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
+import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
+import { freshFolder, type Lake } from '../lake/lake.ts';
+import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
+import type { ParseSession } from './parse-session.ts';
+
+/** What became of the rows of one segment. records = versions + quarantined + waiting. */
+export interface SegmentCounts {
+    readonly segmentNo: number;
+    readonly records: number;
+    readonly versions: number;
+    readonly waiting: number;
+    readonly quarantined: number;
+    /** Values with more than six decimals, rounded half-even. */
+    readonly rounded: number;
+    readonly quarantinedByRule: Readonly<Record<string, number>>;
+}
+
+export interface ParsedBatch {
+    readonly versionFiles: readonly NewFile[];
+    readonly waitingFiles: readonly NewFile[];
+    readonly quarantinedFiles: readonly NewFile[];
+    readonly counts: readonly SegmentCounts[];
+    readonly unknown: readonly UnknownMeter[];
+    /** Feed-registered channels with a reading before the day from which they were expected to read. */
+    readonly earlierDays: readonly { readonly channelNo: number; readonly firstDayNo: number }[];
+}
+
+export interface OutputOptions {
+    readonly feedId: number;
+    readonly bucketSize: number;
+}
+
+const VERSION_SELECT = (o: OutputOptions) => `
+    make_date(cast(market_day_no as integer)) as market_day, cast(channel_no // ${o.bucketSize} as integer) as bucket, channel_no,
+    make_timestamptz(period_us) as period_from, minutes as interval_minutes, kwh, quality, source_code,
+    cast(${o.feedId} as smallint) as feed_id, version_stamp, sequence, cast(ordinal as bigint) as ordinal,
+    make_timestamptz(received_us) as received_at`;
+
+const WAITING_SELECT = (o: OutputOptions) => `
+    cast(${o.feedId} as smallint) as feed_id, sequence, cast(ordinal as bigint) as ordinal,
+    make_timestamptz(received_us) as received_at, meter_key, register_key, make_timestamptz(period_us) as period_from,
+    minutes as interval_minutes, kwh, quality, source_code, version_stamp,
+    case when meter_key in (select external_key from channel_map) then 'waiting.outside-validity'
+        else 'waiting.meter-unknown' end as reason, text as original_text`;
+
+/** Types a spool, splits the rows by outcome and writes each part. Nothing is committed here. */
+export async function parseSpool(
+    session: ParseSession,
+    lake: Lake,
+    contract: FeedContract,
+    source: RecordSource & { kind: 'spool' },
+    options: OutputOptions,
+): Promise<ParsedBatch> {
+    const { engine } = session;
+    await engine.materialise('judged', judgedRows(contract, source, { ...options, ...offsetOption(session) }));
+    await engine.materialise(
+        'repeats',
+        `select payload_no, meter_key, register_key, period_us from judged where faults = ''
+         group by payload_no, meter_key, register_key, period_us having count(*) > 1`,
+    );
+    const isRefused = contract.reading.repeatedInPayload === 'refuse';
+    await engine.materialise(
+        'parsed',
+        `select j.* exclude (faults), case when r.payload_no is null then 0 else j.line_no end as ordinal,
+            ${isRefused ? "case when r.payload_no is not null then 'row.repeated' else j.faults end" : 'j.faults'} as faults
+         from judged as j left join repeats as r on r.payload_no = j.payload_no and r.meter_key = j.meter_key
+            and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
+    );
+    await engine.run('drop table judged');
+    return {
+        versionFiles: await writeVersions(engine, lake, options),
+        waitingFiles: await writeWhole(engine, lake, 'waiting_rows', WAITING_SELECT(options), "faults = '' and channel_no is null"),
+        quarantinedFiles: await writeWhole(
+            engine,
+            lake,
+            'quarantined_rows',
+            `cast(${options.feedId} as smallint) as feed_id, sequence, line_no, faults as rule_ids, fault_fields as fields,
+             text as original_text, make_timestamptz(received_us) as received_at`,
+            "faults <> ''",
+        ),
+        counts: await segmentCounts(engine),
+        unknown: await unknownMeters(engine, 'parsed', "faults = ''"),
+        earlierDays: await earlierDays(engine, "select channel_no, market_day_no from parsed where faults = '' and channel_no is not null"),
+    };
+}
+
+function offsetOption(session: ParseSession): { fixedOffsetUs?: number } {
+    return session.fixedOffsetUs === undefined ? {} : { fixedOffsetUs: session.fixedOffsetUs };
+}
+
+// below this many rows a partition, one file for all partitions is cheaper to write and to read than many
+const SPLIT_FROM_ROWS = 50_000;
+
+async function writeVersions(engine: EngineSession, lake: Lake, options: OutputOptions): Promise<NewFile[]> {
+    const parts = await engine.rows(
+        `select market_day_no, cast(channel_no // ${options.bucketSize} as integer) as bucket, count(*) as row_count
+         from parsed where faults = '' and channel_no is not null group by all`,
+    );
+    if (parts.length === 0) return [];
+    const rowCount = parts.reduce((sum, part) => sum + Number(part.row_count), 0);
+    const query = `select ${VERSION_SELECT(options)} from parsed where faults = '' and channel_no is not null
+         order by market_day_no nulls last, channel_no nulls last, period_us nulls last, sequence nulls last, ordinal nulls last`;
+    const folder = freshFolder(lake, 'reading_versions');
+    await makeFolderDurably(folder);
+    if (rowCount / parts.length >= SPLIT_FROM_ROWS) {
+        const files = await engine.writePartitioned(query, folder, ['market_day', 'bucket']);
+        await syncWrittenFiles(files.map((f) => f.path), lake.folder);
+        return files.map((f) => partitionFile(f));
+    }
+    const file = await engine.writeFile(query, `${folder}/versions.parquet`);
+    await syncWrittenFiles([file.path], lake.folder);
+    return [
+        {
+            ...file,
+            parts: parts.map((p) => ({
+                marketDay: dateOfEpochDay(Number(p.market_day_no)),
+                bucket: Number(p.bucket),
+                rowCount: Number(p.row_count),
+            })),
+        },
+    ];
+}
+
+function partitionFile(f: WrittenFile & { keys: Readonly<Record<string, string>> }): NewFile {
+    const marketDay = (f.keys.market_day ?? '') as NewFile['parts'][number]['marketDay'];
+    return { path: f.path, rowCount: f.rowCount, byteCount: f.byteCount, parts: [{ marketDay, bucket: Number(f.keys.bucket), rowCount: f.rowCount }] };
+}
+
+async function writeWhole(
+    engine: EngineSession,
+    lake: Lake,
+    table: LakeTable,
+    select: string,
+    where: string,
+): Promise<NewFile[]> {
+    const found = await engine.rows(`select count(*) as n from parsed where ${where}`);
+    if (Number(found[0]?.n) === 0) return [];
+    const folder = freshFolder(lake, table);
+    await makeFolderDurably(folder);
+    const names = LAKE_TABLES[table].map((c) => c.name).join(', ');
+    const query = `select ${names} from (select ${select}, line_no as place from parsed where ${where}) order by sequence nulls last, place nulls last`;
+    const file = await engine.writeFile(query, `${folder}/rows.parquet`);
+    await syncWrittenFiles([file.path], lake.folder);
+    return [{ ...file, parts: [{ ...WHOLE_TABLE, rowCount: file.rowCount }] }];
+}
+
+async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
+    const rows = await engine.rows(
+        `select segment_no, count(*) as records, count(*) filter (where faults = '' and channel_no is not null) as versions,
+            count(*) filter (where faults = '' and channel_no is null) as waiting, count(*) filter (where faults <> '') as quarantined,
+            count(*) filter (where faults = '' and is_rounded) as rounded
+         from parsed group by segment_no`,
+    );
+    const rules = await engine.rows(
+        `select segment_no, split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by all`,
+    );
+    return rows.map((row) => ({
+        segmentNo: Number(row.segment_no),
+        records: Number(row.records),
+        versions: Number(row.versions),
+        waiting: Number(row.waiting),
+        quarantined: Number(row.quarantined),
+        rounded: Number(row.rounded),
+        quarantinedByRule: Object.fromEntries(
+            rules.filter((r) => r.segment_no === row.segment_no).map((r) => [String(r.rule), Number(r.n)]),
+        ),
+    }));
+}
+
+async function unknownMeters(engine: EngineSession, relation: string, where: string): Promise<UnknownMeter[]> {
+    const rows = await engine.rows(
+        `select p.meter_key, p.register_key, arg_min(p.minutes, coalesce(p.line_no, 0)) as minutes, min(p.market_day_no) as first_day_no
+         from ${relation} as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
+         where ${where} and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
+    );
+    return rows.map((row) => ({
+        externalId: String(row.meter_key),
+        registerId: String(row.register_key),
+        intervalMinutes: Number(row.minutes),
+        firstDayNo: Number(row.first_day_no),
+    }));
+}
+
+async function earlierDays(engine: EngineSession, versions: string): Promise<ParsedBatch['earlierDays']> {
+    const rows = await engine.rows(
+        `select v.channel_no, min(v.market_day_no) as first_day_no from (${versions}) as v
+         inner join (select channel_no, min(expected_day_no) as expected_day_no from channel_map where expected_day_no is not null group by 1) as c
+            on c.channel_no = v.channel_no and v.market_day_no < c.expected_day_no
+         group by v.channel_no`,
+    );
+    return rows.map((row) => ({ channelNo: Number(row.channel_no), firstDayNo: Number(row.first_day_no) }));
+}
+
+/**
+ * Types one plain delimited payload straight from the raw store into files of `reading_versions`.
+ * Undefined: the payload has a row that is not plainly right, or an interval twice, and must go through
+ * the spool, which knows lines and order; what was written is removed.
+ */
+export async function parseDirect(
+    session: ParseSession,
+    lake: Lake,
+    contract: FeedContract,
+    source: RecordSource & { kind: 'direct' },
+    options: OutputOptions & { readonly segmentNo: number },
+): Promise<ParsedBatch | undefined> {
+    const { engine } = session;
+    const folder = freshFolder(lake, 'reading_versions');
+    await makeFolderDurably(folder);
+    const judged = judgedRows(contract, source, { ...options, ...offsetOption(session) });
+    const fate = "case when faults <> '' then 'broken' when channel_no is null then 'unknown' else 'version' end";
+    const rows = `select ${fate} as fate, ${VERSION_SELECT(options)} from (select *, 0 as ordinal from (${judged}))`;
+    const files = await engine.writePartitioned(rows, folder, ['fate', 'market_day', 'bucket']);
+    const versions = files.filter((file) => file.keys.fate === 'version');
+    if (versions.length < files.length || (await hasRepeats(engine, versions))) {
+        await removeFiles(files.map((file) => file.path));
+        return undefined;
+    }
+    await syncWrittenFiles(versions.map((file) => file.path), lake.folder);
+    const count = versions.reduce((sum, file) => sum + file.rowCount, 0);
+    await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, versions.map((f) => f.path));
+    return {
+        versionFiles: versions.map(partitionFile),
+        waitingFiles: [],
+        quarantinedFiles: [],
+        counts: [{ segmentNo: options.segmentNo, records: count, versions: count, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} }],
+        unknown: [],
+        earlierDays: await earlierDays(
+            engine,
+            `select w.channel_no, cast(w.market_day - date '1970-01-01' as integer) as market_day_no from written_versions as w
+             where w.channel_no in (select channel_no from channel_map where expected_day_no is not null)`,
+        ),
+    };
+}
+
+/** Looks partition by partition, so that the hash table stays as small as a bucket. */
+async function hasRepeats(engine: EngineSession, files: readonly { path: string; keys: Readonly<Record<string, string>> }[]): Promise<boolean> {
+    const groups = Map.groupBy(files, (file) => `${file.keys.market_day}/${file.keys.bucket}`);
+    for (const group of groups.values()) {
+        await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, group.map((f) => f.path));
+        const rows = await engine.rows(
+            `select 1 as found from (select channel_no, period_from from written_versions group by all having count(*) > 1) limit 1`,
+        );
+        if (rows.length > 0) return true;
+    }
+    return false;
+}

@@ -1,0 +1,278 @@
+import path from 'node:path';
+import type { FeedContract } from '../contracts/feed-contract.ts';
+import { dateOfEpochDay } from '../kernel/calendar-date.ts';
+import { compressionOf, decompressed, MAGIC_BYTES } from '../kernel/compression.ts';
+import { makeFolderDurably, removeFiles } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
+import { ScratchFile } from '../kernel/scratch.ts';
+import type { Lake } from '../lake/lake.ts';
+import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
+import { checkPayload, spoolRecords } from '../parsers/record-spool.ts';
+import { repeatedSequences } from '../raw/receive.ts';
+import { listPayloads, payloadBytes, type StoredPayload } from '../raw/segment-reader.ts';
+import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
+import type { Transaction } from '../store/database.ts';
+import { type BatchPayload, type RecordSource, registerPayloads } from './parse-batch.ts';
+import { commitParsed, type RefusedPayload } from './parse-commit.ts';
+import { type ParsedBatch, parseDirect, parseSpool } from './parse-outputs.ts';
+import { openParseSession, type ParseSession } from './parse-session.ts';
+
+/** A feed as the catalogue knows it, with the contract that is in force. */
+export interface KnownFeed {
+    readonly feedId: number;
+    readonly contractNo: number;
+    readonly contract: FeedContract;
+}
+
+export interface Ingest {
+    readonly lake: Lake;
+    /** Folder of the raw store's segments. */
+    readonly rawFolder: string;
+    readonly scratchFolder: string;
+    readonly feeds: readonly KnownFeed[];
+}
+
+export interface ParseTotals {
+    segments: number;
+    payloads: number;
+    refused: number;
+    records: number;
+    versions: number;
+    waiting: number;
+    quarantined: number;
+    rounded: number;
+    quarantinedByRule: Record<string, number>;
+    refusals: { sourceKey: string; ruleId: string; message: string }[];
+}
+
+interface ClaimedSegment {
+    segmentNo: number;
+    feedId: number;
+    path: string;
+    payloadBytes: number;
+}
+
+// what one batch takes from the queue: enough rows to keep the engine busy, few enough to bound its memory
+const BATCH_BYTES = 64 << 20;
+// a plain payload above this is read in place by the engine, below it goes through the spool with others
+const DIRECT_BYTES = 16 << 20;
+const NOTED_REFUSALS = 20;
+
+/**
+ * Parses every segment that nobody has parsed. A batch of segments is claimed by row locks for the length
+ * of one transaction, so any number of processes share the queue and a dead one's work is free at once;
+ * rows, refusals and counts become visible together with the mark that the segments are parsed.
+ */
+export async function parsePending(ingest: Ingest, onProgress: (totals: ParseTotals) => void = () => {}): Promise<ParseTotals> {
+    const totals: ParseTotals = { segments: 0, payloads: 0, refused: 0, records: 0, versions: 0, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {}, refusals: [] };
+    const session = await openParseSession(ingest.lake);
+    try {
+        for (const feed of ingest.feeds) {
+            while (await parseNextBatch(ingest, session, feed, totals)) onProgress(totals);
+        }
+        return totals;
+    } finally {
+        await session.close();
+    }
+}
+
+async function parseNextBatch(ingest: Ingest, session: ParseSession, feed: KnownFeed, totals: ParseTotals): Promise<boolean> {
+    return ingest.lake.db.transaction(async (tx) => {
+        const segments = await claimSegments(tx, feed.feedId);
+        if (segments.length === 0) return false;
+        crashPoint('parse');
+        const batch = await parseSegments(ingest, session, feed, segments, tx);
+        crashPoint('append');
+        await commitParsed(tx, ingest.lake, feed, segments.map((s) => s.segmentNo), batch.parsed, batch.refused);
+        addTotals(totals, segments.length, batch);
+        return true;
+    });
+}
+
+async function claimSegments(tx: Transaction, feedId: number): Promise<ClaimedSegment[]> {
+    const open = await tx.query<ClaimedSegment>(
+        `select segment_no as "segmentNo", feed_id as "feedId", path, payload_bytes as "payloadBytes" from segments
+          where feed_id = $1 and parsed_at is null order by segment_no limit 200 for update skip locked`,
+        [feedId],
+    );
+    let bytes = 0;
+    const taken = open.filter((segment, i) => {
+        bytes += segment.payloadBytes;
+        return i === 0 || bytes <= BATCH_BYTES;
+    });
+    return taken;
+}
+
+interface BatchResult {
+    readonly parsed: ParsedBatch;
+    readonly refused: readonly RefusedPayload[];
+    readonly payloadCount: number;
+}
+
+async function parseSegments(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    segments: readonly ClaimedSegment[],
+    tx: Transaction,
+): Promise<BatchResult> {
+    const stored = await readSegments(ingest, feed, segments, tx);
+    const payloads = stored.map(({ payload, segmentNo }, payloadNo): BatchPayload => ({
+        payloadNo,
+        sequence: payload.header.sequence,
+        segmentNo,
+        receivedAt: payload.header.receivedAt,
+    }));
+    await registerPayloads(session, payloads);
+    const direct = await directSource(feed, stored);
+    if (direct) {
+        const segmentNo = stored[0]?.segmentNo ?? 0;
+        await session.prepare(feed.contract);
+        const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize, segmentNo };
+        const parsed = await parseDirect(session, ingest.lake, feed.contract, direct, options);
+        if (parsed) {
+            await extend(ingest, parsed);
+            return { parsed, refused: [], payloadCount: stored.length };
+        }
+    }
+    return parseBySpool(ingest, session, feed, stored);
+}
+
+interface LocatedPayload {
+    readonly payload: StoredPayload;
+    readonly segmentNo: number;
+}
+
+async function readSegments(ingest: Ingest, feed: KnownFeed, segments: readonly ClaimedSegment[], tx: Transaction): Promise<LocatedPayload[]> {
+    const repeated = await repeatedSequences(tx, segments.map((s) => s.segmentNo), feed.contract.delivery.repeatWindowDays);
+    const located: LocatedPayload[] = [];
+    for (const segment of segments) {
+        const { payloads } = await listPayloads(path.join(ingest.rawFolder, segment.path));
+        for (const payload of payloads) {
+            if (!repeated.has(payload.header.sequence)) located.push({ payload, segmentNo: segment.segmentNo });
+        }
+    }
+    return located;
+}
+
+/** One large plain delimited payload, first of its segment and without anything unusual; else undefined. */
+async function directSource(
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+): Promise<(RecordSource & { kind: 'direct' }) | undefined> {
+    const only = stored.length === 1 ? stored[0]?.payload : undefined;
+    const { layout } = feed.contract;
+    if (!only || only.headerFrom !== 0 || only.header.length < DIRECT_BYTES) return undefined;
+    if (layout.format !== 'delimited' || layout.quoting !== 'none') return undefined;
+    if (feed.contract.reading.stamp.repeatedHour === 'by-order') return undefined;
+    if (compressionOf(await firstBytes(only)) !== 'none') return undefined;
+    const verdict = await checkPayload(payloadBytes(only), feed.contract);
+    if (!verdict.ok) return undefined;
+    const { shape } = verdict;
+    if (shape.hasBom || shape.hasCrlf || shape.hasLoneCr || shape.blankLines > 0 || shape.headerLine !== 1) return undefined;
+    const present = feed.contract.columns.map((c) => shape.headerColumns.includes(c.name));
+    // the segment's header is one line, the payload's another
+    return { kind: 'direct', path: only.segmentPath, skipLines: 2, present };
+}
+
+async function firstBytes(payload: StoredPayload): Promise<Uint8Array> {
+    for await (const chunk of payloadBytes(payload)) return chunk.subarray(0, MAGIC_BYTES);
+    return new Uint8Array();
+}
+
+async function parseBySpool(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+): Promise<BatchResult> {
+    await makeFolderDurably(ingest.scratchFolder);
+    const spoolPath = path.join(ingest.scratchFolder, `spool-${process.pid}-${Date.now().toString(36)}.txt`);
+    const sink = new ScratchFile(spoolPath);
+    try {
+        const inputs = stored.map(({ payload }, ordinal) => ({ ordinal, chunks: decompressed(payloadBytes(payload)) }));
+        const spooled = await spoolRecords(inputs, feed.contract, sink);
+        sink.close();
+        const refused = spooled.flatMap(({ ordinal, verdict }) =>
+            verdict.ok ? [] : [refusedPayload(feed, stored[ordinal], verdict.refused)],
+        );
+        const parsed = await parseWithRegistration(ingest, session, feed, { kind: 'spool', path: spoolPath });
+        return { parsed, refused, payloadCount: stored.length };
+    } finally {
+        await removeFiles([spoolPath]);
+    }
+}
+
+function refusedPayload(feed: KnownFeed, located: LocatedPayload | undefined, refusal: PayloadRefusal): RefusedPayload {
+    return {
+        sequence: located?.payload.header.sequence ?? 0,
+        segmentNo: located?.segmentNo ?? 0,
+        sourceKey: located?.payload.header.sourceKey ?? '',
+        contractNo: feed.contractNo,
+        ruleId: refusal.ruleId,
+        message: refusal.message,
+        lineNo: refusal.line ?? null,
+        field: refusal.field ?? null,
+    };
+}
+
+/** A feed that registers unknown meters does so from what a first look finds, and then looks again. */
+async function parseWithRegistration(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    source: RecordSource & { kind: 'spool' },
+): Promise<ParsedBatch> {
+    const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
+    await session.prepare(feed.contract);
+    let parsed = await parseSpool(session, ingest.lake, feed.contract, source, options);
+    if (feed.contract.reading.unknownMeter === 'register' && parsed.unknown.length > 0) {
+        await removeFiles([...parsed.versionFiles, ...parsed.waitingFiles, ...parsed.quarantinedFiles].map((f) => f.path));
+        await registerFeedChannels(ingest.lake.db, {
+            feed: feed.contract.feed,
+            identifies: feed.contract.reading.identifies,
+            meters: parsed.unknown.map((m) => ({
+                externalId: m.externalId,
+                registerId: m.registerId,
+                intervalMinutes: m.intervalMinutes,
+                flow: feed.contract.reading.flow,
+                firstDay: dateOfEpochDay(m.firstDayNo),
+            })),
+            bucketSize: ingest.lake.bucketSize,
+            clock: ingest.lake.clock,
+        });
+        await session.prepare(feed.contract);
+        parsed = await parseSpool(session, ingest.lake, feed.contract, source, options);
+    }
+    await extend(ingest, parsed);
+    return parsed;
+}
+
+/** Before the rows are committed: an expectation without rows is mended by the retry, rows without one never. */
+async function extend(ingest: Ingest, parsed: ParsedBatch): Promise<void> {
+    if (parsed.earlierDays.length === 0) return;
+    await extendExpectation(
+        ingest.lake.db,
+        parsed.earlierDays.map((d) => ({ channelNo: d.channelNo, firstDay: dateOfEpochDay(d.firstDayNo) })),
+        { bucketSize: ingest.lake.bucketSize, clock: ingest.lake.clock },
+    );
+}
+
+function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): void {
+    totals.segments += segments;
+    totals.payloads += batch.payloadCount;
+    totals.refused += batch.refused.length;
+    for (const counts of batch.parsed.counts) {
+        totals.records += counts.records;
+        totals.versions += counts.versions;
+        totals.waiting += counts.waiting;
+        totals.quarantined += counts.quarantined;
+        totals.rounded += counts.rounded;
+        for (const [rule, n] of Object.entries(counts.quarantinedByRule)) {
+            totals.quarantinedByRule[rule] = (totals.quarantinedByRule[rule] ?? 0) + n;
+        }
+    }
+    for (const { sourceKey, ruleId, message } of batch.refused) {
+        if (totals.refusals.length < NOTED_REFUSALS) totals.refusals.push({ sourceKey, ruleId, message });
+    }
+}

@@ -1,0 +1,123 @@
+import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
+import type { FeedContract } from '../contracts/feed-contract.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { addDays, calendarDate, type CalendarDate, epochDayOf, listDays, utcDateOf } from '../kernel/calendar-date.ts';
+import { marketDayPeriod } from '../kernel/market-day.ts';
+import { localDays, utcDays } from '../kernel/zone-table.ts';
+import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
+import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import type { Lake } from '../lake/lake.ts';
+
+// stamps before this day are refused as impossible: no interval meter is older
+const FIRST_DAY = calendarDate('2000-01-01');
+const DAYS_AHEAD = 400;
+
+/**
+ * An engine session with the tables that typing needs: offset table, market days and the channel
+ * directory. Made once per process and kept; the directory is renewed when a registration commits.
+ */
+export interface ParseSession {
+    readonly engine: EngineSession;
+    readonly fixedOffsetUs: number | undefined;
+    /** Brings the channel directory up to date and shapes it for the contract. */
+    prepare(contract: FeedContract): Promise<void>;
+    close(): Promise<void>;
+}
+
+export async function openParseSession(lake: Lake): Promise<ParseSession> {
+    const engine = await lake.engine.openSession();
+    const days = { from: FIRST_DAY, to: addDays(utcDateOf(lake.clock.now()), DAYS_AHEAD) };
+    const fixedOffsetUs = fixedOffset(lake.zone, days);
+    if (fixedOffsetUs === undefined) await registerMarketDays(engine, lake.zone, days);
+    let shapedFor = '';
+    return {
+        engine,
+        fixedOffsetUs,
+        async prepare(contract) {
+            const snapshot = await channelSnapshot(lake);
+            const { clock } = contract.reading.stamp;
+            const key = `${snapshot.path} ${contract.reading.identifies} ${JSON.stringify(clock)}`;
+            if (key === shapedFor) return;
+            await registerChannelMap(engine, snapshot.path, contract.reading.identifies);
+            if (clock.kind === 'local') await registerStampDays(engine, zoneOf(clock.zone), days);
+            shapedFor = key;
+        },
+        close: () => engine.close(),
+    };
+}
+
+function fixedOffset(zone: Zone, days: { from: CalendarDate; to: CalendarDate }): number | undefined {
+    const from = epochDayOf(days.from) * 86_400_000;
+    const to = epochDayOf(days.to) * 86_400_000;
+    return changesWithin(zone, from, to).length === 0 ? offsetAt(zone, from) * 1_000_000 : undefined;
+}
+
+async function registerMarketDays(
+    engine: EngineSession,
+    zone: Zone,
+    days: { from: CalendarDate; to: CalendarDate },
+): Promise<void> {
+    await engine.registerRows(
+        'utc_days',
+        bigints('day_no integer', 'change_us', 'offset_before_us', 'offset_after_us'),
+        utcDays(zone, days.from, days.to).map((row) => [
+            epochDayOf(row.utcDate),
+            row.changeAt === null ? 0 : row.changeAt * 1000,
+            row.offsetBeforeS * 1_000_000,
+            row.offsetAfterS * 1_000_000,
+        ]),
+    );
+    await engine.registerRows(
+        'parse_days',
+        bigints('day_no integer', 'day_from_us', 'day_to_us'),
+        listDays(days).map((day) => {
+            const { from, to } = marketDayPeriod(zone, day);
+            return [epochDayOf(day), from * 1000, to * 1000];
+        }),
+    );
+}
+
+async function registerStampDays(
+    engine: EngineSession,
+    zone: Zone,
+    days: { from: CalendarDate; to: CalendarDate },
+): Promise<void> {
+    await engine.registerRows(
+        'stamp_days',
+        [
+            ...bigints('day_no integer', 'offset_before_us', 'offset_after_us', 'change_from_us', 'change_to_us'),
+            { name: 'change_kind', type: 'string' },
+        ],
+        localDays(zone, days.from, days.to).map((row) => [
+            epochDayOf(row.localDate),
+            row.offsetBeforeS * 1_000_000,
+            row.offsetAfterS * 1_000_000,
+            row.changeFromLocalS * 1_000_000,
+            row.changeToLocalS * 1_000_000,
+            row.changeKind,
+        ]),
+    );
+}
+
+function bigints(...names: string[]): { name: string; type: string }[] {
+    return names.map((text) => {
+        const [name, type] = text.split(' ');
+        return { name: name ?? '', type: type ?? 'bigint' };
+    });
+}
+
+async function registerChannelMap(engine: EngineSession, path: string, identifies: 'meter' | 'meteringPoint'): Promise<void> {
+    await engine.registerFiles('channels', CHANNEL_SNAPSHOT, [path]);
+    const key = identifies === 'meter' ? 'meter_id' : 'metering_point_id';
+    await engine.materialise(
+        'channel_map',
+        `select c.${key} as external_key, c.register_id as register_key, c.channel_no, c.interval_minutes,
+            coalesce(epoch_us(c.valid_from), -9000000000000000) as valid_from_us,
+            coalesce(epoch_us(c.valid_to), 9000000000000000) as valid_to_us,
+            cast(c.expected_from - date '1970-01-01' as integer) as expected_day_no,
+            e.metering_point_id is not null as has_export
+        from channels as c
+        left join (select distinct metering_point_id from channels where flow = 'from_customer') as e
+            on e.metering_point_id = c.metering_point_id`,
+    );
+}

@@ -1,0 +1,64 @@
+import type { FeedContract } from '../contracts/feed-contract.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import { readContract } from './contract.ts';
+
+/** A contract as the home knows it; `contractNo` counts the contents that the feed has had, from 1. */
+export interface RegisteredContract {
+    readonly feedId: number;
+    readonly contractNo: number;
+    readonly contract: FeedContract;
+}
+
+/**
+ * Makes a contract the feed's current one. The same text as the current one changes nothing; any other gets the next number,
+ * also a text that the feed had before.
+ */
+export async function registerContract(
+    db: Database,
+    contract: FeedContract,
+    text: string,
+    clock: Clock,
+): Promise<RegisteredContract> {
+    return db.transaction(async (tx) => {
+        const feedId = await lockFeed(tx, contract.feed);
+        const [current] = await tx.query<{ contractNo: number; sha256: string }>(
+            `select contract_no as "contractNo", content_sha256 as sha256 from feed_contracts
+             where feed_id = $1 order by contract_no desc limit 1`,
+            [feedId],
+        );
+        if (current?.sha256 === contract.sha256) return { feedId, contractNo: current.contractNo, contract };
+        const contractNo = (current?.contractNo ?? 0) + 1;
+        await tx.query(
+            `insert into feed_contracts (feed_id, contract_no, contract_version, content_sha256, content, known_from)
+             values ($1, $2, $3, $4, $5, $6)`,
+            [feedId, contractNo, contract.version, contract.sha256, text, new Date(clock.now())],
+        );
+        return { feedId, contractNo, contract };
+    });
+}
+
+/** The contract that payloads of a feed are parsed by now; `undefined` where the home has never met the feed. */
+export async function currentContract(
+    db: Transaction,
+    feed: string,
+): Promise<RegisteredContract | undefined> {
+    const [row] = await db.query<{ feedId: number; contractNo: number; content: string }>(
+        `select feed_id as "feedId", contract_no as "contractNo", content from feeds join feed_contracts using (feed_id)
+         where name = $1 order by contract_no desc limit 1`,
+        [feed],
+    );
+    if (row === undefined) return undefined;
+    return { feedId: row.feedId, contractNo: row.contractNo, contract: readContract(row.content, feed) };
+}
+
+/** Finds or makes the feed, and holds its row so that two registrations take turns. */
+async function lockFeed(tx: Transaction, feed: string): Promise<number> {
+    await tx.query('insert into feeds (name) values ($1) on conflict (name) do nothing', [feed]);
+    const rows = await tx.query<{ feedId: number }>(
+        'select feed_id as "feedId" from feeds where name = $1 for update',
+        [feed],
+    );
+    const [{ feedId } = { feedId: 0 }] = rows;
+    return feedId;
+}

@@ -1,0 +1,49 @@
+import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { instantText } from '../kernel/period.ts';
+import type { Transaction } from '../store/database.ts';
+import { believedAt } from './believed-table.ts';
+
+/** A channel and when it is installed. Instants are UTC epoch milliseconds, the validity is half-open. */
+export interface ChannelEntry {
+    readonly channelNo: number;
+    readonly meteringPointId: string;
+    readonly meterId: string;
+    readonly registerId: string;
+    readonly flow: 'to_customer' | 'from_customer';
+    readonly intervalMinutes: number;
+    /** null: since always. */
+    readonly validFromMs: number | null;
+    /** null: open. */
+    readonly validToMs: number | null;
+    /** First market day on which readings are missed; null: that of `validFromMs`. */
+    readonly expectedFrom: CalendarDate | null;
+}
+
+/** For readers of master data: with `knownAt` (UTC epoch milliseconds), what was believed then; else what is believed now. */
+export interface AsKnown {
+    readonly knownAt?: number;
+}
+
+/** All channels in the order of their numbers, as believed now or at `knownAt`. */
+export async function channelDirectory(
+    db: Pick<Transaction, 'query'>,
+    options: AsKnown = {},
+): Promise<ChannelEntry[]> {
+    return db.query<ChannelEntry>(
+        `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
+             c.meter_id as "meterId", c.register_id as "registerId", c.flow,
+             c.interval_minutes as "intervalMinutes",
+             lower(v.valid_during) as "validFromMs", upper(v.valid_during) as "validToMs",
+             v.expected_from as "expectedFrom"
+         from channel_validities v join channels c using (channel_no)
+             join metering_points m on m.metering_point_no = v.metering_point_no
+         where ${believedAt('v', '$1')}
+         order by c.channel_no, lower(v.valid_during) nulls first`,
+        [knownAtText(options)],
+    );
+}
+
+/** The parameter for `believedAt`. */
+export function knownAtText({ knownAt }: AsKnown): string | null {
+    return knownAt === undefined ? null : instantText(knownAt);
+}

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { GridtallyError } from '../kernel/errors.ts';
+import { leaseServer, type ServerLease } from './embedded-postgres.ts';
+import { TYPES } from './pg-types.ts';
+
+export interface DatabaseOptions {
+    /** Folder of the home, for the embedded server. */
+    readonly home: string;
+    /** Address of another PostgreSQL; absent: the embedded one. */
+    readonly url?: string;
+    /** Postgres schema that holds everything; several homes may share a server. */
+    readonly schema: string;
+}
+
+const POOL_MAX = 12;
+/** How long work that has begun waits for a server that went away: a managed Postgres takes so long to switch to its standby. */
+const PATIENCE_MS = 60_000;
+
+/** Connections to the one server of a home, embedded or not, which outlive a restart of that server. */
+export class Connections {
+    readonly schema: string;
+    readonly recovered: readonly string[];
+    readonly #lease: ServerLease | undefined;
+    readonly #url: string | undefined;
+    readonly #pool: pg.Pool;
+    #patienceMs = 0;
+    #busy = 0;
+    readonly #waiting: (() => void)[] = [];
+
+    /** Throws `database.start-failed`; connects to nothing yet. */
+    static async open(options: DatabaseOptions): Promise<Connections> {
+        const lease = options.url === undefined ? await leaseServer(options.home) : undefined;
+        return new Connections(options, lease);
+    }
+
+    private constructor(options: DatabaseOptions, lease: ServerLease | undefined) {
+        this.schema = options.schema;
+        this.recovered = lease?.recovered ?? [];
+        this.#lease = lease;
+        this.#url = options.url;
+        this.#pool = new pg.Pool({ ...this.#settings(), max: POOL_MAX });
+        this.#pool.on('error', ignore);
+    }
+
+    /** From now on a server that is away is waited for, as one that restarts is; before, it fails at once. */
+    waitPatiently(): void {
+        this.#patienceMs = PATIENCE_MS;
+    }
+
+    /** Runs `work` with a connection of the pool. A connection that was lost meanwhile is thrown away. */
+    async withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+        await this.#turn();
+        try {
+            return await this.#withPooled(work);
+        } finally {
+            this.#busy -= 1;
+            this.#waiting.shift()?.();
+        }
+    }
+
+    async #withPooled<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+        const client = await this.#persist(() => this.#pool.connect());
+        client.on('error', ignore);
+        let lost: Error | undefined;
+        try {
+            return await work(client);
+        } catch (error) {
+            if (isConnectionLost(error)) lost = error as Error;
+            throw error;
+        } finally {
+            client.off('error', ignore);
+            client.release(lost);
+        }
+    }
+
+    /** A connection of its own, for locks that last: they must not take the pool's connections from the work that they guard. */
+    async ownClient(): Promise<pg.Client> {
+        return this.#persist(async () => {
+            const client = new pg.Client(this.#settings());
+            client.on('error', ignore);
+            await client.connect().catch(async (error) => {
+                await client.end().catch(ignore);
+                throw error;
+            });
+            return client;
+        });
+    }
+
+    async close(): Promise<void> {
+        await this.#pool.end();
+        await this.#lease?.release();
+    }
+
+    /** What a user is told when the server cannot be used; never holds a password. */
+    unreachable(cause: unknown): GridtallyError {
+        if (cause instanceof GridtallyError) return cause;
+        const code = (cause as { code?: string }).code ?? '';
+        const said = (cause instanceof Error && cause.message) || code || 'no answer';
+        // The cause of an address that cannot be read holds the address, and that the password.
+        const isSafe = code !== 'ERR_INVALID_URL';
+        const where = this.#url === undefined ? 'the embedded database' : addressWithoutSecret(this.#url);
+        const message = `cannot use ${where}: ${isSafe ? said : 'its address cannot be read'}`;
+        return new GridtallyError('database.unreachable', message, isSafe ? { cause } : {});
+    }
+
+    #settings(): pg.ClientConfig {
+        const place =
+            this.#lease === undefined
+                ? { connectionString: this.#url ?? '' }
+                : { ...this.#lease.address, ssl: false };
+        const session = [
+            `search_path=${this.schema}`,
+            'timezone=UTC',
+            'datestyle=ISO',
+            'client_min_messages=warning',
+        ];
+        return {
+            ...place,
+            application_name: 'gridtally',
+            options: session.map((setting) => `-c ${setting}`).join(' '),
+            types: TYPES,
+            keepAlive: true,
+            connectionTimeoutMillis: 15_000,
+        };
+    }
+
+    /** The pool has a queue of its own, but would give up on whoever waits there longer than a connection may take. */
+    async #turn(): Promise<void> {
+        while (this.#busy >= POOL_MAX) await new Promise<void>((next) => this.#waiting.push(next));
+        this.#busy += 1;
+    }
+
+    async #persist<T>(connect: () => Promise<T>): Promise<T> {
+        const startedAt = Date.now();
+        for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
+            try {
+                return await connect();
+            } catch (error) {
+                // A server that is starting says so, and is waited for in any case.
+                const patienceMs = isStarting(error) ? PATIENCE_MS : this.#patienceMs;
+                const isOver = Date.now() - startedAt >= patienceMs;
+                if (!isConnectionLost(error) || isOver) throw this.unreachable(error);
+                const address = await this.#lease?.revive();
+                if (address) Object.assign(this.#pool.options, address);
+                await sleep(pauseMs);
+            }
+        }
+    }
+}
+
+const LOST_CODES =
+    /^(08...|57P0[123]|ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
+const LOST_MESSAGES =
+    /connection terminated|connection error and is not queryable|timeout exceeded when trying to connect/i;
+
+/** Whether the server or the way to it went away, as against a statement that it refused. */
+export function isConnectionLost(error: unknown): boolean {
+    if (!(error instanceof Error) || error instanceof GridtallyError) return false;
+    return LOST_CODES.test((error as { code?: string }).code ?? '') || LOST_MESSAGES.test(error.message);
+}
+
+function isStarting(error: unknown): boolean {
+    return (error as { code?: string }).code === '57P03';
+}
+
+function addressWithoutSecret(url: string): string {
+    try {
+        const { hostname, port, pathname } = new URL(url);
+        return `the database ${pathname.slice(1)} at ${hostname}:${port || '5432'}`;
+    } catch {
+        return 'the database at database.url';
+    }
+}
+
+function ignore(): void {}
