@@ -67,10 +67,12 @@ export function judgedRows(
     const fields = typed.checks.map(
         (check) => `case when ${check.when} then ${sqlText(columnOf.get(check.role) ?? check.role)} end`,
     );
+    // the texts are made for broken rows only: nearly all rows are right
+    const anyBroken = `(${broken.join('\n or ')})`;
     const judged = isDirect
-        ? `case when ${broken.join('\n or ')} or is_rounded or contains(meter_key, ' ') or contains(register_key, ' ') then 'broken' else '' end as faults, '' as fault_fields`
-        : `case when fault <> '' then split_part(fault, ':', 1) else concat_ws(' ', ${rules.join(',\n ')}) end as faults,
-    case when fault <> '' then split_part(fault, ':', 2) else concat_ws(' ', ${fields.join(',\n ')}) end as fault_fields`;
+        ? `case when ${anyBroken} or is_rounded or contains(meter_key, ' ') or contains(register_key, ' ') then 'broken' else '' end as faults, '' as fault_fields`
+        : `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
+    case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${fields.join(',\n ')}) else '' end as fault_fields`;
     return `select t.payload_no, p.sequence, p.segment_no, t.line_no, t.text, t.meter_key, t.register_key, t.channel_no,
     t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
     case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,

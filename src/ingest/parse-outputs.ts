@@ -25,7 +25,6 @@ export interface ParsedBatch {
     readonly waitingFiles: readonly NewFile[];
     readonly quarantinedFiles: readonly NewFile[];
     readonly counts: readonly SegmentCounts[];
-    readonly unknown: readonly UnknownMeter[];
     /** Feed-registered channels with a reading before the day from which they were expected to read. */
     readonly earlierDays: readonly { readonly channelNo: number; readonly firstDayNo: number }[];
 }
@@ -48,14 +47,13 @@ const WAITING_SELECT = (o: OutputOptions) => `
     case when meter_key in (select external_key from channel_map) then 'waiting.outside-validity'
         else 'waiting.meter-unknown' end as reason, text as original_text`;
 
-/** Types a spool, splits the rows by outcome and writes each part. Nothing is committed here. */
-export async function parseSpool(
+/** Types a spool into the session's table `parsed`; gives the meters that nobody registered. */
+export async function judgeSpool(
     session: ParseSession,
-    lake: Lake,
     contract: FeedContract,
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
-): Promise<ParsedBatch> {
+): Promise<UnknownMeter[]> {
     const { engine } = session;
     await engine.materialise('judged', judgedRows(contract, source, { ...options, ...offsetOption(session) }));
     await engine.materialise(
@@ -72,6 +70,26 @@ export async function parseSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
+    return unknownMeters(engine, 'parsed', "faults = ''");
+}
+
+/** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */
+export async function matchAgain(engine: EngineSession): Promise<void> {
+    await engine.materialise(
+        'matched',
+        `select p.* exclude (channel_no, faults, fault_fields), coalesce(p.channel_no, c.channel_no) as channel_no,
+            case when p.faults = '' and c.interval_minutes <> p.minutes then 'row.interval-length' else p.faults end as faults,
+            case when p.faults = '' and c.interval_minutes <> p.minutes then 'minutes' else p.fault_fields end as fault_fields
+         from parsed as p left join channel_map as c on p.channel_no is null and c.external_key = p.meter_key
+            and c.register_key = p.register_key and p.period_us >= c.valid_from_us and p.period_us < c.valid_to_us`,
+    );
+    await engine.run('drop table parsed');
+    await engine.run('alter table matched rename to parsed');
+}
+
+/** Splits the rows of `parsed` by outcome and writes each part. Nothing is committed here. */
+export async function writeParsed(session: ParseSession, lake: Lake, options: OutputOptions): Promise<ParsedBatch> {
+    const { engine } = session;
     return {
         versionFiles: await writeVersions(engine, lake, options),
         waitingFiles: await writeWhole(engine, lake, 'waiting_rows', WAITING_SELECT(options), "faults = '' and channel_no is null"),
@@ -84,7 +102,6 @@ export async function parseSpool(
             "faults <> ''",
         ),
         counts: await segmentCounts(engine),
-        unknown: await unknownMeters(engine, 'parsed', "faults = ''"),
         earlierDays: await earlierDays(engine, "select channel_no, market_day_no from parsed where faults = '' and channel_no is not null"),
     };
 }
@@ -228,7 +245,6 @@ export async function parseDirect(
         waitingFiles: [],
         quarantinedFiles: [],
         counts: [{ segmentNo: options.segmentNo, records: count, versions: count, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} }],
-        unknown: [],
         earlierDays: await earlierDays(
             engine,
             `select w.channel_no, cast(w.market_day - date '1970-01-01' as integer) as market_day_no from written_versions as w

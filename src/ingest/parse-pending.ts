@@ -12,9 +12,9 @@ import { repeatedSequences } from '../raw/receive.ts';
 import { listPayloads, payloadBytes, type StoredPayload } from '../raw/segment-reader.ts';
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
-import { type BatchPayload, type RecordSource, registerPayloads } from './parse-batch.ts';
+import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
-import { type ParsedBatch, parseDirect, parseSpool } from './parse-outputs.ts';
+import { judgeSpool, matchAgain, type ParsedBatch, parseDirect, writeParsed } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
 
 /** A feed as the catalogue knows it, with the contract that is in force. */
@@ -216,7 +216,7 @@ function refusedPayload(feed: KnownFeed, located: LocatedPayload | undefined, re
     };
 }
 
-/** A feed that registers unknown meters does so from what a first look finds, and then looks again. */
+/** A feed that registers unknown meters does so from what a first look finds. */
 async function parseWithRegistration(
     ingest: Ingest,
     session: ParseSession,
@@ -225,27 +225,32 @@ async function parseWithRegistration(
 ): Promise<ParsedBatch> {
     const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
     await session.prepare(feed.contract);
-    let parsed = await parseSpool(session, ingest.lake, feed.contract, source, options);
-    if (feed.contract.reading.unknownMeter === 'register' && parsed.unknown.length > 0) {
-        await removeFiles([...parsed.versionFiles, ...parsed.waitingFiles, ...parsed.quarantinedFiles].map((f) => f.path));
-        await registerFeedChannels(ingest.lake.db, {
-            feed: feed.contract.feed,
-            identifies: feed.contract.reading.identifies,
-            meters: parsed.unknown.map((m) => ({
-                externalId: m.externalId,
-                registerId: m.registerId,
-                intervalMinutes: m.intervalMinutes,
-                flow: feed.contract.reading.flow,
-                firstDay: dateOfEpochDay(m.firstDayNo),
-            })),
-            bucketSize: ingest.lake.bucketSize,
-            clock: ingest.lake.clock,
-        });
+    const unknown = await judgeSpool(session, feed.contract, source, options);
+    if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
+        await registerUnknown(ingest, feed, unknown);
         await session.prepare(feed.contract);
-        parsed = await parseSpool(session, ingest.lake, feed.contract, source, options);
+        await matchAgain(session.engine);
     }
+    const parsed = await writeParsed(session, ingest.lake, options);
     await extend(ingest, parsed);
     return parsed;
+}
+
+async function registerUnknown(ingest: Ingest, feed: KnownFeed, unknown: readonly UnknownMeter[]): Promise<void> {
+    const { identifies, flow } = feed.contract.reading;
+    await registerFeedChannels(ingest.lake.db, {
+        feed: feed.contract.feed,
+        identifies,
+        meters: unknown.map((m) => ({
+            externalId: m.externalId,
+            registerId: m.registerId,
+            intervalMinutes: m.intervalMinutes,
+            flow,
+            firstDay: dateOfEpochDay(m.firstDayNo),
+        })),
+        bucketSize: ingest.lake.bucketSize,
+        clock: ingest.lake.clock,
+    });
 }
 
 /** Before the rows are committed: an expectation without rows is mended by the retry, rows without one never. */

@@ -42,13 +42,16 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
  * version files name and takes all others from the published files.
  */
 export async function runCurationJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
-    await registerCalendar(session, lake, inputs.rebuilds);
     await registerVersions(session, inputs);
     for (const table of PUBLISHED_TABLES) {
         await session.registerFiles(`previous_${table}`, LAKE_TABLES[table], distinctPaths(inputs.previous[table]));
     }
     const isMerge = inputs.rebuilds[0]?.kind === 'merge';
     await registerChannels(session, inputs, isMerge);
+    await registerCalendar(session, lake, inputs.rebuilds);
+    await session.run(
+        `create or replace temp view job_versions as ${compileModel('curation/job_versions', session.dialect).sql}`,
+    );
     for (const name of ['expected_channel_days', 'keyed_versions', 'version_outcomes']) {
         await materialiseModel(session, name, name);
     }
@@ -113,6 +116,8 @@ async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: re
         ],
         periods.flatMap((p) => steps(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000])),
     );
+    const used = await session.rows('select distinct interval_minutes from channels');
+    const lengths = used.map((row) => Number(row.interval_minutes));
     await session.registerRows(
         'day_slots',
         [
@@ -122,12 +127,10 @@ async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: re
             { name: 'slot_from_us', type: 'bigint' },
         ],
         periods.flatMap((p) =>
-            INTERVAL_LENGTHS.flatMap((minutes) => steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000])),
+            lengths.flatMap((minutes) => steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000])),
         ),
     );
 }
-
-const INTERVAL_LENGTHS = [5, 10, 15, 30, 60];
 
 function steps(p: { from: number; to: number }, minutes: number): number[] {
     const length = minutes * 60_000;
@@ -163,7 +166,4 @@ async function registerChannels(session: EngineSession, inputs: JobInputs, isMer
     const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
     await session.run(`create or replace temp view reading_versions as select * from version_files${only}`);
     await session.materialise('channels', `select * from all_channels${only}`);
-    await session.run(
-        `create or replace temp view job_versions as ${compileModel('curation/job_versions', session.dialect).sql}`,
-    );
 }

@@ -69,7 +69,9 @@ export class ChannelDays {
 
     #stampsOf(day: TownDay, minutes: number): string[] {
         const count = (day.to - day.from) / (minutes * 60_000);
-        return Array.from({ length: count }, (_, n) => stampText(this.#plan, day.from + n * minutes * 60_000));
+        return Array.from({ length: count }, (_, n) =>
+            stampText(this.#plan, day.from + n * minutes * 60_000),
+        );
     }
 
     #rowsOf(

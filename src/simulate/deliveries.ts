@@ -110,7 +110,7 @@ export class Deliveries {
         }
         const { lines, rule } = changedFormatLines(sample);
         const payload = new PayloadLines();
-        const unknown = { meterId: '', register: '', at: 0 };
+        const unknown = { meterId: null, register: null, at: null };
         for (const line of lines) payload.add(line, { ...unknown, flaw, expected: 'quarantined', rule });
         this.#write(name, payload, [flaw]);
     }

@@ -68,10 +68,9 @@ export function changedFormatFile(
         () => rebuilt('file.column-order', (f) => [f[1] ?? '', f[0] ?? '', ...f.slice(2)]),
     ];
     if (format.feed !== 'lcl') {
-        const renamed = (f: readonly string[]) => f.map((name) => (name === 'quality' ? 'reading_type' : name));
-        makers.push(() =>
-            rebuilt('file.column-unknown', (f, isHeader) => (isHeader ? renamed(f) : [...f])),
-        );
+        const renamed = (f: readonly string[]) =>
+            f.map((name) => (name === 'quality' ? 'reading_type' : name));
+        makers.push(() => rebuilt('file.column-unknown', (f, isHeader) => (isHeader ? renamed(f) : [...f])));
     }
     return random.pick(makers)();
 }

@@ -1,5 +1,5 @@
 import type { RowRule } from '../contracts/ingest-rules.ts';
-import { DELAYS, type DeliverySchedule, type FollowUp } from './delivery-schedule.ts';
+import { DELAYS, type DeliverySchedule } from './delivery-schedule.ts';
 import { INTERVAL_FLAWS, type IntervalFlaw, type Outcome } from './flaws.ts';
 import { garbageLine } from './garbage-rows.ts';
 import { ESTIMATED, GOOD, MISSING, type TownChannel } from './homes.ts';
@@ -76,38 +76,47 @@ export class IntervalRows {
         const add = (wh: number, quality: Quality, expected: Outcome) =>
             row.regular.add(this.line(row, wh, quality, 1), note(expected));
         const estimate = Math.round(row.wh * 0.85) + 11;
+        const followUp = (line: string, expected: Outcome) =>
+            this.#followUp(random, row, 'correction', line, note(expected));
         switch (flaw) {
             case 'corrected':
-                return this.#corrected(random, row, note);
+                this.#corrected(random, row, note);
+                break;
             case 'missing':
                 this.#settle(row, MISSING);
-                return this.#tally.flawWithoutLine(note('missing'));
+                this.#tally.flawWithoutLine(note('missing'));
+                break;
             case 'reported-missing':
-                this.#settle(row, MISSING);
-                this.#tally.versionWithoutValue();
-                return add(0, 'N', 'accepted');
+                this.#settleWithdrawn(row);
+                add(0, 'N', 'accepted');
+                break;
             case 'estimated':
                 this.#settle(row, GOOD);
                 add(estimate, 'E', 'superseded');
-                return this.#followUp(random, row, 'correction', this.line(row, row.wh, 'A', 2), note('accepted'));
+                followUp(this.line(row, row.wh, 'A', 2), 'accepted');
+                break;
             case 'estimated-only':
                 this.#settle(row, ESTIMATED);
-                return add(row.wh, 'E', 'accepted');
+                add(row.wh, 'E', 'accepted');
+                break;
             case 'stale-estimate':
                 row.regular.add(this.ordinary(row));
-                return this.#followUp(random, row, 'correction', this.line(row, estimate, 'E', 2), note('superseded'));
+                followUp(this.line(row, estimate, 'E', 2), 'superseded');
+                break;
             case 'withdrawn':
-                this.#settle(row, MISSING);
-                this.#tally.versionWithoutValue();
+                this.#settleWithdrawn(row);
                 add(row.wh, 'A', 'superseded');
-                return this.#followUp(random, row, 'correction', this.line(row, 0, 'W', 2), note('accepted'));
+                followUp(this.line(row, 0, 'W', 2), 'accepted');
+                break;
             case 'other-unit':
                 this.#settle(row, GOOD);
-                return row.regular.add(this.#inOtherUnit(random, row), note('accepted'));
+                row.regular.add(this.#inOtherUnit(random, row), note('accepted'));
+                break;
             case 'clock-drift':
             case 'wrong-unit':
             case 'garbage-row':
-                return this.#unreadable(random, row, flaw, note);
+                this.#unreadable(random, row, flaw, note);
+                break;
         }
     }
 
@@ -116,8 +125,8 @@ export class IntervalRows {
         const wrong = row.wh + random.between(1, 400);
         row.regular.add(this.line(row, wrong, 'A', 1), note('superseded'));
         if (random.chance(0.75)) {
-            const line = this.line(row, row.wh, 'A', 2);
-            return this.#followUp(random, row, 'correction', line, note('accepted'));
+            this.#followUp(random, row, 'correction', this.line(row, row.wh, 'A', 2), note('accepted'));
+            return;
         }
         const stillWrong = this.line(row, wrong + random.between(1, 400), 'A', 2);
         this.#followUp(random, row, 'correction', stillWrong, note('superseded'));
@@ -140,7 +149,11 @@ export class IntervalRows {
         } else this.#settle(row, MISSING);
     }
 
-    #unreadableLine(random: RandomStream, row: IntervalRow, flaw: IntervalFlaw): { line: string; rule: RowRule } {
+    #unreadableLine(
+        random: RandomStream,
+        row: IntervalRow,
+        flaw: IntervalFlaw,
+    ): { line: string; rule: RowRule } {
         const fields = this.fields(row, row.wh, 'A', 1);
         if (flaw === 'clock-drift') {
             const drift = random.between(1, row.channel.home.minutes * 60 - 1) * 1000;
@@ -160,7 +173,7 @@ export class IntervalRows {
 
     #inOtherUnit(random: RandomStream, row: IntervalRow): string {
         const fields = this.fields(row, row.wh, 'A', 1);
-        const unit = random.pick(['Wh', 'MWh', 'kW']);
+        const unit = random.pick(['Wh', 'MWh', 'kW'] as const);
         const values = {
             Wh: String(row.wh),
             MWh: decimalText(row.wh, 6),
@@ -177,8 +190,14 @@ export class IntervalRows {
         line: string,
         note: LineNote,
     ): void {
-        const day = row.dueDay + random.between(...DELAYS[delay]);
-        this.#schedule.lines(day, 'corrections' satisfies FollowUp).add(line, note);
+        const day = row.dueDay + random.between(DELAYS[delay][0], DELAYS[delay][1]);
+        this.#schedule.lines(day, 'corrections').add(line, note);
+    }
+
+    /** The winning version has no value. */
+    #settleWithdrawn(row: IntervalRow): void {
+        this.#settle(row, MISSING);
+        this.#tally.versionWithoutValue();
     }
 
     #settle(row: IntervalRow, quality: number): void {

@@ -7,10 +7,11 @@ export interface LineNote {
     readonly flaw: Flaw;
     readonly expected: Outcome;
     readonly rule?: RowRule | WaitingReason;
-    readonly meterId: string;
-    readonly register: string;
+    /** Null where the line stands for no particular interval. */
+    readonly meterId: string | null;
+    readonly register: string | null;
     /** Start of the interval that was meant, UTC epoch milliseconds. */
-    readonly at: number;
+    readonly at: number | null;
 }
 
 /** The reading lines of one payload with the notes on some of them, by index from 0. */

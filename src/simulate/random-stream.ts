@@ -41,7 +41,7 @@ export class RandomStream {
         return this.unit() < probability;
     }
 
-    pick<T>(choices: readonly [T, ...T[]]): T {
+    pick<T>(choices: readonly [T, ...(readonly T[])]): T {
         return choices[this.between(0, choices.length - 1)] ?? choices[0];
     }
 

@@ -124,11 +124,17 @@ function completeRates(given: FlawRates, plan: Omit<TownPlan, 'rates'>): Record<
 
 function checkPlan(plan: Omit<TownPlan, 'rates'>): void {
     const { homes, from, to, zone, minutes, isStamped, feed } = plan;
-    refuseUnless(Number.isInteger(homes) && homes >= 1 && homes <= 999_999, `${homes} homes: take 1 to 999,999`);
+    refuseUnless(
+        Number.isInteger(homes) && homes >= 1 && homes <= 999_999,
+        `${homes} homes: take 1 to 999,999`,
+    );
     refuseUnless(from < to, `the town ends on ${to}, not after it begins on ${from}`);
     refuseUnless(feed !== 'lcl' || minutes === 30, 'the lcl feed has half-hours only');
     refuseUnless(feed !== 'lcl' || !isStamped, 'the lcl feed has no version stamps');
-    refuseUnless(feed !== 'lcl' || plan.unknownMeters === 'register', 'the lcl feed registers unknown meters');
+    refuseUnless(
+        feed !== 'lcl' || plan.unknownMeters === 'register',
+        'the lcl feed registers unknown meters',
+    );
     refuseUnless(
         plan.isRegisteredByLoad || plan.unknownMeters === 'register',
         'meters that no load registers must be registered by the feed',

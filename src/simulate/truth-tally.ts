@@ -184,7 +184,13 @@ export const OF_NO_ROW = { line: null, meter: null, register: null, period_from:
 
 function entryOf(note: LineNote): Omit<FlawEntry, 'file' | 'line'> {
     const { flaw, expected, rule, meterId, register, at } = note;
-    const entry = { flaw, expected, meter: meterId, register, period_from: instantText(at) };
+    const entry = {
+        flaw,
+        expected,
+        meter: meterId,
+        register,
+        period_from: at === null ? null : instantText(at),
+    };
     return rule === undefined ? entry : { ...entry, rule };
 }
 
