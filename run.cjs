@@ -125,6 +125,7 @@ function install(folder) {
     if (result.error) fail(`npm could not be started (${result.error.message}). Install npm 10 or newer.`);
     if (result.status !== 0)
         fail(`npm could not install the packages of ${folder}; see its message above, then start again.`);
+    fs.mkdirSync(path.join(folder, 'node_modules'), { recursive: true }); // npm makes none for no packages
     fs.writeFileSync(stampFile(folder), stampOf(readText(path.join(folder, 'package-lock.json'))));
 }
 

@@ -193,11 +193,11 @@ create table channel_validities (
     known_from timestamptz not null,
     known_to timestamptz,
     check (known_to > known_from),
-    constraint channel_installed_once exclude using gist (channel_no with =, valid_during with &&)
-        where (known_to is null),
     constraint one_meter_at_a_metering_point exclude using gist
         (metering_point_no with =, register_id with =, valid_during with &&) where (known_to is null)
 );
+-- A channel is installed for one unbroken time.
+create unique index channel_validities_current on channel_validities (channel_no) where known_to is null;
 
 -- is_open_ended, here and below: no end was given, so the row holds until the next one begins.
 create table metering_point_attributes (
@@ -298,10 +298,9 @@ create table agreement_versions (
     known_to timestamptz,
     check (known_to > known_from),
     constraint one_agreement_at_a_metering_point exclude using gist
-        (metering_point_no with =, valid_during with &&) where (known_to is null),
-    constraint agreement_once exclude using gist
-        (agreement_no with =, valid_during with &&) where (known_to is null)
+        (metering_point_no with =, valid_during with &&) where (known_to is null)
 );
+create unique index agreement_versions_current on agreement_versions (agreement_no) where known_to is null;
 
 -- Bills ---------------------------------------------------------------------------------------
 

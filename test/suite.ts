@@ -106,8 +106,11 @@ export function judge(run: FileRun): FileOutcome {
     const isTested = passed + skipped.length + faults.length > 0;
     if (run.isTimedOut) faults.push(`was ended after ${run.limitMs / 1000} s; see GRIDTALLY_TEST_LIMIT_S`);
     else if (run.signal !== null) faults.push(`was ended by ${run.signal}`);
+    else if (end === undefined && run.exitCode === 0 && !isTested) {
+        faults.push('ended before any test had finished, or has none');
+    } else if (end === undefined)
+        faults.push(`ended with code ${run.exitCode} before its tests had finished`);
     else if (run.exitCode === 0 && !isTested) faults.push('executed no test');
-    else if (end === undefined) faults.push(`ended with code ${run.exitCode} before its tests had finished`);
     else if (end.announced > end.finished) {
         faults.push(`announced ${end.announced} tests and finished ${end.finished}`);
     } else if (run.exitCode !== 0 && faults.length === 0) faults.push(`ended with code ${run.exitCode}`);

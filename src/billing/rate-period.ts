@@ -9,21 +9,19 @@ import { billingModelFingerprints, sumQuantities } from './quantity-sums.ts';
 import { type RatingContext, rateAccount } from './rate-bills.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
 import { RatingFaults } from './rating-faults.ts';
-import { planRating } from './rating-plan.ts';
-import { classifySlots } from './slot-classes.ts';
+import { planRating, type RatingPlan } from './rating-plan.ts';
+import { classifySlots, type SlotClass, UNPRICED } from './slot-classes.ts';
 import { checkTariffs } from './tariff-checks.ts';
 
 /** The bills of a period, in order of account ids, made one at a time as they are asked for. */
 export interface RatedPeriod {
     readonly accountIds: readonly string[];
     bills(): Generator<RatedBill>;
-    /** @throws GridtallyError `billing.cannot-rate` where a bill made so far could not be priced */
-    checkFaults(): void;
 }
 
 /**
  * Rates every agreement that is active in the period. Sums are made in the engine, money in exact decimals here.
- * @throws GridtallyError `billing.cannot-rate`, with every fault of master data, before any sum is made
+ * @throws GridtallyError `billing.cannot-rate`, with every fault of master data; before any bill is made
  */
 export async function ratePeriod(engine: Engine, inputs: BillingInputs): Promise<RatedPeriod> {
     const faults = new RatingFaults();
@@ -45,13 +43,21 @@ export async function ratePeriod(engine: Engine, inputs: BillingInputs): Promise
         periodName: periodName(inputs.period),
         runInputs: runInputsOf(engine, inputs),
     };
+    requirePrices(plan, context);
     return {
         accountIds: [...plan.staysByAccount.keys()],
         *bills() {
             for (const stays of plan.staysByAccount.values()) yield rateAccount(stays, context);
         },
-        checkFaults: () => faults.throwIfAny(),
     };
+}
+
+/** Energy without a price is found before the first bill is written, so that a run drafts all or nothing. */
+function requirePrices(plan: RatingPlan, context: RatingContext): void {
+    const isUnpriced = ({ byTariff }: SlotClass) => [...byTariff.values()].some(({ bands }) => [...bands.values()].includes(UNPRICED));
+    if (!context.slots.classes.some(isUnpriced)) return;
+    for (const stays of plan.staysByAccount.values()) rateAccount(stays, context);
+    context.faults.throwIfAny();
 }
 
 /** `2013-05` for a calendar month, else `2013-05-10_2013-06-01` (half-open). */

@@ -25,12 +25,14 @@ export const ERROR_CATALOGUE = {
     'feed.contract-invalid': 'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
     'feed.unknown': 'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
     'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',
+    'raw.catalogue-behind': 'Run `gridtally verify raw --rebuild`: the database is older than the raw store.',
     'raw.segment-damaged': 'Run `gridtally verify raw` to see what is damaged, and restore the file from a backup.',
     'raw.compression-damaged': 'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
     'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
     'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
     'billing.cannot-rate': 'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
+    'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

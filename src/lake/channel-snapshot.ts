@@ -1,8 +1,8 @@
 import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { instantText } from '../kernel/period.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
+import { channelRow } from './channel-row.ts';
 import { freshFolder, type Lake } from './lake.ts';
 
 /**
@@ -41,17 +41,7 @@ async function writeSnapshot(lake: Lake, version: string): Promise<string> {
         await session.registerRows(
             'directory',
             CHANNEL_SNAPSHOT,
-            rows.map((r) => [
-                r.channelNo,
-                r.meteringPointId,
-                r.meterId,
-                r.registerId,
-                r.flow,
-                r.intervalMinutes,
-                r.validFromMs === null ? null : instantText(r.validFromMs),
-                r.validToMs === null ? null : instantText(r.validToMs),
-                r.expectedFrom,
-            ]),
+            rows.map(channelRow),
         );
         const folder = freshFolder(lake, 'channels');
         await makeFolderDurably(folder);

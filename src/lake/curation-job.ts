@@ -14,7 +14,10 @@ export interface JobInputs {
     readonly versionFiles: readonly LiveFile[];
     /** Published files of the job's partitions, by table. */
     readonly previous: Readonly<Record<PublishedTable, readonly LiveFile[]>>;
-    readonly channelsPath: string;
+    /** The channel snapshot's file, or a table of the session in its shape. */
+    readonly channels: { readonly path: string } | { readonly table: string };
+    /** Only versions with a receipt sequence at or below this count; absent: all. */
+    readonly watermark?: number;
     readonly feeds: readonly FeedPrecedence[];
 }
 
@@ -155,7 +158,11 @@ async function registerVersions(session: EngineSession, inputs: JobInputs): Prom
 
 /** For a merge, narrows versions and channels to those that unseen files name. */
 async function registerChannels(session: EngineSession, inputs: JobInputs, isMerge: boolean): Promise<void> {
-    await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channelsPath]);
+    if ('path' in inputs.channels) {
+        await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channels.path]);
+    } else {
+        await session.run(`create or replace temp view all_channels as select * from ${inputs.channels.table}`);
+    }
     if (isMerge) {
         await session.materialise(
             'changed_channels',
@@ -164,6 +171,7 @@ async function registerChannels(session: EngineSession, inputs: JobInputs, isMer
         );
     }
     const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
-    await session.run(`create or replace temp view reading_versions as select * from version_files${only}`);
+    const known = inputs.watermark === undefined ? '' : `${only === '' ? ' where' : ' and'} sequence <= ${inputs.watermark}`;
+    await session.run(`create or replace temp view reading_versions as select * from version_files${only}${known}`);
     await session.materialise('channels', `select * from all_channels${only}`);
 }

@@ -107,7 +107,7 @@ async function readJobInputs(
     const versionFiles = within(await liveFiles(lake, 'reading_versions', range));
     const previous = {} as Record<PublishedTable, readonly LiveFile[]>;
     for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
-    return { rebuilds, versionFiles, previous, channelsPath, feeds };
+    return { rebuilds, versionFiles, previous, channels: { path: channelsPath }, feeds };
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {

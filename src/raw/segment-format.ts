@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { assert } from '../kernel/errors.ts';
 import { instantText, parseInstant } from '../kernel/period.ts';
 
 /**
@@ -11,17 +12,40 @@ export interface PayloadHeader {
     readonly sourceKey: string;
     /** UTC epoch milliseconds. */
     readonly receivedAt: number;
+    /** Payloads in this segment, so that one cut off between two payloads is told from a whole one. */
+    readonly payloadCount: number;
     /** Bytes of the payload as received. */
     readonly length: number;
     readonly sha256: string;
 }
 
+const CHECK_DIGITS = 16;
+const CHECKED_LINE = /^(\{.*),"check":"([0-9a-f]{16})"\}$/;
+
 /** The header line with its line feed; padded to `size` bytes where that is given. */
 export function headerLine(header: PayloadHeader, size?: number): Buffer {
-    const text = JSON.stringify({ gridtally: 1, ...header, receivedAt: instantText(header.receivedAt) });
-    const bare = Buffer.from(text);
-    if (size === undefined) return Buffer.concat([bare, Buffer.from('\n')]);
-    return Buffer.concat([bare, Buffer.alloc(size - 1 - bare.length, ' '), Buffer.from('\n')]);
+    const { sequence, feed, sourceKey, payloadCount, length, sha256 } = header;
+    const receivedAt = instantText(header.receivedAt);
+    const json = JSON.stringify({
+        gridtally: 1,
+        sequence,
+        feed,
+        sourceKey,
+        receivedAt,
+        payloadCount,
+        length,
+        sha256,
+    });
+    const members = json.slice(0, -1);
+    const line = `${members},"check":"${checkOf(members)}"}`;
+    if (size === undefined) return Buffer.from(`${line}\n`);
+    const padded = Buffer.alloc(size, ' ');
+    assert(
+        padded.write(line) === Buffer.byteLength(line) && Buffer.byteLength(line) < size,
+        'a header fits its place',
+    );
+    padded[size - 1] = 0x0a;
+    return padded;
 }
 
 /** Bytes to keep free for the header of a payload whose length and hash are not known yet. */
@@ -29,27 +53,20 @@ export function reservedSize(sourceKey: string): number {
     return 512 + Buffer.byteLength(JSON.stringify(sourceKey));
 }
 
-/** Undefined where the line is no header: the segment is damaged there. */
+/** `undefined` where the line is no header or one that was changed: the segment is damaged there. */
 export function parseHeader(line: string): PayloadHeader | undefined {
-    try {
-        const value = JSON.parse(line);
-        if (value.gridtally !== 1 || typeof value.sha256 !== 'string' || !Number.isSafeInteger(value.length)) return undefined;
-        return {
-            sequence: value.sequence,
-            feed: value.feed,
-            sourceKey: value.sourceKey,
-            receivedAt: parseInstant(value.receivedAt),
-            length: value.length,
-            sha256: value.sha256,
-        };
-    } catch {
-        return undefined;
-    }
+    const [, members = '', check] = CHECKED_LINE.exec(line.trimEnd()) ?? [];
+    if (check === undefined || checkOf(members) !== check) return undefined;
+    const { gridtally, receivedAt, ...header } = JSON.parse(`${members}}`);
+    return gridtally === 1 ? { ...header, receivedAt: parseInstant(receivedAt) } : undefined;
 }
 
 /** First 16 bytes of SHA-256 over feed, source key and the payload's SHA-256: what makes two deliveries the same. */
 export function payloadIdentity(header: Pick<PayloadHeader, 'feed' | 'sourceKey' | 'sha256'>): Buffer {
-    const hash = createHash('sha256');
-    for (const part of [header.feed, header.sourceKey, header.sha256]) hash.update(part).update('\0');
-    return hash.digest().subarray(0, 16);
+    const parts = [header.feed, header.sourceKey, header.sha256];
+    return hash('sha256', parts.map((part) => `${part}\0`).join(''), 'buffer').subarray(0, 16);
+}
+
+function checkOf(members: string): string {
+    return hash('sha256', members, 'hex').slice(0, CHECK_DIGITS);
 }

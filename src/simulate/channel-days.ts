@@ -110,7 +110,16 @@ export class ChannelDays {
         const isLate = random.chance(rates.late);
         const isRepeated = random.chance(rates['duplicated-rows']);
         if (random.chance(rates['unknown-meter'])) this.#writeUnknown(first);
-        if (isLate) return this.#writeLate(random, rows);
+        if (isLate) this.#writeLate(random, rows);
+        else this.#writeOnTime(random, channel, rows, isRepeated);
+    }
+
+    #writeOnTime(
+        random: RandomStream,
+        channel: TownChannel,
+        rows: readonly IntervalRow[],
+        isRepeated: boolean,
+    ): void {
         const last = channel.wh.length - 1;
         const kept: KeptLine[] = [];
         for (const row of rows) {
@@ -125,7 +134,7 @@ export class ChannelDays {
                 kept.push({ line, note: row.regular.notes.get(index), at: row.at });
             }
         }
-        if (isRepeated) this.#repeat(random, first, kept);
+        if (isRepeated) this.#repeat(random, kept, rows);
     }
 
     #writeLate(random: RandomStream, rows: readonly IntervalRow[]): void {
@@ -136,7 +145,9 @@ export class ChannelDays {
         }
     }
 
-    #repeat(random: RandomStream, first: IntervalRow, kept: readonly KeptLine[]): void {
+    #repeat(random: RandomStream, kept: readonly KeptLine[], rows: readonly IntervalRow[]): void {
+        const [first] = rows;
+        if (first === undefined) return;
         const lines = this.#schedule.lines(first.dueDay + random.between(...DELAYS.repeat), 'repeats');
         for (const { line, note, at } of kept) {
             if (note?.expected === 'quarantined') continue;

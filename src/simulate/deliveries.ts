@@ -106,7 +106,8 @@ export class Deliveries {
     #deliverChanged(name: string, sample: readonly string[]): void {
         const flaw = 'changed-format';
         if (this.#header !== undefined) {
-            return this.#putRefused(name, changedFormatFile(this.#random, this.#plan, sample), flaw);
+            this.#putRefused(name, changedFormatFile(this.#random, this.#plan, sample), flaw);
+            return;
         }
         const { lines, rule } = changedFormatLines(sample);
         const payload = new PayloadLines();

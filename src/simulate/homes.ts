@@ -34,6 +34,8 @@ export interface TownHome {
     readonly meteringPointId: string;
     readonly region: Region;
     readonly tariffId: string;
+    /** Its first account is that of the home before it. */
+    readonly sharesAccount: boolean;
     /** Master data know it only after all deliveries. */
     readonly isLate: boolean;
     /** The local day on which it changes hands. */
@@ -45,12 +47,22 @@ export interface TownHome {
 
 export const TARIFFS = { flat: 'flat-2', timeOfUse: 'evening-saver' } as const;
 
+/** Every so many homes one belongs to the account of the home before it. */
+const SHARED_ACCOUNT_STEP = 20;
+
 /** The homes of the town with their channels, in order of index. */
 export function townHomes(plan: TownPlan, days: readonly TownDay[]): TownHome[] {
-    return Array.from({ length: plan.homes }, (_, index) => townHome(plan, days, index));
+    const homes: TownHome[] = [];
+    for (let index = 0; index < plan.homes; index += 1) homes.push(townHome(plan, days, index, homes.at(-1)));
+    return homes;
 }
 
-function townHome(plan: TownPlan, days: readonly TownDay[], index: number): TownHome {
+function townHome(
+    plan: TownPlan,
+    days: readonly TownDay[],
+    index: number,
+    before: TownHome | undefined,
+): TownHome {
     const random = randomStream(plan.seed, 'home', index);
     const { rates } = plan;
     const kind = kindAt(random.between(0, 99));
@@ -74,6 +86,9 @@ function townHome(plan: TownPlan, days: readonly TownDay[], index: number): Town
         meteringPointId: `MP${String(index + 1).padStart(7, '0')}`,
         region,
         tariffId,
+        // A late home's account is loaded with it, too late for another home.
+        sharesAccount:
+            index % SHARED_ACCOUNT_STEP === SHARED_ACCOUNT_STEP - 1 && !isLate && before?.isLate === false,
         isLate,
         movedOn: isMoved && !isLate ? moveDay : undefined,
         exchangedAt: isExchanged && !isLate && exchangeDay ? exchangeDay.from + DAY_MS / 2 : undefined,

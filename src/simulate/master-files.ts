@@ -10,9 +10,6 @@ import { calendarDocument, HOLIDAY_SET, tariffDocument } from './tariff-document
 import { listHolidays } from './town-calendar.ts';
 import type { TownPlan } from './town-options.ts';
 
-/** Every so many homes one belongs to the account of the home before it. */
-const SHARED_ACCOUNT_STEP = 20;
-
 /**
  * Writes `master/`, in the columns that `gridtally load` takes, and `master-late/` for the homes that are registered after all
  * deliveries. Where the feed registers the meters neither has a file of metering points.
@@ -72,8 +69,7 @@ function writeHomes(plan: TownPlan, folder: string, homes: readonly TownHome[]):
 /** Who holds the home's agreements, one after the other. */
 function holdersOf(plan: TownPlan, home: TownHome): Holder[] {
     const from = firstDateOf(plan, home);
-    const isShared = home.index % SHARED_ACCOUNT_STEP === SHARED_ACCOUNT_STEP - 1 && !home.isLate;
-    const first = holder(isShared ? home.index - 1 : home.index, 'A', from);
+    const first = holder(home.sharesAccount ? home.index - 1 : home.index, 'A', from);
     return home.movedOn === undefined ? [first] : [first, holder(home.index, 'B', home.movedOn.date)];
 }
 

@@ -49,6 +49,7 @@ export interface FlawEntry {
     readonly period_from: string | null;
     readonly expected: Outcome;
     readonly rule?: string;
+    /** Of a flaw of a whole file. */
     readonly rows?: number;
 }
 
@@ -82,7 +83,9 @@ export class TruthTally {
 
     enter(entry: FlawEntry): void {
         raise(this.totals.flaws, entry.flaw);
-        this.#flaws.writeLine(JSON.stringify(entry));
+        const { flaw, file, line, meter, register, period_from, expected, rule, rows } = entry;
+        const ordered = { flaw, file, line, meter, register, period_from, expected, rule, rows };
+        this.#flaws.writeLine(JSON.stringify(ordered));
     }
 
     flawWithoutLine(note: LineNote): void {

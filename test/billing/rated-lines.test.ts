@@ -153,7 +153,8 @@ test('every line of random tariffs, moves, exchanges and a price change on a clo
             const missing = bills.flatMap((bill) => bill.sections.map((section) => section.missingCount)).reduce((a, b) => a + b, 0);
             assert.equal(missing, world.removedCount);
         }),
-        { numRuns: 4, seed: 20131027 },
+        // a smaller world says no more than the first that differs, and each takes a second
+        { numRuns: 4, seed: 20131027, endOnFailure: true },
     );
 });
 

@@ -21,9 +21,14 @@ export function findFunctions(source: string): FunctionSpan[] {
     const tokens = lexCode(source).filter((token) => token.kind !== 'template');
     const spans: FunctionSpan[] = [];
     for (let at = 0; at < tokens.length; at += 1) {
-        const body = tokens[at]?.text === '=>' ? at + 1 : tokens[at]?.text === '(' ? bodyAfterParameters(tokens, at) : -1;
+        const body =
+            tokens[at]?.text === '=>'
+                ? at + 1
+                : tokens[at]?.text === '('
+                  ? bodyAfterParameters(tokens, at)
+                  : -1;
         if (tokens[body]?.text !== '{' || tokens[body]?.kind !== 'mark') continue;
-        const start = tokens[at]?.text === '=>' ? arrowStart(tokens, at) : Math.max(0, at - 1);
+        const start = tokens[at]?.text === '=>' ? arrowStart(tokens, at) : nameBefore(tokens, at);
         if (isTestHeading(tokens, start)) continue;
         spans.push({
             name: nameOf(tokens, start),
@@ -38,7 +43,8 @@ export function findFunctions(source: string): FunctionSpan[] {
 function bodyAfterParameters(tokens: readonly Token[], open: number): number {
     const before = tokens[open - 1];
     if (before === undefined || (before.kind === 'word' && STATEMENTS.has(before.text))) return -1;
-    const canBeNamed = before.kind === 'word' || before.kind === 'string' || before.text === '>' || before.text === ']';
+    const canBeNamed =
+        before.kind === 'word' || before.kind === 'string' || before.text === '>' || before.text === ']';
     if (!canBeNamed && before.text !== '*') return -1;
     const after = matching(tokens, open) + 1;
     if (tokens[after]?.text === '{') return after;
@@ -89,9 +95,21 @@ function arrowStart(tokens: readonly Token[], arrow: number): number {
         const text = tokens[at]?.kind === 'mark' ? tokens[at]?.text : undefined;
         if (text === ')') depth += 1;
         if (text === '(') depth -= 1;
-        if (depth === 0 && (text === '(' || tokens[at]?.kind === 'word') && tokens[at - 1]?.text !== ':') return at;
+        if (depth === 0 && (text === '(' || tokens[at]?.kind === 'word') && tokens[at - 1]?.text !== ':')
+            return at;
     }
     return arrow;
+}
+
+/** The name before the parameters that open at `open`, which type parameters may stand between. */
+function nameBefore(tokens: readonly Token[], open: number): number {
+    let at = open - 1;
+    for (let depth = 0; at > 0; at -= 1) {
+        if (tokens[at]?.text === '>') depth += 1;
+        else if (tokens[at]?.text === '<') depth -= 1;
+        else if (depth === 0) break;
+    }
+    return Math.max(0, at);
 }
 
 function isTestHeading(tokens: readonly Token[], start: number): boolean {

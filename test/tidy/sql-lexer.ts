@@ -25,7 +25,17 @@ export function lexSql(source: string): SqlToken[] {
 }
 
 /** Words that end a list of sort keys. */
-const AFTER_ORDER = new Set(['limit', 'offset', 'fetch', 'rows', 'range', 'groups', 'union', 'except', 'intersect']);
+const AFTER_ORDER = new Set([
+    'limit',
+    'offset',
+    'fetch',
+    'rows',
+    'range',
+    'groups',
+    'union',
+    'except',
+    'intersect',
+]);
 
 /** The lines of `order by` items that do not say where nulls go. */
 export function unorderedNulls(source: string): number[] {

@@ -53,7 +53,8 @@ function walk(folder: string, isIgnored: (file: string, isFolder: boolean) => bo
 export function ignoreRules(gitignore: string): (file: string, isFolder: boolean) => boolean {
     const patterns = gitignore.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     for (const pattern of patterns) {
-        if (!/^(\/?[\w.-]+\/?|\*\.\w+)$/.test(pattern)) throw new Error(`.gitignore: '${pattern}' is of a new form`);
+        if (!/^(\/?[\w.-]+\/?|\*\.\w+)$/.test(pattern))
+            throw new Error(`.gitignore: '${pattern}' is of a new form`);
     }
     return (file, isFolder) =>
         patterns.some((pattern) => {

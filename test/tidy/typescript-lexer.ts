@@ -40,7 +40,13 @@ export function lexCode(source: string): Token[] {
     return lexTypeScript(source).filter((token) => token.kind !== 'comment');
 }
 
-function lexRange(source: string, from: number, to: number, tokens: Token[], lineAt: (at: number) => number): void {
+function lexRange(
+    source: string,
+    from: number,
+    to: number,
+    tokens: Token[],
+    lineAt: (at: number) => number,
+): void {
     let before: Token | undefined;
     for (let at = from; at < to; ) {
         if (/\s/.test(source.charAt(at))) {
@@ -48,11 +54,14 @@ function lexRange(source: string, from: number, to: number, tokens: Token[], lin
             continue;
         }
         const isTemplate = source[at] === '`';
-        const [kind, end] = isTemplate ? (['template', templateEnd(source, at)] as const) : matchAt(source, at, before);
+        const [kind, end] = isTemplate
+            ? (['template', templateEnd(source, at)] as const)
+            : matchAt(source, at, before);
         const token = { kind, text: source.slice(at, end), line: lineAt(at), lastLine: lineAt(end - 1) };
         tokens.push(token);
         if (isTemplate) {
-            for (const [inFrom, inTo] of substitutions(source, at)) lexRange(source, inFrom, inTo, tokens, lineAt);
+            for (const [inFrom, inTo] of substitutions(source, at))
+                lexRange(source, inFrom, inTo, tokens, lineAt);
         }
         if (kind !== 'comment') before = token;
         at = end;
@@ -112,7 +121,9 @@ function substitutionEnd(source: string, from: number): number {
         if (source[at] === '{') depth += 1;
         if (source[at] === '}') depth -= 1;
         const [kind, end] =
-            source[at] === '`' ? (['template', templateEnd(source, at)] as const) : matchAt(source, at, before);
+            source[at] === '`'
+                ? (['template', templateEnd(source, at)] as const)
+                : matchAt(source, at, before);
         if (kind !== 'comment') before = { kind, text: source.slice(at, end), line: 0, lastLine: 0 };
         at = end;
     }

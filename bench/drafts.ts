@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { draftBills } from '../src/billing/draft-bills.ts';
+import { ratePeriod } from '../src/billing/rate-period.ts';
+import type { BillingInputs } from '../src/billing/rating-dimensions.ts';
+import type { CalendarDefinition, Rounding, TariffStructure } from '../src/contracts/tariff-structure.ts';
+import { duckdbEngine } from '../src/engine/duckdb/duckdb-engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import { addDays, type CalendarDate, calendarDate, listDays } from '../src/kernel/calendar-date.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { marketDayPeriod } from '../src/kernel/market-day.ts';
+import { zoneOf } from '../src/kernel/zone.ts';
+import { type Database, openDatabase } from '../src/store/database.ts';
+import { removeDatabase } from '../src/store/embedded-postgres.ts';
+import { migrate } from '../src/store/migrations.ts';
+
+export interface DraftsResult {
+    readonly rows: number;
+    readonly bills: number;
+    /** From committed curated files to the sums that bills need. */
+    readonly sumSeconds: number;
+    /** From committed curated files to documents in memory. */
+    readonly rateSeconds: number;
+    /** From committed curated files to drafts in the database. */
+    readonly seconds: number;
+    readonly peers: { readonly duckdb: { readonly seconds: number } };
+}
+
+export interface DraftsSize {
+    readonly customers: number;
+    readonly days: number;
+}
+
+export const DRAFTS_FULL: DraftsSize = { customers: 20_000, days: 31 };
+export const DRAFTS_SMALL: DraftsSize = { customers: 500, days: 31 };
+
+const ZONE = zoneOf('Europe/London');
+const FROM = calendarDate('2013-05-01');
+const QUARTER_HOURS = 96;
+const CHANNELS_OF_A_BUCKET = 10_000;
+
+/** Drafts for quarter-hour customers on a time-of-use tariff beside a hand-written query of the same sums. */
+export async function benchDrafts(size: DraftsSize = DRAFTS_SMALL): Promise<DraftsResult> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-bench-drafts-'));
+    const engine = duckdbEngine({ memoryLimit: '2GB', threads: 2, spillFolder: path.join(folder, 'spill') });
+    const db = await openDatabase({ home: path.join(folder, 'home'), schema: 'gridtally' });
+    try {
+        const files = await generateReadings(engine, folder, size);
+        const inputs = benchInputs(size, files);
+        await registerAccounts(db, size);
+        const peer = await timed(() => runPeer(engine, size, files));
+        const rated = await timed(async () => {
+            const period = await ratePeriod(engine, inputs);
+            const sumSeconds = sinceStart();
+            for (const _ of period.bills());
+            return sumSeconds;
+        });
+        const drafted = await timed(() => draftBills({ db, engine, clock: systemClock }, async () => inputs));
+        return {
+            rows: size.customers * size.days * QUARTER_HOURS,
+            bills: drafted.value.drafted,
+            sumSeconds: rated.value,
+            rateSeconds: rated.seconds,
+            seconds: drafted.seconds,
+            peers: { duckdb: { seconds: peer.seconds } },
+        };
+    } finally {
+        await engine.close();
+        await db.close();
+        await removeDatabase(path.join(folder, 'home'));
+        rmSync(folder, { recursive: true, force: true });
+    }
+}
+
+let startedAt = 0;
+
+async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
+    startedAt = performance.now();
+    const value = await work();
+    return { value, seconds: sinceStart() };
+}
+
+function sinceStart(): number {
+    return Math.round(performance.now() - startedAt) / 1000;
+}
+
+/** One file for each market day and bucket, sorted as the lake sorts; Wh precision, 0.5 % estimated. */
+async function generateReadings(engine: Engine, folder: string, size: DraftsSize): Promise<string[]> {
+    const session = await engine.openSession();
+    const files: string[] = [];
+    try {
+        for (const [dayNo, day] of daysOf(size).entries()) {
+            const dayFromUs = marketDayPeriod(ZONE, day).from * 1000;
+            for (let first = 1; first <= size.customers; first += CHANNELS_OF_A_BUCKET) {
+                const file = path.join(folder, `reads-${day}-${first}.parquet`);
+                const last = Math.min(first + CHANNELS_OF_A_BUCKET, size.customers + 1);
+                await session.writeFile(readingsSql(day, dayNo, dayFromUs, first, last), file);
+                files.push(file);
+            }
+        }
+        return files;
+    } finally {
+        await session.close();
+    }
+}
+
+function readingsSql(day: string, dayNo: number, dayFromUs: number, first: number, end: number): string {
+    return `select date '${day}' as market_day, cast(c.no as integer) as channel_no,
+            make_timestamptz(${dayFromUs} + q.no * 900000000) as period_from, cast(15 as smallint) as interval_minutes,
+            cast(cast(hash(c.no * 7919 + ${dayNo} * 96 + q.no) % 900 as decimal(12,6)) * 0.001 as decimal(18,6)) as kwh,
+            case when hash(c.no * 31 + q.no + ${dayNo}) % 200 = 0 then 'estimated' else 'measured' end as quality,
+            cast('A' as varchar) as source_code, cast(null as varchar) as flags, cast(1 as smallint) as feed_id,
+            cast(1 as bigint) as sequence, timestamptz '2013-06-01 00:00:00+00' as received_at
+        from range(${first}, ${end}) as c(no), range(0, ${QUARTER_HOURS}) as q(no)
+        order by c.no, q.no`;
+}
+
+function daysOf(size: DraftsSize): CalendarDate[] {
+    return listDays({ from: FROM, to: addDays(FROM, size.days) });
+}
+
+/**
+ * The same sums as a person would write them, settings frozen: each customer's kWh by band, all and estimated, with the
+ * number of intervals; bands by join with the calendar's quarter-hours, made beforehand.
+ */
+async function runPeer(engine: Engine, size: DraftsSize, files: readonly string[]): Promise<number> {
+    const session = await engine.openSession();
+    try {
+        const slots = daysOf(size).flatMap((day) => {
+            const dayFrom = marketDayPeriod(ZONE, day).from;
+            return Array.from({ length: QUARTER_HOURS }, (_, i) => [new Date(dayFrom + i * 900_000).toISOString(), i < 28 ? 'night' : 'day']);
+        });
+        await session.registerRows('slots', [{ name: 'period_from', type: 'timestamp' }, { name: 'band', type: 'string' }], slots);
+        const rows = await session.rows(
+            `select r.channel_no, s.band, sum(r.kwh) as kwh, sum(r.kwh) filter (where r.quality = 'estimated') as estimated_kwh,
+                    count(*) as interval_count
+               from read_parquet([${files.map((file) => `'${file}'`).join(', ')}]) as r join slots as s using (period_from)
+              group by r.channel_no, s.band`,
+        );
+        return rows.length;
+    } finally {
+        await session.close();
+    }
+}
+
+const ROUNDING: Rounding = { mode: 'half-up', amountDigits: 2, scope: 'line' };
+const TARIFF: TariffStructure = {
+    currency: 'GBP',
+    charges: [
+        { id: 'standing', label: 'Standing charge', group: 'energy', kind: 'subscription', pricePerDay: '0.2345', rounding: ROUNDING },
+        {
+            id: 'energy',
+            label: 'Energy',
+            group: 'energy',
+            kind: 'energy-bands',
+            calendarId: 'two-rate',
+            pricePerKwhByBand: { day: '0.1728', night: '0.0799' },
+            rounding: ROUNDING,
+        },
+    ],
+    taxes: [{ id: 'vat', label: 'VAT', group: 'energy', percent: '5', rounding: { mode: 'half-up', amountDigits: 2 } }],
+};
+const TWO_RATE: CalendarDefinition = { rules: [{ band: 'night', localTimes: [{ from: '00:00', to: '07:00' }] }, { band: 'day' }] };
+
+function benchInputs(size: DraftsSize, files: readonly string[]): BillingInputs {
+    const numbers = Array.from({ length: size.customers }, (_, i) => i + 1);
+    const to = addDays(FROM, size.days);
+    return {
+        period: { from: FROM, to },
+        zone: ZONE,
+        currency: 'GBP',
+        dimensions: {
+            agreements: numbers.map((no) => ({
+                agreementNo: no, agreementId: `AG${no}`, accountNo: no, accountId: `AC${no}`, customerId: `C${no}`, meteringPointNo: no,
+                meteringPointId: `MP${no}`, tariffNo: 1, tariffId: 'TOU', validFrom: FROM, validTo: null,
+            })),
+            tariffVersions: [{ tariffVersionNo: 1, tariffNo: 1, tariffId: 'TOU', validFrom: FROM, validTo: null, structure: TARIFF }],
+            calendarVersions: [{ calendarId: 'two-rate', validFrom: null, validTo: null, definition: TWO_RATE }],
+            holidays: [],
+            priceSeries: [],
+        },
+        channels: numbers.map((no) => ({
+            channelNo: no, meteringPointId: `MP${no}`, meterId: `M${no}`, flow: 'to_customer', intervalMinutes: 15,
+            validFromMs: null, validToMs: null, expectedFrom: null,
+        })),
+        readsIntervalFiles: files,
+        gapFiles: [],
+        horizonTo: to,
+        lakeCommitNo: 1,
+        partitionVersions: {},
+    };
+}
+
+async function registerAccounts(db: Database, size: DraftsSize): Promise<void> {
+    await migrate(db);
+    const numbers = `generate_series(1, ${size.customers}) as n`;
+    await db.query(`insert into customers (customer_id) select 'C' || n from ${numbers};
+        insert into accounts (account_id) select 'AC' || n from ${numbers};
+        insert into metering_points (metering_point_id) select 'MP' || n from ${numbers};
+        insert into agreements (agreement_id) select 'AG' || n from ${numbers};
+        insert into tariffs (tariff_id) values ('TOU');
+        insert into tariff_versions (tariff_no, name, valid_during, is_open_ended, structure, known_from)
+        values (1, 'TOU', '[2010-01-01,)', true, '{}', now())`);
+}

@@ -1,0 +1,72 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { add, type Decimal, decimal, formatDecimal, ZERO } from '../kernel/decimal.ts';
+import type { Database } from '../store/database.ts';
+import type { RatedBill } from './bill-document.ts';
+import { removeDraftsOfOthers, writeDrafts } from './draft-store.ts';
+import { ratePeriod } from './rate-period.ts';
+import type { BillingInputs } from './rating-dimensions.ts';
+
+export interface DraftOutcome {
+    /** Accounts that had no draft of the period. */
+    readonly drafted: number;
+    readonly unchanged: number;
+    readonly replaced: number;
+    /** Drafts of accounts that are no longer active in the period. */
+    readonly removed: number;
+    /** Accounts left alone, because a sealed bill covers part of the period. */
+    readonly sealed: number;
+    /** Of the drafts that now stand, those with missing intervals. */
+    readonly incomplete: number;
+    /** Sum over the drafts that now stand, exact text. */
+    readonly totalDue: string;
+}
+
+export interface DraftingContext {
+    readonly db: Database;
+    readonly engine: Engine;
+    readonly clock: Clock;
+}
+
+/** Bounds what one transaction holds; each has whole bills only. */
+const ACCOUNTS_OF_A_TRANSACTION = 2_000;
+
+/**
+ * Drafts the bills of every account that is active in the period: new ones are written, drafts whose content changed are replaced,
+ * equal ones are left as they are, sealed bills are never touched. `readInputs` is called when no other run drafts, so that
+ * concurrent runs give one set of drafts, made from the newest inputs. Killed at any point, a repetition completes the set.
+ * @throws GridtallyError `billing.cannot-rate`; then no draft has changed
+ */
+export async function draftBills(context: DraftingContext, readInputs: () => Promise<BillingInputs>): Promise<DraftOutcome> {
+    return context.db.withLock('draft bills', 'exclusive', async () => {
+        const inputs = await readInputs();
+        const rated = await ratePeriod(context.engine, inputs);
+        const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0 };
+        let totalDue: Decimal = ZERO;
+        for (const bills of inChunks(rated.bills())) {
+            const written = await writeDrafts(context, inputs.period, bills);
+            counts.drafted += written.drafted;
+            counts.unchanged += written.unchanged;
+            counts.replaced += written.replaced;
+            counts.sealed += written.sealedAccountNos.size;
+            for (const { accountNo, document } of bills) {
+                if (written.sealedAccountNos.has(accountNo)) continue;
+                totalDue = add(totalDue, decimal(document.amountDue));
+                if (!document.isComplete) counts.incomplete += 1;
+            }
+        }
+        const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
+        return { ...counts, removed, totalDue: formatDecimal(totalDue, { minScale: 2 }) };
+    });
+}
+
+function* inChunks(bills: Iterable<RatedBill>): Generator<RatedBill[]> {
+    let chunk: RatedBill[] = [];
+    for (const bill of bills) {
+        chunk.push(bill);
+        if (chunk.length < ACCOUNTS_OF_A_TRANSACTION) continue;
+        yield chunk;
+        chunk = [];
+    }
+    if (chunk.length > 0) yield chunk;
+}

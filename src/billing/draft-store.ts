@@ -1,0 +1,174 @@
+import type { DatePeriod } from '../kernel/calendar-date.ts';
+import { crashPoint } from '../kernel/faults.ts';
+import { instantText } from '../kernel/period.ts';
+import type { CopyValue, Database, Transaction } from '../store/database.ts';
+import type { RatedBill } from './bill-document.ts';
+import type { DraftingContext } from './draft-bills.ts';
+import { contentHash } from './rate-bills.ts';
+
+export interface WrittenDrafts {
+    readonly drafted: number;
+    readonly unchanged: number;
+    readonly replaced: number;
+    readonly sealedAccountNos: ReadonlySet<number>;
+}
+
+interface StandingBill {
+    readonly billNo: number;
+    readonly accountNo: number;
+    readonly state: 'draft' | 'sealed';
+    readonly isSamePeriod: boolean;
+    readonly contentSha256: string;
+}
+
+/** Brings the drafts of some accounts up to date in one transaction: readers see all of it or nothing. */
+export async function writeDrafts(
+    { db, clock }: Pick<DraftingContext, 'db' | 'clock'>,
+    period: DatePeriod,
+    bills: readonly RatedBill[],
+): Promise<WrittenDrafts> {
+    const hashed = bills.map((bill) => ({ bill, contentSha256: contentHash(bill.document) }));
+    return db.transaction(async (tx) => {
+        const standing = await standingBills(tx, period, bills);
+        const sealedAccountNos = new Set(standing.filter((b) => b.state === 'sealed').map((b) => b.accountNo));
+        const drafts = new Map(standing.filter((b) => b.state === 'draft' && b.isSamePeriod).map((b) => [b.accountNo, b]));
+        const open = hashed.filter(({ bill }) => !sealedAccountNos.has(bill.accountNo));
+        const changed = open.filter(({ bill, contentSha256 }) => drafts.get(bill.accountNo)?.contentSha256 !== contentSha256);
+        const old = changed.flatMap(({ bill }) => drafts.get(bill.accountNo)?.billNo ?? []);
+        if (old.length > 0) await tx.query('delete from bills where bill_no = any ($1)', [old]);
+        if (changed.length > 0) await insertDrafts(tx, changed, instantText(clock.now()));
+        crashPoint('draft');
+        return {
+            drafted: changed.length - old.length,
+            unchanged: open.length - changed.length,
+            replaced: old.length,
+            sealedAccountNos,
+        };
+    });
+}
+
+/** Deletes drafts of exactly this period whose account is not among the active ones; gives their number. */
+export async function removeDraftsOfOthers(db: Database, period: DatePeriod, accountIds: readonly string[]): Promise<number> {
+    return db.transaction(async (tx) => {
+        const removed = await tx.query(
+            `delete from bills b using accounts a
+              where a.account_no = b.account_no and b.state = 'draft' and b.period_from = $1 and b.period_to = $2
+                and not a.account_id = any ($3)
+              returning b.bill_no`,
+            [period.from, period.to, accountIds],
+        );
+        crashPoint('draft');
+        return removed.length;
+    });
+}
+
+async function standingBills(tx: Transaction, period: DatePeriod, bills: readonly RatedBill[]): Promise<StandingBill[]> {
+    return tx.query<StandingBill>(
+        `select bill_no as "billNo", account_no as "accountNo", state, content_sha256 as "contentSha256",
+                period_from = $1 and period_to = $2 as "isSamePeriod"
+           from bills
+          where account_no = any ($3) and period_from < $2 and period_to > $1`,
+        [period.from, period.to, bills.map((bill) => bill.accountNo)],
+    );
+}
+
+interface HashedBill {
+    readonly bill: RatedBill;
+    readonly contentSha256: string;
+}
+
+async function insertDrafts(tx: Transaction, hashed: readonly HashedBill[], draftedAt: string): Promise<void> {
+    const numbers = await tx.query<{ no: number }>(
+        `select nextval(pg_get_serial_sequence('bills', 'bill_no')) as no from generate_series(1, $1::integer)`,
+        [hashed.length],
+    );
+    const numbered = hashed.map((h, i) => ({ ...h, billNo: numbers[i]?.no ?? 0 }));
+    await tx.copyIn('bills', BILL_COLUMNS, numbered.map((h) => billRow(h, h.billNo, draftedAt)));
+    await tx.copyIn('bill_lines', LINE_COLUMNS, lineRows(numbered));
+}
+
+const BILL_COLUMNS = [
+    'bill_no',
+    'bill_id',
+    'account_no',
+    'period_from',
+    'period_to',
+    'state',
+    'currency',
+    'is_complete',
+    'energy_kwh',
+    'amount_due',
+    'content_sha256',
+    'document',
+    'made_from',
+    'drafted_at',
+];
+
+function billRow({ bill, contentSha256 }: HashedBill, billNo: number, draftedAt: string): CopyValue[] {
+    const { document } = bill;
+    return [
+        billNo,
+        document.billId,
+        bill.accountNo,
+        document.periodFrom,
+        document.periodTo,
+        'draft',
+        document.currency,
+        document.isComplete,
+        document.energyKwh,
+        document.amountDue,
+        contentSha256,
+        JSON.stringify(document),
+        JSON.stringify(bill.madeFrom),
+        draftedAt,
+    ];
+}
+
+const LINE_COLUMNS = [
+    'bill_no',
+    'line_no',
+    'agreement_no',
+    'metering_point_no',
+    'tariff_version_no',
+    'charge',
+    'band',
+    'service_from',
+    'service_to',
+    'quantity',
+    'quantity_unit',
+    'measured_kwh',
+    'estimated_kwh',
+    'price',
+    'amount_exact',
+    'amount',
+];
+
+function* lineRows(numbered: readonly (HashedBill & { readonly billNo: number })[]): Generator<CopyValue[]> {
+    for (const { bill, billNo } of numbered) {
+        let lineNo = 0;
+        for (const section of bill.document.sections) {
+            for (const line of section.lines) {
+                const reference = bill.references[lineNo];
+                lineNo += 1;
+                yield [
+                    billNo,
+                    lineNo,
+                    reference?.agreementNo ?? null,
+                    reference?.meteringPointNo ?? null,
+                    reference?.tariffVersionNo ?? null,
+                    line.charge,
+                    line.band,
+                    line.serviceFrom,
+                    line.serviceTo,
+                    line.quantity,
+                    line.unit,
+                    line.measuredKwh,
+                    line.estimatedKwh,
+                    line.price,
+                    line.amountExact,
+                    line.amount,
+                ];
+            }
+        }
+    }
+}

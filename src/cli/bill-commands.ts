@@ -1,0 +1,105 @@
+import { writeSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { exportBills, type ExportFormat, exportFileName } from '../billing/bill-export.ts';
+import { listBills, loadBill } from '../billing/bill-queries.ts';
+import { renderBillText } from '../billing/bill-text.ts';
+import { monthPeriod } from '../kernel/calendar-date.ts';
+import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { draftPeriod } from '../pipeline/draft-period.ts';
+import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { count, tableText } from './output.ts';
+
+interface BillOptions extends CommonOptions {
+    readonly period?: string;
+}
+
+interface ExportOptions extends BillOptions {
+    readonly format: string;
+    readonly out?: string;
+}
+
+export function addBillCommands(program: Command): void {
+    const bill = command(program, 'bill', 'draft the bills of a month for all agreements active in it')
+        .option('--period <month>', 'month, such as 2013-05')
+        .action(draftCommand);
+    command(bill, 'show <id>', 'one bill as text, or in full with --json').action(showCommand);
+    command(bill, 'list', 'bills with their totals').option('--period <month>', 'only of this month').action(listCommand);
+    const exported = program.command('export').description('write tables for other programs');
+    command(exported, 'bills', 'bills and their lines')
+        .option('--period <month>', 'only of this month')
+        .option('--format <name>', 'csv or ndjson', 'csv')
+        .option('--out <folder>', 'write files there; without it the bills go to stdout')
+        .action(exportCommand);
+}
+
+async function draftCommand(_options: BillOptions, self: Command): Promise<void> {
+    const options = self.opts<BillOptions>();
+    if (options.period === undefined) {
+        throw new GridtallyError('usage.invalid', 'bill needs --period, such as --period 2013-05');
+    }
+    const period = monthPeriod(options.period);
+    await withWorkspace(options, async (workspace, output) => {
+        output.progress(`drafting ${options.period}`);
+        const result = await draftPeriod(workspace, period);
+        const { currency } = workspace.home;
+        output.result({ period: options.period, currency, ...result }, [
+            `${options.period}: ${count(result.drafted)} bills drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
+            ...(result.sealed > 0 ? [`${count(result.sealed)} accounts left alone, their bills are sealed`] : []),
+            `${count(result.incomplete)} incomplete; total due ${result.totalDue} ${currency}`,
+        ]);
+    });
+}
+
+async function showCommand(billId: string, _options: CommonOptions, self: Command): Promise<void> {
+    await withWorkspace(merged(self), async ({ db }, output) => {
+        const bill = await loadBill(db, billId);
+        output.result(bill, renderBillText(bill));
+    });
+}
+
+async function listCommand(_options: BillOptions, self: Command): Promise<void> {
+    const options = merged<BillOptions>(self);
+    await withWorkspace(options, async ({ db }, output) => {
+        const bills = await listBills(db, options.period === undefined ? {} : { period: monthPeriod(options.period) });
+        output.result(
+            bills,
+            tableText(
+                ['bill', 'account', 'from', 'to', 'state', 'complete', 'kWh', 'due', ''],
+                bills.map((b) => [b.billId, b.accountId, b.periodFrom, b.periodTo, b.state, b.isComplete ? 'yes' : 'no', b.energyKwh, b.amountDue, b.currency]),
+            ),
+        );
+    });
+}
+
+/** Options given to `bill` itself (such as --home before the subcommand) count for its subcommands too. */
+function merged<T extends CommonOptions>(self: Command): T {
+    return self.optsWithGlobals<T>();
+}
+
+async function exportCommand(_options: ExportOptions, self: Command): Promise<void> {
+    const options = merged<ExportOptions>(self);
+    if (options.format !== 'csv' && options.format !== 'ndjson') {
+        throw new GridtallyError('usage.invalid', `--format is csv or ndjson, not ${options.format}`);
+    }
+    const format: ExportFormat = options.format;
+    await withWorkspace(options, async ({ db }, output) => {
+        const period = options.period === undefined ? undefined : monthPeriod(options.period);
+        const filter = period === undefined ? {} : { filter: { period } };
+        if (options.out === undefined) {
+            for await (const text of exportBills(db, { table: 'bills', format, ...filter })) writeSync(1, text);
+            return;
+        }
+        await makeFolderDurably(path.resolve(options.out));
+        const files: string[] = [];
+        for (const table of ['bills', 'bill_lines'] as const) {
+            const file = await DurableFile.create(path.resolve(options.out), { label: table });
+            for await (const text of exportBills(db, { table, format, ...filter })) await file.append(Buffer.from(text));
+            const target = path.resolve(options.out, exportFileName(table, format, period));
+            await file.publish(target);
+            files.push(target);
+        }
+        output.result({ files }, files.map((f) => `wrote ${f}`));
+    });
+}

@@ -1,0 +1,97 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { describePlan } from '../lake/refresh-plan.ts';
+import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { masterDataKind } from '../registry/load-master-data.ts';
+import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { incomingFiles } from './incoming-files.ts';
+import { count } from './output.ts';
+
+interface LoadOptions extends CommonOptions {
+    readonly series?: string;
+    readonly minutes?: number;
+}
+
+interface IngestOptions extends CommonOptions {
+    readonly feed: string;
+    readonly refresh?: boolean;
+}
+
+interface RefreshOptions extends CommonOptions {
+    readonly plan?: boolean;
+}
+
+export function addChainCommands(program: Command): void {
+    command(program, 'load <kind> <file>', 'master data from CSV or YAML, validated as a whole, history kept')
+        .option('--series <id>', 'price series that the file gives values of')
+        .option('--minutes <n>', 'interval length of a price series', wholeNumber)
+        .action(loadCommand);
+    command(program, 'ingest <path...>', 'receive files and parse them by their feed')
+        .requiredOption('--feed <name>', 'feed whose contract the files follow')
+        .option('--refresh', 'then rebuild what is stale')
+        .action(ingestCommand);
+    command(program, 'refresh', 'rebuild every stale partition, and no other')
+        .option('--plan', 'only print what would be rebuilt')
+        .action(refreshCommand);
+}
+
+function wholeNumber(text: string): number {
+    if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+    return Number(text);
+}
+
+async function loadCommand(kind: string, file: string, options: LoadOptions): Promise<void> {
+    const known = masterDataKind(kind);
+    await withWorkspace(options, async (workspace, output) => {
+        const result = await load(workspace, {
+            kind: known,
+            file,
+            ...(options.series === undefined ? {} : { seriesId: options.series }),
+            ...(options.minutes === undefined ? {} : { intervalMinutes: options.minutes }),
+        });
+        output.result({ ...result, registeredChannels: result.registeredChannels.length, takenOverChannels: result.takenOverChannels.length }, [
+            `${kind}: ${count(result.rows)} rows, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+            ...(result.registeredChannels.length > 0 ? [`${count(result.registeredChannels.length)} channels registered`] : []),
+            ...(result.released > 0 ? [`${count(result.released)} waiting readings released; next: gridtally refresh`] : []),
+        ]);
+    });
+}
+
+async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
+    await withWorkspace(options, async (workspace, output) => {
+        const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
+            output.progress(`${stage}: ${count(done)} payloads`),
+        );
+        const { received, parsed } = result;
+        const refreshed = options.refresh
+            ? await refreshAll(workspace, ({ done, total }) => output.progress(`refresh: ${done} of ${total} partitions`))
+            : undefined;
+        const rules = Object.entries(parsed.quarantinedByRule).sort().map(([rule, n]) => `  ${rule}: ${count(n)}`);
+        output.result({ ...result, ...(refreshed ? { refreshed } : {}) }, [
+            `received ${count(received.payloads)} payloads, of which ${count(received.repeats)} had been received before`,
+            `parsed ${count(parsed.payloads)} payloads: ${count(parsed.records)} rows = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
+            ...rules,
+            ...(parsed.rounded > 0 ? [`${count(parsed.rounded)} values had more than six decimals and were rounded half-even`] : []),
+            ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
+            ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+            refreshed
+                ? `refreshed: ${count(refreshed.rebuilt)} partitions rebuilt, ${count(refreshed.merged)} merged`
+                : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
+        ]);
+    });
+}
+
+async function refreshCommand(options: RefreshOptions): Promise<void> {
+    await withWorkspace(options, async (workspace, output) => {
+        if (options.plan) {
+            const plan = await planRefreshOf(workspace);
+            const lines = describePlan(plan);
+            output.result(plan, [...(lines.length > 0 ? lines : ['nothing is stale']), `${count(plan.upToDate)} partitions are up to date`]);
+            return;
+        }
+        const result = await refreshAll(workspace, ({ done, total }) => output.progress(`refresh: ${done} of ${total} partitions`));
+        output.result(result, [
+            `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
+            `${count(result.changedChannelDays)} channel-days changed`,
+        ]);
+    });
+}

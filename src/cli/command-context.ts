@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { GridtallyError } from '../kernel/errors.ts';
+import { type Output, openOutput } from './output.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+
+export interface CommonOptions {
+    readonly home?: string;
+    readonly json?: boolean;
+}
+
+/** Every command takes `--home` and `--json`. */
+export function command(program: Command, usage: string, description: string): Command {
+    return program
+        .command(usage)
+        .description(description)
+        .option('--home <dir>', 'home folder (or GRIDTALLY_HOME)')
+        .option('--json', 'print one JSON document');
+}
+
+export function homeFolder(options: CommonOptions): string {
+    const folder = options.home ?? process.env.GRIDTALLY_HOME;
+    if (folder === undefined || folder === '') {
+        throw new GridtallyError('home.missing', 'no home is named', { remedy: 'Name one with --home DIR or GRIDTALLY_HOME.' });
+    }
+    return folder;
+}
+
+/** Opens the home, runs the command, and closes it whatever happens. */
+export async function withWorkspace(
+    options: CommonOptions,
+    work: (workspace: Workspace, output: Output) => Promise<void>,
+): Promise<void> {
+    const output = openOutput(options.json === true);
+    const workspace = await openWorkspace(homeFolder(options));
+    try {
+        for (const notice of workspace.notices) output.notice(notice);
+        await work(workspace, output);
+    } finally {
+        await workspace.close();
+    }
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { initHome } from '../store/home.ts';
+import { command, type CommonOptions, homeFolder, withWorkspace } from './command-context.ts';
+import { openOutput, tableText } from './output.ts';
+import { readStatus } from '../pipeline/status.ts';
+import { openWorkspace } from './workspace.ts';
+
+interface InitOptions extends CommonOptions {
+    readonly zone?: string;
+    readonly currency?: string;
+    readonly bucketSize?: string;
+    readonly databaseUrl?: string;
+    readonly databaseSchema?: string;
+}
+
+export function addHomeCommands(program: Command): void {
+    command(program, 'init', 'make a home: configuration, database and lake')
+        .option('--zone <iana>', 'market zone whose local days are the market days', 'UTC')
+        .option('--currency <code>', 'ISO 4217 currency', 'GBP')
+        .option('--bucket-size <n>', 'channels per bucket, a power of two', '16384')
+        .option('--database-url <url>', 'another PostgreSQL 15 or newer')
+        .option('--database-schema <name>', 'its schema', 'gridtally')
+        .action(initCommand);
+    command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
+        withWorkspace(options, async ({ lake }, output) => {
+            const status = await readStatus(lake);
+            output.result(status, tableText(['', ''], Object.entries(status)).slice(2));
+        }),
+    );
+}
+
+async function initCommand(options: InitOptions): Promise<void> {
+    const output = openOutput(options.json === true);
+    const folder = homeFolder(options);
+    const home = await initHome(folder, {
+        ...(options.zone === undefined ? {} : { marketZone: options.zone }),
+        ...(options.currency === undefined ? {} : { currency: options.currency }),
+        ...(options.bucketSize === undefined ? {} : { bucketSize: Number(options.bucketSize) }),
+        ...(options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl }),
+        ...(options.databaseSchema === undefined ? {} : { databaseSchema: options.databaseSchema }),
+    });
+    const workspace = await openWorkspace(folder);
+    await workspace.close();
+    const { url: _secret, ...database } = home.database;
+    output.result({ ...home, database }, [
+        `made a home in ${home.folder}`,
+        `market zone ${home.marketZone}, currency ${home.currency}, ${home.bucketSize} channels a bucket`,
+        'next: gridtally ingest FILE --feed NAME',
+    ]);
+}

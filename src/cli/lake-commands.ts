@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import { contractFiles, knownFeed } from '../ingest/feed-catalogue.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { parseInstant } from '../kernel/period.ts';
+import { compact } from '../lake/compaction.ts';
+import { sweep } from '../lake/sweep.ts';
+import { registerViews } from '../pipeline/published-views.ts';
+import { verifyRaw } from '../raw/verify-raw.ts';
+import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { checkFeedFile } from './feed-check.ts';
+import { count, tableText } from './output.ts';
+
+interface SqlOptions extends CommonOptions {
+    readonly asOf?: string;
+    readonly showIdentity?: boolean;
+}
+
+interface SweepCommandOptions extends CommonOptions {
+    readonly keepDays: string;
+}
+
+const DAY_MS = 86_400_000;
+
+export function addLakeCommands(program: Command): void {
+    command(program, 'sql <query>', 'a query on what is published now: reads_15min, reads_hourly, reads_daily, bills …')
+        .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z')
+        .option('--show-identity', 'let `customers` show names and addresses')
+        .action(sqlCommand);
+    const verify = program.command('verify').description('check what is stored');
+    command(verify, 'raw', 're-hash every payload and compare with the catalogue')
+        .option('--rebuild', 'enter the rows that the catalogue lacks, from the headers')
+        .action(verifyRawCommand);
+    command(program, 'compact', 'join small files; content stays the same').action((options: CommonOptions) =>
+        withWorkspace(options, async ({ lake }, output) => {
+            const result = await compact(lake);
+            output.result(result, `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`);
+        }),
+    );
+    command(program, 'sweep', 'remove files that were replaced, or that a crash left')
+        .option('--keep-days <n>', 'keep what was replaced or written within so many days', '7')
+        .action(sweepCommand);
+    const feed = program.command('feed').description('feeds and their contracts');
+    command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
+    command(feed, 'check <file>', 'how a file would be read, and what is wrong with it')
+        .requiredOption('--feed <name>', 'feed whose contract it follows')
+        .action((file: string, options: CommonOptions & { readonly feed: string }) => checkFeedFile(file, options));
+}
+
+async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
+    const asOf = options.asOf === undefined ? undefined : parseInstant(options.asOf);
+    await withWorkspace(options, async (workspace, output) => {
+        const session = await workspace.lake.engine.openSession();
+        try {
+            await registerViews(session, workspace, {
+                showsIdentity: options.showIdentity === true,
+                ...(asOf === undefined ? {} : { asOf }),
+            });
+            const rows = await session.rows(query).catch((cause: Error) => {
+                throw new GridtallyError('sql.failed', cause.message, { cause });
+            });
+            const columns = Object.keys(rows[0] ?? {});
+            output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, rows.map((row) => columns.map((c) => row[c]))));
+        } finally {
+            await session.close();
+        }
+    });
+}
+
+async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: boolean }): Promise<void> {
+    await withWorkspace(options, async ({ raw }, output) => {
+        const result = await verifyRaw(raw, {
+            rebuild: options.rebuild === true,
+            onProgress: (done, of) => output.progress(`verify: ${done} of ${of} segments`),
+        });
+        const isSound = result.damaged.length + result.missing.length === 0;
+        output.result({ ...result, isSound }, [
+            `${count(result.segments)} segments, ${count(result.payloads)} payloads, ${count(result.bytes)} bytes: ${isSound ? 'all sound' : 'damage found'}`,
+            ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
+            ...result.missing.map((m) => `missing: ${m}`),
+            ...result.unknown.map((u) => `not in the catalogue: ${u}`),
+            ...(result.entered > 0 ? [`${result.entered} segments entered from their headers; next: gridtally refresh`] : []),
+        ]);
+        if (!isSound) process.exitCode = 1;
+    });
+}
+
+async function sweepCommand(options: SweepCommandOptions): Promise<void> {
+    await withWorkspace(options, async ({ lake, clock }, output) => {
+        const before = clock.now() - Number(options.keepDays) * DAY_MS;
+        const result = await sweep(lake, { retiredBefore: before, orphansBefore: before });
+        output.result(result, `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`);
+    });
+}
+
+async function feedListCommand(options: CommonOptions): Promise<void> {
+    await withWorkspace(options, async ({ db, home, clock }, output) => {
+        const feeds = [];
+        for (const name of [...contractFiles(home.folder).keys()].sort()) {
+            const { contract, contractNo } = await knownFeed(db, home.folder, name, clock);
+            feeds.push({ feed: name, version: contract.version, contractNo, columns: contract.columns.map((c) => c.name).join(', ') });
+        }
+        output.result(feeds, tableText(['feed', 'version', 'columns'], feeds.map((f) => [f.feed, f.version, f.columns])));
+    });
+}

@@ -1,0 +1,31 @@
+import { Command, CommanderError } from 'commander';
+import { addBillCommands } from './bill-commands.ts';
+import { addChainCommands } from './chain-commands.ts';
+import { addDemoCommand } from './demo-command.ts';
+import { addHomeCommands } from './home-commands.ts';
+import { addLakeCommands } from './lake-commands.ts';
+import { reportError } from './output.ts';
+import { addSimulateCommand } from './simulate-command.ts';
+
+/** The command line; exit status 0 done, 1 failed, 2 wrong usage. */
+async function main(): Promise<number> {
+    const program = new Command('gridtally')
+        .description('Electricity meter readings into numbers that people pay by.')
+        .exitOverride()
+        .showHelpAfterError();
+    addHomeCommands(program);
+    addChainCommands(program);
+    addLakeCommands(program);
+    addBillCommands(program);
+    addSimulateCommand(program);
+    addDemoCommand(program);
+    try {
+        await program.parseAsync();
+        return typeof process.exitCode === 'number' ? process.exitCode : 0;
+    } catch (error) {
+        if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+        return reportError(error, process.argv.includes('--json'));
+    }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,77 @@
+import { GridtallyError } from '../kernel/errors.ts';
+
+/** Where a command writes: one JSON document or text on stdout; progress and notices on stderr. */
+export interface Output {
+    readonly isJson: boolean;
+    /** The result: `text` lines for people, `value` for `--json`. */
+    result(value: unknown, text: string | readonly string[]): void;
+    /** One line that replaces the last one on a terminal, and is left out elsewhere except at its end. */
+    progress(line: string): void;
+    notice(line: string): void;
+}
+
+export function openOutput(isJson: boolean): Output {
+    const isTerminal = process.stderr.isTTY === true;
+    let hasProgress = false;
+    const endProgress = () => {
+        if (hasProgress) process.stderr.write('\n');
+        hasProgress = false;
+    };
+    return {
+        isJson,
+        result(value, text) {
+            endProgress();
+            const lines = typeof text === 'string' ? [text] : text;
+            process.stdout.write(isJson ? `${jsonText(value)}\n` : `${lines.join('\n')}\n`);
+        },
+        progress(line) {
+            if (!isTerminal) return;
+            process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+            hasProgress = true;
+        },
+        notice(line) {
+            endProgress();
+            process.stderr.write(`${line}\n`);
+        },
+    };
+}
+
+/** Counts that DuckDB gives as bigint are numbers in JSON; decimals are texts already. */
+function jsonText(value: unknown): string {
+    return JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? Number(v) : v), 2);
+}
+
+/** Columns as wide as their content; numbers to the right. */
+export function tableText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string[] {
+    const cells = rows.map((row) => row.map((v) => (v === null || v === undefined ? '' : String(v))));
+    const widths = columns.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)));
+    const isNumeric = columns.map((_, i) => cells.length > 0 && cells.every((row) => /^-?[\d,]*\.?\d*$/.test(row[i] ?? '')));
+    const line = (row: readonly string[]) =>
+        row.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd();
+    return [line(columns), widths.map((w) => '-'.repeat(w)).join('  '), ...cells.map(line)];
+}
+
+/** 1234567 as 1,234,567. */
+export function count(n: number | bigint): string {
+    return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** What is wrong, where, and what to do; the stack only of a broken assumption. */
+export function reportError(error: unknown, isJson: boolean): number {
+    if (error instanceof GridtallyError) {
+        if (isJson) {
+            const { code, message, remedy, faults } = error;
+            process.stdout.write(`${JSON.stringify({ error: { code, message, remedy, faults } }, null, 2)}\n`);
+        }
+        const faults = error.faults.map((f) => {
+            const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
+            return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
+        });
+        process.stderr.write([`error ${error.code}: ${error.message}`, ...faults, error.remedy, ''].join('\n'));
+        return error.code === 'usage.invalid' ? 2 : 1;
+    }
+    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (isJson) process.stdout.write(`${JSON.stringify({ error: { code: 'internal', message: String(error) } }, null, 2)}\n`);
+    process.stderr.write(`error: ${said}\n`);
+    return 1;
+}

@@ -1,0 +1,61 @@
+import { duckdbEngine } from '../engine/duckdb/duckdb-engine.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { makeFolderDurably } from '../kernel/durable.ts';
+import { zoneOf } from '../kernel/zone.ts';
+import type { Lake } from '../lake/lake.ts';
+import type { RawStore } from '../raw/receive.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { type Home, readHome } from '../store/home.ts';
+import { migrate } from '../store/migrations.ts';
+
+/** An opened home: everything that commands work with. The only place that names an engine and a store. */
+export interface Workspace {
+    readonly home: Home;
+    readonly db: Database;
+    readonly lake: Lake;
+    readonly raw: RawStore;
+    readonly clock: Clock;
+    /** What opening found and put right after a crash, and migrations that it applied. */
+    readonly notices: readonly string[];
+    close(): Promise<void>;
+}
+
+export async function openWorkspace(folder: string, clock: Clock = systemClock): Promise<Workspace> {
+    const home = readHome(folder);
+    const db = await openDatabase({ ...home.database, home: home.folder });
+    try {
+        const applied = await migrate(db);
+        await makeFolderDurably(home.scratchFolder);
+        await makeFolderDurably(home.lakeFolder);
+        const engine = duckdbEngine({
+            memoryLimit: home.engine.memory,
+            threads: home.engine.threads,
+            spillFolder: home.scratchFolder,
+        });
+        const lake: Lake = {
+            db,
+            engine,
+            folder: home.lakeFolder,
+            zone: zoneOf(home.marketZone),
+            bucketSize: home.bucketSize,
+            clock,
+            ...(home.horizon === undefined ? {} : { horizon: home.horizon }),
+        };
+        return {
+            home,
+            db,
+            lake,
+            raw: { db, folder: home.rawFolder, clock },
+            clock,
+            notices: [...db.recovered, ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : [])],
+            async close() {
+                await engine.close();
+                await db.close();
+            },
+        };
+    } catch (error) {
+        await db.close();
+        throw error;
+    }
+}

@@ -1,0 +1,96 @@
+import path from 'node:path';
+import { decompressed } from '../kernel/compression.ts';
+import { removeFiles } from '../kernel/durable.ts';
+import { ScratchFile } from '../kernel/scratch.ts';
+import type { Lake } from '../lake/lake.ts';
+import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
+import { spoolRecords } from '../parsers/record-spool.ts';
+import type { Home } from '../store/home.ts';
+import { knownFeed } from './feed-catalogue.ts';
+import { registerPayloads } from './parse-batch.ts';
+import { judgeSpool } from './parse-outputs.ts';
+import { openParseSession } from './parse-session.ts';
+
+export interface FilePreview {
+    readonly refused?: PayloadRefusal;
+    readonly records: number;
+    readonly accepted: number;
+    readonly unknownMeters: number;
+    readonly stamps: string;
+    readonly unit: string;
+    readonly unknownMeter: string;
+    readonly faultsByRule: Readonly<Record<string, number>>;
+    /** The first rows as they would be typed. */
+    readonly sample: readonly {
+        line: number;
+        meter: string;
+        register: string;
+        periodFrom: string;
+        minutes: number;
+        kwh: string | null;
+        quality: string;
+    }[];
+    /** The first rows that would be quarantined. */
+    readonly faults: readonly { line: number; rules: string; fields: string; text: string }[];
+}
+
+/** Reads a file as its feed would, typing every row, and says what would become of it. Changes nothing. */
+export async function previewFile(
+    place: { readonly lake: Lake; readonly home: Home },
+    feedName: string,
+    open: () => AsyncIterable<Buffer>,
+): Promise<FilePreview> {
+    const { lake, home } = place;
+    const feed = await knownFeed(lake.db, home.folder, feedName, lake.clock);
+    const spoolPath = path.join(home.scratchFolder, `check-${process.pid}.txt`);
+    const sink = new ScratchFile(spoolPath);
+    const session = await openParseSession(lake);
+    const { stamp, unit, unknownMeter } = feed.contract.reading;
+    const clock = stamp.clock.kind === 'local' ? `local time of ${stamp.clock.zone}` : stamp.clock.kind === 'fixed' ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h` : 'UTC';
+    const head = { stamps: `${stamp.format}, interval ${stamp.marks}, ${clock}`, unit, unknownMeter };
+    try {
+        const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], feed.contract, sink);
+        sink.close();
+        if (spooled && !spooled.verdict.ok) {
+            return { ...head, refused: spooled.verdict.refused, records: 0, accepted: 0, unknownMeters: 0, faultsByRule: {}, sample: [], faults: [] };
+        }
+        await registerPayloads(session, [{ payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() }]);
+        await session.prepare(feed.contract);
+        await judgeSpool(session, feed.contract, { kind: 'spool', path: spoolPath }, { feedId: feed.feedId, bucketSize: lake.bucketSize });
+        return { ...head, ...(await describeParsed(session.engine)) };
+    } finally {
+        await session.close();
+        await removeFiles([spoolPath]);
+    }
+}
+
+type Description = Pick<FilePreview, 'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'>;
+
+async function describeParsed(engine: { rows(query: string): Promise<Record<string, unknown>[]> }): Promise<Description> {
+    const [counts] = await engine.rows(
+        `select count(*) as records, count(*) filter (where faults = '') as accepted,
+            count(*) filter (where faults = '' and channel_no is null) as unknown_meters from parsed`,
+    );
+    const rules = await engine.rows(`select split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by 1 order by 1`);
+    const sample = await engine.rows(
+        `select line_no, meter_key, register_key, make_timestamptz(period_us) as period_from, minutes, kwh, quality
+         from parsed where faults = '' order by line_no limit 5`,
+    );
+    const faults = await engine.rows(`select line_no, faults, fault_fields, text from parsed where faults <> '' order by line_no limit 20`);
+    return {
+        records: Number(counts?.records),
+        accepted: Number(counts?.accepted),
+        unknownMeters: Number(counts?.unknown_meters),
+        faultsByRule: Object.fromEntries(rules.map((r) => [String(r.rule), Number(r.n)])),
+        sample: sample.map((r) => ({
+            line: Number(r.line_no),
+            meter: String(r.meter_key),
+            register: String(r.register_key),
+            periodFrom: String(r.period_from),
+            minutes: Number(r.minutes),
+            kwh: r.kwh === null ? null : String(r.kwh),
+            quality: String(r.quality),
+        })),
+        faults: faults.map((r) => ({ line: Number(r.line_no), rules: String(r.faults), fields: String(r.fault_fields), text: String(r.text) })),
+    };
+}

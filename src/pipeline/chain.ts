@@ -1,0 +1,107 @@
+import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
+import { deliveringFeeds, knownFeed } from '../ingest/feed-catalogue.ts';
+import { releaseWaiting } from '../ingest/release-waiting.ts';
+import { currentPlan, refresh, type RefreshProgress, type RefreshResult } from '../lake/refresh.ts';
+import type { RefreshPlan } from '../lake/refresh-plan.ts';
+import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import type { Lake } from '../lake/lake.ts';
+import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts';
+import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
+import type { MasterDataKind } from '../registry/master-data-kind.ts';
+import type { Home } from '../store/home.ts';
+import { channelSnapshot } from '../lake/channel-snapshot.ts';
+
+/** What the steps of the chain share. */
+export interface Chain {
+    readonly home: Home;
+    readonly lake: Lake;
+    readonly raw: RawStore;
+}
+
+export interface ReceiveTotals {
+    readonly payloads: number;
+    readonly repeats: number;
+    readonly bytes?: number;
+}
+
+export interface IngestResult {
+    readonly received: ReceiveTotals;
+    readonly parsed: ParseTotals;
+}
+
+export interface IngestProgress {
+    readonly stage: 'receive' | 'parse';
+    readonly done: number;
+    readonly total?: number;
+}
+
+/** Receives deliveries of one feed and parses whatever has been received and not parsed. */
+export async function ingest(
+    chain: Chain,
+    feedName: string,
+    payloads: Iterable<IncomingPayload> | AsyncIterable<IncomingPayload>,
+    onProgress: (progress: IngestProgress) => void = () => {},
+): Promise<IngestResult> {
+    const feed = await knownFeed(chain.lake.db, chain.home.folder, feedName, chain.lake.clock);
+    const received = { payloads: 0, repeats: 0 };
+    const source = { feedId: feed.feedId, name: feedName, repeatWindowDays: feed.contract.delivery.repeatWindowDays };
+    for await (const receipt of receive(chain.raw, source, payloads)) {
+        received.payloads += 1;
+        if (receipt.isRepeat) received.repeats += 1;
+        onProgress({ stage: 'receive', done: received.payloads });
+    }
+    return { received, parsed: await parseReceived(chain, onProgress) };
+}
+
+/** Parses every received payload that no process has parsed. */
+export async function parseReceived(chain: Chain, onProgress: (progress: IngestProgress) => void = () => {}): Promise<ParseTotals> {
+    const feeds = await feedsOf(chain);
+    return parsePending(
+        { lake: chain.lake, rawFolder: chain.raw.folder, scratchFolder: chain.home.scratchFolder, feeds },
+        (totals) => onProgress({ stage: 'parse', done: totals.payloads }),
+    );
+}
+
+export async function feedsOf(chain: Chain): Promise<KnownFeed[]> {
+    return deliveringFeeds(chain.lake.db, chain.home.folder, chain.lake.clock);
+}
+
+export interface LoadOutcome extends LoadResult {
+    /** Waiting rows that the load let through, and those that go on waiting. */
+    readonly released: number;
+    readonly stillWaiting: number;
+}
+
+/** Loads master data and releases the readings that waited for it. */
+export async function load(
+    chain: Chain,
+    options: { readonly kind: MasterDataKind; readonly file: string; readonly seriesId?: string; readonly intervalMinutes?: number },
+): Promise<LoadOutcome> {
+    const result = await loadMasterData(chain.lake.db, {
+        ...options,
+        zone: chain.lake.zone,
+        currency: chain.home.currency,
+        bucketSize: chain.home.bucketSize,
+        clock: chain.lake.clock,
+    });
+    if (options.kind !== 'metering-points') return { ...result, released: 0, stillWaiting: 0 };
+    await channelSnapshot(chain.lake);
+    const { released, waiting } = await releaseWaiting(chain.lake, await feedsOf(chain));
+    return { ...result, released, stillWaiting: waiting };
+}
+
+export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
+    return feeds.map(({ feedId, contract }) => ({
+        feedId,
+        rank: contract.precedence.rank,
+        newestAlways: contract.precedence.newestAlways,
+    }));
+}
+
+export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
+    return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
+}
+
+export async function refreshAll(chain: Chain, onProgress?: (progress: RefreshProgress) => void): Promise<RefreshResult> {
+    return refresh(chain.lake, precedenceOf(await feedsOf(chain)), onProgress);
+}

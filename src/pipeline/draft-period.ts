@@ -1,0 +1,35 @@
+import { type DraftOutcome, draftBills } from '../billing/draft-bills.ts';
+import type { BillingInputs } from '../billing/rating-dimensions.ts';
+import { readRatingDimensions } from '../billing/registered-dimensions.ts';
+import { addDays, type DatePeriod } from '../kernel/calendar-date.ts';
+import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
+import { partitionText } from '../lake/lake.ts';
+import { newestMarketDay } from '../lake/refresh-state.ts';
+import { channelDirectory } from '../registry/channel-directory.ts';
+import type { Chain } from './chain.ts';
+
+/** Drafts the bills of a period (local days, half-open) from what is published and believed now. */
+export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
+    const { db, engine, clock } = chain.lake;
+    return draftBills({ db, engine, clock }, () => readBillingInputs(chain, period));
+}
+
+async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<BillingInputs> {
+    const { lake, home } = chain;
+    const intervals = await liveFiles(lake, 'reads_interval', period);
+    const gaps = await liveFiles(lake, 'reading_gaps', period);
+    const horizon = lake.horizon ?? (await newestMarketDay(lake));
+    const newest = await lake.db.query<{ commitNo: number }>('select coalesce(max(commit_no), 0) as "commitNo" from commits');
+    return {
+        period,
+        zone: lake.zone,
+        currency: home.currency,
+        dimensions: await readRatingDimensions(lake.db, { period, zone: lake.zone }),
+        channels: await channelDirectory(lake.db),
+        readsIntervalFiles: distinctPaths(intervals),
+        gapFiles: distinctPaths(gaps),
+        horizonTo: horizon === undefined ? null : addDays(horizon, 1),
+        lakeCommitNo: newest[0]?.commitNo ?? 0,
+        partitionVersions: Object.fromEntries(intervals.map((file) => [partitionText(file), file.addedVersion])),
+    };
+}

@@ -1,0 +1,98 @@
+import type { Lake } from '../lake/lake.ts';
+
+/** Counts of a home. Rows add up: received = curated rows + quarantined + waiting once everything is refreshed. */
+export interface HomeStatus {
+    readonly payloadsReceived: number;
+    readonly payloadsRefused: number;
+    readonly payloadsUnparsed: number;
+    readonly rowsReceived: number;
+    readonly rowsQuarantined: number;
+    readonly quarantinedByRule: Readonly<Record<string, number>>;
+    readonly rowsWaiting: number;
+    readonly valuesRounded: number;
+    readonly versions: number;
+    readonly duplicates: number;
+    readonly duplicatesOfSuperseded: number;
+    readonly superseded: number;
+    readonly withdrawn: number;
+    readonly winning: number;
+    readonly outsideValidity: number;
+    readonly conflicts: number;
+    readonly intervalsExpected: number;
+    readonly intervalsMeasured: number;
+    readonly intervalsEstimated: number;
+    readonly intervalsMissing: number;
+    readonly kwh: string;
+    readonly channels: number;
+    readonly firstMarketDay: string | null;
+    readonly lastMarketDay: string | null;
+    readonly partitions: number;
+    readonly lakeFiles: number;
+    readonly lakeBytes: number;
+}
+
+/** Reads the counts from the catalogue alone, no file is opened. */
+export async function readStatus(lake: Lake): Promise<HomeStatus> {
+    const [received] = await lake.db.query<Record<string, number>>(
+        `select coalesce(sum(payload_count), 0)::bigint as payloads,
+                coalesce(sum(payload_count) filter (where parsed_at is null), 0)::bigint as unparsed,
+                coalesce(sum((parse_stats ->> 'records')::bigint), 0)::bigint as records,
+                coalesce(sum((parse_stats ->> 'quarantined')::bigint), 0)::bigint as quarantined,
+                coalesce(sum((parse_stats ->> 'rounded')::bigint), 0)::bigint as rounded,
+                (select count(*) from refused_payloads) as refused,
+                (select count(*) from channels) as channels
+           from segments`,
+    );
+    const rules = await lake.db.query<{ rule: string; n: number }>(
+        `select key as rule, sum(value::bigint)::bigint as n from segments, jsonb_each_text(parse_stats -> 'quarantinedByRule')
+          group by key order by key`,
+    );
+    const [curated] = await lake.db.query<Record<string, number> & { kwh: string; first: string | null; last: string | null }>(CURATED);
+    const [versions] = await lake.db.query<{ rows: number; waiting: number }>(
+        `select coalesce(sum(row_count) filter (where table_name = 'reading_versions'), 0)::bigint as rows,
+                coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting from partitions`,
+    );
+    const [files] = await lake.db.query<{ files: number; bytes: number }>(
+        `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
+          where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
+    );
+    const n = (row: object | undefined, name: string) => Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
+    return {
+        payloadsReceived: n(received, 'payloads'),
+        payloadsRefused: n(received, 'refused'),
+        payloadsUnparsed: n(received, 'unparsed'),
+        rowsReceived: n(received, 'records'),
+        rowsQuarantined: n(received, 'quarantined'),
+        quarantinedByRule: Object.fromEntries(rules.map((r) => [r.rule, r.n])),
+        rowsWaiting: n(versions, 'waiting'),
+        valuesRounded: n(received, 'rounded'),
+        versions: n(versions, 'rows'),
+        duplicates: n(curated, 'duplicates'),
+        duplicatesOfSuperseded: n(curated, 'stale_duplicates'),
+        superseded: n(curated, 'superseded'),
+        withdrawn: n(curated, 'withdrawn'),
+        winning: n(curated, 'measured') + n(curated, 'estimated'),
+        outsideValidity: Math.max(0, n(versions, 'rows') - n(curated, 'rows')),
+        conflicts: n(curated, 'conflicts'),
+        intervalsExpected: n(curated, 'expected'),
+        intervalsMeasured: n(curated, 'measured'),
+        intervalsEstimated: n(curated, 'estimated'),
+        intervalsMissing: n(curated, 'missing'),
+        kwh: curated?.kwh ?? '0',
+        channels: n(received, 'channels'),
+        firstMarketDay: curated?.first ?? null,
+        lastMarketDay: curated?.last ?? null,
+        partitions: n(curated, 'partitions'),
+        lakeFiles: n(files, 'files'),
+        lakeBytes: n(files, 'bytes'),
+    };
+}
+
+const CURATED = `
+select ${['rows', 'duplicates', 'superseded', 'withdrawn', 'conflicts', 'expected', 'measured', 'estimated', 'missing']
+    .map((name) => `coalesce(sum((stats ->> '${name}')::bigint), 0)::bigint as ${name}`)
+    .join(', ')},
+       coalesce(sum((stats ->> 'staleDuplicates')::bigint), 0)::bigint as stale_duplicates,
+       coalesce(sum((stats ->> 'kwh')::numeric), 0)::text as kwh, count(*) as partitions,
+       min(market_day)::text as first, max(market_day)::text as last
+  from partitions where table_name = 'reads_interval' and stats <> '{}'`;

