@@ -2,7 +2,7 @@
 -- Validity ranges are half-open; `known_from`/`known_to` say when the home believed a row
 -- (known_to is null: still believed). A changed belief closes one row and opens another.
 
-create extension if not exists btree_gist;
+create extension if not exists btree_gist with schema public;
 
 -- Feeds and their contracts -------------------------------------------------------------------
 

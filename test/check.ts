@@ -3,12 +3,14 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
 const root = path.join(import.meta.dirname, '..');
+// Off a terminal, Biome colours every letter by itself.
+const colors = process.stdout.isTTY ? [] : ['--colors=off'];
 const checks = [
     { name: 'types', script: 'node_modules/typescript/bin/tsc', args: ['-p', '.'] },
     {
         name: 'lint',
         script: 'node_modules/@biomejs/biome/bin/biome',
-        args: ['ci', '--error-on-warnings', '.'],
+        args: ['ci', '--error-on-warnings', '--diagnostic-level=warn', ...colors, '.'],
     },
 ];
 

@@ -1,4 +1,14 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
+import {
+    isMap,
+    isNode,
+    isScalar,
+    isSeq,
+    LineCounter,
+    parseDocument,
+    type Scalar,
+    stringify,
+    visit,
+} from 'yaml';
 import { GridtallyError, type InputFault } from './errors.ts';
 
 /** Where in a document: keys of maps and places (from 0) in lists. */
@@ -9,6 +19,11 @@ export interface YamlDocument {
     readonly value: unknown;
     /** Line (from 1) of a place; of its nearest parent where the place itself is not in the document. */
     lineOf(path: YamlPath): number;
+}
+
+/** Plain data as a YAML document that `parseYaml` reads back. */
+export function formatYaml(value: unknown): string {
+    return stringify(value);
 }
 
 /**

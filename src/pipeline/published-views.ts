@@ -114,18 +114,18 @@ function cell(value: unknown, type: string): string | number | boolean | null {
     return value as string | number | boolean;
 }
 
-const TARIFFS = `select t.tariff_id as plan_id, t.name, lower(v.valid_during) as valid_from, upper(v.valid_during) as valid_to,
+const TARIFFS = `select t.tariff_id as plan_id, v.name, lower(v.valid_during) as valid_from, upper(v.valid_during) as valid_to,
        v.valid_during @> current_date as is_current, v.structure
   from tariff_versions v join tariffs t using (tariff_no) where v.known_to is null order by 1, 3`;
 const AGREEMENTS = `select a.agreement_id, c.account_id, u.customer_id, m.metering_point_id, t.tariff_id,
        lower(v.valid_during) as move_in, upper(v.valid_during) as move_out
-  from agreement_versions v join agreements a using (agreement_no) join accounts c using (account_no) join customers u using (customer_no)
+  from agreement_versions v join agreements a using (agreement_no) join accounts c using (account_no) join account_holders h on h.account_no = c.account_no and h.known_to is null join customers u on u.customer_no = h.customer_no
   join metering_points m using (metering_point_no) join tariffs t using (tariff_no) where v.known_to is null order by 1, 6`;
 const ATTRIBUTES = `select m.metering_point_id, a.attribute, a.value, lower(a.valid_during) as valid_from, upper(a.valid_during) as valid_to
   from metering_point_attributes a join metering_points m using (metering_point_no) where a.known_to is null order by 1, 2, 4`;
 const BILLS = `select b.bill_id, u.customer_id, c.account_id, b.period_from as period_start, b.period_to as period_end,
        b.energy_kwh as kwh_total, b.amount_due as total_due, b.currency, b.state, b.is_complete, b.drafted_at as issued_at
-  from bills b join accounts c using (account_no) join customers u using (customer_no) order by 1`;
+  from bills b join accounts c using (account_no) join account_holders h on h.account_no = c.account_no and h.known_to is null join customers u on u.customer_no = h.customer_no order by 1`;
 const BILL_LINES = `select b.bill_id, l.line_no, a.agreement_id, l.charge, l.band, l.service_from, l.service_to, l.quantity, l.quantity_unit,
        l.measured_kwh, l.estimated_kwh, l.price, l.amount_exact, l.amount
   from bill_lines l join bills b using (bill_no) join agreements a using (agreement_no) order by 1, 2`;

@@ -68,6 +68,7 @@ export const agreementsLoader: KindLoader = {
         table: 'agreement_versions',
         columns: ['agreement_no', 'account_no', 'metering_point_no', 'tariff_no', 'valid_during'],
         keyOf: (alias) => `${alias}.agreement_no`,
+        hasExclusion: true,
     },
     findOverlaps: findAgreementOverlaps,
 };

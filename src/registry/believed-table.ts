@@ -7,6 +7,8 @@ export interface BelievedTable {
     readonly columns: readonly string[];
     /** What names one believed row, as SQL on a row with this alias; at most one believed row has it. */
     readonly keyOf: (alias: string) => string;
+    /** An exclusion constraint keeps its validities apart. */
+    readonly hasExclusion?: boolean;
 }
 
 /** How many rows of a file were new, said something else than what was believed, or said the same. */
@@ -52,6 +54,7 @@ export async function planBelief(tx: Transaction, believed: BelievedTable): Prom
  */
 export async function applyBelief(tx: Transaction, believed: BelievedTable, knownAt: string): Promise<void> {
     const { table, columns, keyOf } = believed;
+    const order = believed.hasExclusion ? SCATTERED : 'line nulls first';
     await tx.query(
         `update ${table} b set known_to = $1 from belief_plan p
          where b.known_to is null and p.is_known and not p.is_same and (${keyOf('p')}) = (${keyOf('b')})`,
@@ -59,7 +62,7 @@ export async function applyBelief(tx: Transaction, believed: BelievedTable, know
     );
     await tx.query(
         `insert into ${table} (${columns.join(', ')}, known_from)
-         select ${columns.join(', ')}, $1 from belief_plan where not is_same order by ${SCATTERED}`,
+         select ${columns.join(', ')}, $1 from belief_plan where not is_same order by ${order}`,
         [knownAt],
     );
 }

@@ -15,6 +15,7 @@ export function historyTable({ table, subject, says }: History): BelievedTable {
         table,
         columns: [...subject, ...says, 'valid_during', 'is_open_ended'],
         keyOf: historyKey(...subject),
+        hasExclusion: true,
     };
 }
 

@@ -71,6 +71,7 @@ export const meteringPointsLoader: KindLoader = {
         table: 'channel_validities',
         columns: ['channel_no', 'metering_point_no', 'register_id', 'valid_during', 'expected_from'],
         keyOf: (alias) => `${alias}.channel_no`,
+        hasExclusion: true,
     },
     findOverlaps: findMeterOverlaps,
     async finish(work) {

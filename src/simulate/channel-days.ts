@@ -126,13 +126,11 @@ export class ChannelDays {
             // The ends of a channel are always right, so that what a platform expects begins and ends with the channel.
             const isEnd = row.slot === 0 || row.slot === last;
             const flaw = isEnd ? undefined : this.#rows.drawFlaw(random);
-            const index = row.regular.lines.length;
+            const index = row.regular.count;
             if (flaw === undefined) row.regular.add(this.#rows.ordinary(row));
             else this.#rows.flawed(random, row, flaw);
-            const line = row.regular.lines[index];
-            if (isRepeated && line !== undefined) {
-                kept.push({ line, note: row.regular.notes.get(index), at: row.at });
-            }
+            if (!isRepeated || row.regular.count === index) continue;
+            kept.push({ line: row.regular.lineAt(index), note: row.regular.notes.get(index), at: row.at });
         }
         if (isRepeated) this.#repeat(random, kept, rows);
     }

@@ -42,7 +42,7 @@ export class Deliveries {
     /** Delivers a regular file that is due on `day`, or holds it back. */
     deliver(day: number, payload: RegularPayload): void {
         const { rates } = this.#plan;
-        if (payload.lines.isEmpty) return;
+        if (payload.lines.count === 0) return;
         if (payload.isOfNewMeters) {
             this.#write(payload.name, payload.lines, []);
             return;
@@ -74,11 +74,11 @@ export class Deliveries {
         const { lines, name } = payload;
         const { file, bytes } = this.#write(name, lines, flaws);
         for (const flaw of flaws) {
-            this.#tally.enter({ ...OF_NO_ROW, flaw, file, expected: 'accepted', rows: lines.lines.length });
+            this.#tally.enter({ ...OF_NO_ROW, flaw, file, expected: 'accepted', rows: lines.count });
         }
         if (!this.#random.chance(this.#plan.rates['duplicated-file'])) return;
         const notes = notesOfRepeat(lines.notes, 'duplicated-file');
-        const copy = { name: `again-${name}`, bytes, rowCount: lines.lines.length, notes };
+        const copy = { name: `again-${name}`, bytes, rowCount: lines.count, notes };
         this.#schedule.queue(day + this.#random.between(...DELAYS.repeat)).repeated.push(copy);
     }
 
@@ -122,13 +122,13 @@ export class Deliveries {
     }
 
     #write(name: string, lines: PayloadLines, flaws: readonly Flaw[]): { file: string; bytes: Buffer } {
-        const texts = this.#header === undefined ? lines.lines : [this.#header, ...lines.lines];
-        const bytes = this.#compressed(Buffer.from(`${texts.join('\n')}\n`));
-        const file = this.#put(name, bytes, this.#plan.compress, lines.lines.length, [
+        const header = Buffer.from(this.#header === undefined ? '' : `${this.#header}\n`);
+        const bytes = this.#compressed(Buffer.concat([header, lines.text()]));
+        const file = this.#put(name, bytes, this.#plan.compress, lines.count, [
             ...flaws,
             ...flawsOf(lines.notes),
         ]);
-        this.#tally.readFile(file, lines.lines.length, lines.notes, this.#firstLine);
+        this.#tally.readFile(file, lines.count, lines.notes, this.#firstLine);
         return { file, bytes };
     }
 
@@ -169,9 +169,8 @@ export class Deliveries {
 /** Ordinary lines of a file, from which broken siblings are made. */
 function sampleOf(lines: PayloadLines): string[] {
     const sample: string[] = [];
-    for (let i = 0; i < lines.lines.length && sample.length < SAMPLE_LINES; i += 1) {
-        const line = lines.lines[i];
-        if (line !== undefined && !lines.notes.has(i)) sample.push(line);
+    for (let i = 0; i < lines.count && sample.length < SAMPLE_LINES; i += 1) {
+        if (!lines.notes.has(i)) sample.push(lines.lineAt(i));
     }
     return sample;
 }

@@ -31,20 +31,26 @@ export class IntervalRows {
     readonly #plan: TownPlan;
     readonly #schedule: DeliverySchedule;
     readonly #tally: TruthTally;
+    /** Sums of the rates of `INTERVAL_FLAWS` up to and with each. */
+    readonly #rateUpTo: readonly number[];
+    readonly #flawRate: number;
 
     constructor(plan: TownPlan, schedule: DeliverySchedule, tally: TruthTally) {
+        let sum = 0;
+        this.#rateUpTo = INTERVAL_FLAWS.map((flaw) => {
+            sum += plan.rates[flaw];
+            return sum;
+        });
+        this.#flawRate = sum;
         this.#plan = plan;
         this.#schedule = schedule;
         this.#tally = tally;
     }
 
     drawFlaw(random: RandomStream): IntervalFlaw | undefined {
-        let rest = random.unit();
-        for (const flaw of INTERVAL_FLAWS) {
-            rest -= this.#plan.rates[flaw];
-            if (rest < 0) return flaw;
-        }
-        return undefined;
+        const drawn = random.unit();
+        const place = drawn < this.#flawRate ? this.#rateUpTo.findIndex((rate) => drawn < rate) : -1;
+        return INTERVAL_FLAWS[place];
     }
 
     /** The line of an ordinary, measured reading; sets the truth accordingly. */

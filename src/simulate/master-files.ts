@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText } from '../kernel/period.ts';
+import { formatYaml } from '../kernel/yaml-document.ts';
 import type { TownHome } from './homes.ts';
 import { randomStream } from './random-stream.ts';
 import { calendarDocument, HOLIDAY_SET, tariffDocument } from './tariff-documents.ts';
@@ -26,8 +26,11 @@ export function writeMasterFiles(plan: TownPlan, homes: readonly TownHome[]): vo
     const holidays = listHolidays(plan.from, plan.to);
     const rows = holidays.map(({ date, name }) => [HOLIDAY_SET, date, name]);
     writeCsv(master, 'holidays', ['holiday_set', 'date', 'name'], rows);
-    writeFileSync(join(master, 'calendars.yaml'), stringify(calendarDocument(plan.from)));
-    writeFileSync(join(master, 'tariffs.yaml'), stringify(tariffDocument(plan.currency, plan.from, plan.to)));
+    writeFileSync(join(master, 'calendars.yaml'), formatYaml(calendarDocument(plan.from)));
+    writeFileSync(
+        join(master, 'tariffs.yaml'),
+        formatYaml(tariffDocument(plan.currency, plan.from, plan.to)),
+    );
 }
 
 interface Holder {

@@ -29,13 +29,15 @@ export class RegularPayloads {
 
     fileOf(channel: TownChannel, day: TownDay, at: number): PayloadLines {
         const isOfNewMeters = channel.home.isLate;
-        if (this.#delivery !== 'per-device-hour') {
+        if (this.#delivery === 'per-day' || this.#delivery === 'bulk') {
             const name = isOfNewMeters ? `new-meters-${this.#name}` : this.#name;
             return this.#file(name, 0, isOfNewMeters);
         }
         const hour = Math.floor((at - day.from) / HOUR_MS);
         const from = new Date(day.from + hour * HOUR_MS).toISOString().slice(0, 16).replace(':', '');
-        return this.#file(`${channel.meterId}-${from}Z`, hour, isOfNewMeters);
+        const source = isOfNewMeters ? 'new-meters' : 'hour';
+        const name = `${this.#delivery === 'per-hour' ? source : channel.meterId}-${from}Z`;
+        return this.#file(name, hour, isOfNewMeters);
     }
 
     /** All files, those of earlier hours first. */

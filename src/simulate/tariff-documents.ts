@@ -18,8 +18,8 @@ const VAT: Tax = {
 export function tariffDocument(currency: string, from: CalendarDate, to: CalendarDate): unknown {
     const changesOn = addDays(from, Math.max(1, Math.floor(daysBetween(from, to) / 2)));
     const versions = (structures: readonly [TariffStructure, TariffStructure]) => [
-        { validFrom: from, structure: structures[0] },
-        { validFrom: changesOn, structure: structures[1] },
+        { validFrom: from, ...structures[0] },
+        { validFrom: changesOn, ...structures[1] },
     ];
     const flat = (pricePerKwh: string) => structureOf(currency, { kind: 'energy-flat', pricePerKwh });
     const bands = (night: string, day: string, peak: string) =>
@@ -28,11 +28,11 @@ export function tariffDocument(currency: string, from: CalendarDate, to: Calenda
             calendarId: CALENDAR_ID,
             pricePerKwhByBand: { night, day, peak },
         });
-    return {
+    return snakeCased({
         tariffs: [
-            { id: TARIFFS.flat, name: 'Flat 2', versions: versions([flat('0.2413'), flat('0.2536')]) },
+            { tariffId: TARIFFS.flat, name: 'Flat 2', versions: versions([flat('0.2413'), flat('0.2536')]) },
             {
-                id: TARIFFS.timeOfUse,
+                tariffId: TARIFFS.timeOfUse,
                 name: 'Evening saver',
                 versions: versions([
                     bands('0.1215', '0.2290', '0.3945'),
@@ -40,7 +40,7 @@ export function tariffDocument(currency: string, from: CalendarDate, to: Calenda
                 ]),
             },
         ],
-    };
+    });
 }
 
 type EnergyPrice =
@@ -80,5 +80,20 @@ export function calendarDocument(from: CalendarDate): unknown {
             { band: 'day' },
         ],
     };
-    return { calendars: [{ id: CALENDAR_ID, versions: [{ validFrom: from, definition }] }] };
+    return snakeCased({
+        calendars: [{ calendarId: CALENDAR_ID, versions: [{ validFrom: from, ...definition }] }],
+    });
+}
+
+/** The keys of a document as master data files write them; names of bands are lower case already. */
+function snakeCased(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(snakeCased);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value);
+    return Object.fromEntries(
+        entries.map(([key, inner]) => [
+            key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`),
+            snakeCased(inner),
+        ]),
+    );
 }

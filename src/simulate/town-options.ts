@@ -6,7 +6,7 @@ import { FLAWS, type Flaw, type FlawRates, INTERVAL_FLAWS } from './flaws.ts';
 
 export const FEEDS = ['generic-csv', 'generic-ndjson', 'lcl'] as const;
 export type TownFeed = (typeof FEEDS)[number];
-export type Delivery = 'per-device-hour' | 'per-day' | 'bulk';
+export type Delivery = 'per-device-hour' | 'per-hour' | 'per-day' | 'bulk';
 export type TownCompression = 'none' | 'gzip' | 'zstd';
 export type Minutes = 5 | 15 | 30 | 60;
 
@@ -24,7 +24,7 @@ export interface TownOptions {
     readonly feed: TownFeed;
     /** Name of the feed in `deliveries.ndjson`, for a home that has this format under another name. */
     readonly feedName?: string;
-    /** Default `per-day`. `bulk`: one file for every 28 days. */
+    /** Default `per-day`. A file takes one device's hour, all homes' hour, their day, or their 28 days (`bulk`). */
     readonly delivery?: Delivery;
     readonly compress?: TownCompression;
     /** Absent ones are 0. */

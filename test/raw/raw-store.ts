@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import {
     type IncomingPayload,
     type RawStore,
@@ -12,18 +12,29 @@ import {
 } from '../../src/raw/receive.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrations.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 
-/** A raw store in a folder and a schema of its own, on the server of a scratch home. */
-export async function openRawStore(home: string, schema: string) {
-    const db = await openDatabase({ home, schema });
+export const SCHEMA = 'gridtally';
+
+/** One database for the tests of a file; each of them gets an empty raw store in it. */
+export async function openRawStores() {
+    const home = makeScratchFolder();
+    const db = await openDatabase({ home, schema: SCHEMA });
     await migrate(db);
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-raw-'));
-    const store: RawStore = { db, folder, clock: systemClock };
+    const folders: string[] = [];
+    const emptyStore = async (clock: Clock = systemClock): Promise<RawStore> => {
+        await db.query('truncate feeds, segments, payload_identities restart identity cascade');
+        await db.query(`select setval('payload_sequence', 1, false)`);
+        const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-raw-'));
+        folders.push(folder);
+        return { db, folder, clock };
+    };
     const remove = async () => {
         await db.close();
-        rmSync(folder, { recursive: true, force: true });
+        await removeScratchFolder(home);
+        for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     };
-    return { store, remove };
+    return { home, emptyStore, remove };
 }
 
 export async function feedNamed(
@@ -44,7 +55,9 @@ export async function receiveAll(
     feed: ReceivingFeed,
     payloads: IncomingPayload[],
 ): Promise<Receipt[]> {
-    return Array.fromAsync(receive(store, feed, payloads));
+    const receipts: Receipt[] = [];
+    for await (const receipt of receive(store, feed, payloads)) receipts.push(receipt);
+    return receipts;
 }
 
 export function payload(sourceKey: string, text = `bytes of ${sourceKey}`): IncomingPayload {

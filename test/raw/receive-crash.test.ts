@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import type { RawStore } from '../../src/raw/receive.ts';
 import { repeatedSequences } from '../../src/raw/segment-catalogue.ts';
 import { listPayloads, payloadBytes } from '../../src/raw/segment-reader.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
-import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
-import { bytesOf, feedNamed, openRawStore, payload, receiveAll, segmentsOf } from './raw-store.ts';
+import { bytesOf, feedNamed, openRawStores, payload, receiveAll, SCHEMA, segmentsOf } from './raw-store.ts';
 import { type Acknowledged, startReceiver } from './receive-process.ts';
 
-const home = makeScratchFolder();
-
-before(async () => {
-    const kept = await openRawStore(home, 'kept');
-    after(async () => {
-        await kept.remove();
-        await removeScratchFolder(home);
-    });
-});
+const stores = await openRawStores();
+after(stores.remove);
 
 /** Every payload that a parse would take, by source key. */
 async function parsedKeys(store: RawStore): Promise<string[]> {
@@ -54,44 +46,49 @@ function assertReadable(
 }
 
 // Passes of the crash point: 1 before the write, 2 between publish and commit, 3 after the commit; then the next payload.
-for (const pass of [1, 2, 3, 5, 6]) {
-    for (const forget of ['', '1', 'torn']) {
-        test(`a ${forget === '' ? 'kill' : `power cut (${forget})`} at pass ${pass} of receive loses nothing acknowledged and shows nothing half-written`, async (t) => {
-            const schema = `crash_${pass}_${forget || '0'}`;
-            const { store, remove } = await openRawStore(home, schema);
-            t.after(remove);
-            const env = { GRIDTALLY_CRASH: `receive:${pass}`, GRIDTALLY_FORGET_UNSYNCED: forget };
-            const { go } = await startReceiver([home, schema, store.folder, 0, 3], env);
-            const { acknowledged, end } = await go();
-            assert.equal(end, 'SIGKILL');
-            assert.equal(acknowledged.length, Math.floor((pass - 1) / 3));
-            const keys = await parsedKeys(store);
-            assertReadable(store, acknowledged, keys);
-            assert.deepEqual(
-                await verifyRaw(store, { rebuild: false }).then(({ damaged, missing }) => [damaged, missing]),
-                [[], []],
-            );
+const CRASHES = [
+    [1, 'torn'],
+    [2, ''],
+    [2, '1'],
+    [2, 'torn'],
+    [3, 'torn'],
+    [5, 'torn'],
+    [6, '1'],
+] as const;
 
-            // What was not acknowledged is sent again, and whatever the crash left on disk is entered: still each payload once.
-            await receiveAll(
-                store,
-                await feedNamed(store),
-                ['delivery-0', 'delivery-1', 'delivery-2'].map((key) => payload(key)),
-            );
-            const verified = await verifyRaw(store, { rebuild: true });
-            assert.equal(verified.entered, verified.unknown.length);
-            assert.equal(verified.unknown.length, pass % 3 === 2 ? 1 : 0);
-            assert.deepEqual(await parsedKeys(store), ['delivery-0', 'delivery-1', 'delivery-2']);
-        });
-    }
+for (const [pass, forget] of CRASHES) {
+    test(`a ${forget === '' ? 'kill' : `power cut (${forget})`} at pass ${pass} of receive loses nothing acknowledged and shows nothing half-written`, async () => {
+        const store = await stores.emptyStore();
+        const env = { GRIDTALLY_CRASH: `receive:${pass}`, GRIDTALLY_FORGET_UNSYNCED: forget };
+        const { go } = await startReceiver([stores.home, SCHEMA, store.folder, 0, 3], env);
+        const { acknowledged, end } = await go();
+        assert.equal(end, 'SIGKILL');
+        assert.equal(acknowledged.length, Math.floor((pass - 1) / 3));
+        const keys = await parsedKeys(store);
+        assertReadable(store, acknowledged, keys);
+        assert.deepEqual(
+            await verifyRaw(store, { rebuild: false }).then(({ damaged, missing }) => [damaged, missing]),
+            [[], []],
+        );
+
+        // What was not acknowledged is sent again, and whatever the crash left on disk is entered: still each payload once.
+        await receiveAll(
+            store,
+            await feedNamed(store),
+            ['delivery-0', 'delivery-1', 'delivery-2'].map((key) => payload(key)),
+        );
+        const verified = await verifyRaw(store, { rebuild: true });
+        assert.equal(verified.entered, verified.unknown.length);
+        assert.equal(verified.unknown.length, pass % 3 === 2 ? 1 : 0);
+        assert.deepEqual(await parsedKeys(store), ['delivery-0', 'delivery-1', 'delivery-2']);
+    });
 }
 
-test('processes that receive the same payloads at once give each the same receipt, and one of them is first', async (t) => {
-    const { store, remove } = await openRawStore(home, 'race');
-    t.after(remove);
+test('processes that receive the same payloads at once give each the same receipt, and one of them is first', async () => {
+    const store = await stores.emptyStore();
     const count = 25;
     const receivers = await Promise.all(
-        [0, 1, 2].map(() => startReceiver([home, 'race', store.folder, 0, count])),
+        [0, 1, 2].map(() => startReceiver([stores.home, SCHEMA, store.folder, 0, count])),
     );
     const results = await Promise.all(receivers.map(({ go }) => go()));
     const receipts = results.flatMap(({ acknowledged }) => acknowledged);

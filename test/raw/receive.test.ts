@@ -2,35 +2,20 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { fixedClock } from '../../src/kernel/clock.ts';
 import { decompressed } from '../../src/kernel/compression.ts';
 import { repeatedSequences } from '../../src/raw/segment-catalogue.ts';
 import { listPayloads, payloadBytes } from '../../src/raw/segment-reader.ts';
-import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
-import { bytesOf, feedNamed, openRawStore, payload, receiveAll, segmentsOf } from './raw-store.ts';
+import { bytesOf, feedNamed, openRawStores, payload, receiveAll, segmentsOf } from './raw-store.ts';
 
 const DAY_MS = 86_400_000;
-const home = makeScratchFolder();
-let schemas = 0;
+const stores = await openRawStores();
+after(stores.remove);
 
-before(async () => {
-    const kept = await openRawStore(home, 'kept');
-    after(async () => {
-        await kept.remove();
-        await removeScratchFolder(home);
-    });
-});
-
-async function scratchStore(t: { after(f: () => Promise<void>): void }) {
-    schemas += 1;
-    const { store, remove } = await openRawStore(home, `receive_${schemas}`);
-    t.after(remove);
-    return store;
-}
-
-test('small payloads share a segment in the folder of their hour and come back byte for byte', async (t) => {
-    const store = { ...(await scratchStore(t)), clock: { now: () => Date.UTC(2026, 2, 29, 1, 30) } };
+test('small payloads share a segment in the folder of their hour and come back byte for byte', async () => {
+    const store = await stores.emptyStore(fixedClock(Date.UTC(2026, 2, 29, 1, 30)));
     const feed = await feedNamed(store);
     const bodies = ['', 'plain\n', 'no end', '{"gridtally":1}\n\n', 'ä\0\u001f'].map((text) =>
         Buffer.from(text),
@@ -56,8 +41,8 @@ test('small payloads share a segment in the folder of their hour and come back b
     }
 });
 
-test('a large file is alone in its segment, keeps its place in the order, and is not held in memory when read', async (t) => {
-    const store = await scratchStore(t);
+test('a large file is alone in its segment, keeps its place in the order, and is not held in memory when read', async () => {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store);
     const file = path.join(store.folder, 'large.bin');
     const bytes = randomBytes(9 << 20);
@@ -95,8 +80,8 @@ test('a large file is alone in its segment, keeps its place in the order, and is
     assert.equal((await segmentsOf(store)).length, 3);
 });
 
-test('compressed payloads are kept as received and read as text', async (t) => {
-    const store = await scratchStore(t);
+test('compressed payloads are kept as received and read as text', async () => {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store);
     const text = Buffer.from('a,b\n1,2\n'.repeat(1000));
     const received = [gzipSync(text), zstdCompressSync(text)];
@@ -112,9 +97,9 @@ test('compressed payloads are kept as received and read as text', async (t) => {
     }
 });
 
-test('a repeat within the window gives the first receipt and writes nothing; after it the payload is new', async (t) => {
+test('a repeat within the window gives the first receipt and writes nothing; after it the payload is new', async () => {
     const now = { at: Date.UTC(2026, 0, 1) };
-    const store = { ...(await scratchStore(t)), clock: { now: () => now.at } };
+    const store = await stores.emptyStore({ now: () => now.at });
     const feed = await feedNamed(store);
     const first = await receiveAll(store, feed, [
         payload('a'),
@@ -153,8 +138,8 @@ test('a repeat within the window gives the first receipt and writes nothing; aft
     );
 });
 
-test('a feed that compares no repeats keeps every delivery with a receipt of its own', async (t) => {
-    const store = await scratchStore(t);
+test('a feed that compares no repeats keeps every delivery with a receipt of its own', async () => {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store, 'lcl', null);
     const receipts = await receiveAll(store, feed, [payload('a'), payload('a'), payload('a')]);
     assert.deepEqual(
@@ -168,8 +153,8 @@ test('a feed that compares no repeats keeps every delivery with a receipt of its
     assert.deepEqual(await repeatedSequences(store.db, [1], null), new Set());
 });
 
-test('a source key that cannot be kept is refused before anything is written', async (t) => {
-    const store = await scratchStore(t);
+test('a source key that cannot be kept is refused before anything is written', async () => {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store);
     for (const key of ['', 'a\nb', 'x'.repeat(2000), 'nul\0', '\ud800']) {
         await assert.rejects(receiveAll(store, feed, [payload(key, 'x')]), {
@@ -179,8 +164,8 @@ test('a source key that cannot be kept is refused before anything is written', a
     assert.deepEqual(await segmentsOf(store), []);
 });
 
-test('a segment that an older database has forgotten is not overwritten', async (t) => {
-    const store = await scratchStore(t);
+test('a segment that an older database has forgotten is not overwritten', async () => {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store);
     await receiveAll(store, feed, [payload('a')]);
     const [segment = ''] = await segmentsOf(store);

@@ -1,31 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import type { RawStore } from '../../src/raw/receive.ts';
 import { listPayloads, payloadBytes } from '../../src/raw/segment-reader.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
-import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
-import { bytesOf, feedNamed, openRawStore, payload, receiveAll, segmentsOf } from './raw-store.ts';
+import { bytesOf, feedNamed, openRawStores, payload, receiveAll, segmentsOf } from './raw-store.ts';
 
-const home = makeScratchFolder();
-let schemas = 0;
-
-before(async () => {
-    const kept = await openRawStore(home, 'kept');
-    after(async () => {
-        await kept.remove();
-        await removeScratchFolder(home);
-    });
-});
+const stores = await openRawStores();
+after(stores.remove);
 
 /** A store with two segments: payloads a, b, c (sequences 1 to 3) and payload d (4). */
-async function filledStore(t: {
-    after(f: () => Promise<void>): void;
-}): Promise<{ store: RawStore; file: string }> {
-    schemas += 1;
-    const { store, remove } = await openRawStore(home, `verify_${schemas}`);
-    t.after(remove);
+async function filledStore(): Promise<{ store: RawStore; file: string }> {
+    const store = await stores.emptyStore();
     const feed = await feedNamed(store);
     await receiveAll(store, feed, [payload('a'), payload('b'), payload('c')]);
     await receiveAll(store, feed, [payload('d')]);
@@ -41,15 +28,15 @@ async function rowsOf(store: RawStore): Promise<unknown> {
     );
 }
 
-test('a whole store has nothing to say', async (t) => {
-    const { store } = await filledStore(t);
+test('a whole store has nothing to say', async () => {
+    const { store } = await filledStore();
     const { damaged, missing, unknown, ...counts } = await verifyRaw(store, { rebuild: false });
     assert.deepEqual({ damaged, missing, unknown }, { damaged: [], missing: [], unknown: [] });
     assert.deepEqual(counts, { segments: 2, payloads: 4, bytes: 40, entered: 0 });
 });
 
-test('every single flipped byte is found, named, and never read as a payload', async (t) => {
-    const { store, file } = await filledStore(t);
+test('every single flipped byte is found, named, and never read as a payload', async () => {
+    const { store, file } = await filledStore();
     const whole = readFileSync(file);
     const { payloads } = await listPayloads(file);
     const ends = payloads.map(({ from, header }) => from + header.length);
@@ -80,8 +67,8 @@ test('every single flipped byte is found, named, and never read as a payload', a
     ]);
 });
 
-test('a file cut off anywhere is found, also between two payloads', async (t) => {
-    const { store, file } = await filledStore(t);
+test('a file cut off anywhere is found, also between two payloads', async () => {
+    const { store, file } = await filledStore();
     const whole = readFileSync(file);
     for (const [i, { from, header }] of (await listPayloads(file)).payloads.entries()) {
         for (const size of [from - 3, from, from + 4, from + header.length, from + header.length + 1]) {
@@ -99,23 +86,23 @@ test('a file cut off anywhere is found, also between two payloads', async (t) =>
     );
 });
 
-test('a file that is gone is named', async (t) => {
-    const { store, file } = await filledStore(t);
+test('a file that is gone is named', async () => {
+    const { store, file } = await filledStore();
     rmSync(file);
     const { missing, segments } = await verifyRaw(store, { rebuild: false });
     assert.deepEqual({ missing, segments }, { missing: [path.relative(store.folder, file)], segments: 1 });
 });
 
-test('a file that stands where another belongs is found', async (t) => {
-    const { store, file } = await filledStore(t);
+test('a file that stands where another belongs is found', async () => {
+    const { store, file } = await filledStore();
     const [, second = ''] = await segmentsOf(store);
     writeFileSync(file, readFileSync(path.join(store.folder, second)));
     const { damaged } = await verifyRaw(store, { rebuild: false });
     assert.equal(damaged.length, 1);
 });
 
-test('rows that the catalogue lost are made again from the headers, and later receipts go on after them', async (t) => {
-    const { store } = await filledStore(t);
+test('rows that the catalogue lost are made again from the headers, and later receipts go on after them', async () => {
+    const { store } = await filledStore();
     const before = await rowsOf(store);
     await store.db.query('delete from segments');
     await store.db.query(`select setval('payload_sequence', 1, false)`);
@@ -136,8 +123,8 @@ test('rows that the catalogue lost are made again from the headers, and later re
     );
 });
 
-test('a damaged segment is not entered, and remains of a write are removed when they are a day old', async (t) => {
-    const { store, file } = await filledStore(t);
+test('a damaged segment is not entered, and remains of a write are removed when they are a day old', async () => {
+    const { store, file } = await filledStore();
     await store.db.query('delete from segments');
     truncateSync(file, 100);
     const names = ['.segment.0123456789abcdef.part', '.segment.0123456789abcdee.part'].map((n) =>

@@ -45,7 +45,7 @@ export function replayTown(
     const versions = new Map<string, Version[]>();
     const find = (list: readonly Channel[], reading: NaiveReading) =>
         list.filter((c) => c.meterId === reading.meterId && c.register === reading.register);
-    for (const delivery of readLines(join(folder, 'deliveries.ndjson'))) {
+    for (const delivery of deliveries) {
         const { path } = JSON.parse(delivery) as { path: string };
         const { refusal, lines, firstLine } = readFile(join(folder, path), format);
         if (refusal !== undefined) replay.refused.set(path, refusal);

@@ -79,6 +79,7 @@ const CASES: readonly (Given & { what: string })[] = [
     { what: 'ndjson by day, gzip', seed: 'replay-5', feed: 'generic-ndjson', compress: 'gzip', minutes: 15 },
     { what: 'csv of a feed that registers', seed: 'replay-6', registeredByLoad: false },
     { what: 'lcl', seed: 'replay-7', feed: 'lcl' },
+    { what: 'csv by hour', seed: 'replay-9', delivery: 'per-hour', homes: 6 },
     {
         what: 'csv when the clock goes back',
         seed: 'replay-8',
@@ -203,6 +204,23 @@ function assertTotals(totals: TownTotals, { rows, refused, intervals }: ReturnTy
         stated.reduce((milli, kwh) => milli + BigInt(kwh.replace('.', '')), 0n),
     );
 }
+
+test('stamped deliveries give the same intervals in the opposite order, unstamped ones others', async () => {
+    const intervalsOf = async (stamped: boolean, isReversed: boolean) => {
+        const { folder, options } = await makeTown({ seed: 'order', stamped, homes: 6 });
+        const columns = ['meter_id', 'register', 'read_at', 'minutes', 'value', 'unit', 'quality'];
+        const format = {
+            feed: 'generic-csv',
+            columns: stamped ? [...columns, 'version'] : columns,
+            isRegisteredByLoad: true,
+        };
+        return replayTown(folder, format, horizonOf(options), isReversed).intervals;
+    };
+    const truth = await intervalsOf(true, false);
+    assert.deepEqual(await intervalsOf(true, true), truth);
+    assert.deepEqual(await intervalsOf(false, false), truth);
+    assert.notDeepEqual(await intervalsOf(false, true), truth);
+});
 
 test('files.ndjson counts the rows of each file', async () => {
     const { folder, totals } = await makeTown({ seed: 'files' });

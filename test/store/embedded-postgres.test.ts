@@ -18,7 +18,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { leaseServer, removeDatabase } from '../../src/store/embedded-postgres.ts';
 import { isAlive, isPostgres, readPidFile } from '../../src/store/postmaster.ts';
 import { makeScratchFolder, removeScratchFolder } from './scratch-home.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { killWorkers, WorkerProcess } from './worker-process.ts';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = { uid: 65534, gid: 65534 };
@@ -38,7 +38,10 @@ async function killServer(home: string): Promise<void> {
 
 describe('the embedded database of a home', () => {
     const home = makeScratchFolder();
-    after(() => removeScratchFolder(home));
+    after(async () => {
+        await killWorkers();
+        await removeScratchFolder(home);
+    });
 
     it('is started once by processes that come together, and stopped by the last to leave', async () => {
         const workers = await Promise.all([1, 2, 3].map(() => new WorkerProcess(home).open()));
@@ -150,22 +153,28 @@ describe('the embedded database of a home', () => {
 describe('the making of a home’s database', () => {
     it('is repeated after a kill at each of its steps', async () => {
         const home = makeScratchFolder();
+        const killAt = async (pass: number) => {
+            const env = { GRIDTALLY_CRASH: `start:${pass}`, GRIDTALLY_FORGET_UNSYNCED: '1' };
+            const killed = new WorkerProcess(home, { env });
+            await assert.rejects(killed.open());
+            assert.equal(await killed.leave(), 'SIGKILL');
+        };
+        const openAgain = async () => {
+            const worker = await new WorkerProcess(home).open();
+            assert.equal(await worker.leave(), 0);
+            return worker.recovered.join();
+        };
         try {
-            for (const step of [1, 2, 3, 4]) {
-                const killed = new WorkerProcess(home, {
-                    env: { GRIDTALLY_CRASH: `start:${step}`, GRIDTALLY_FORGET_UNSYNCED: '1' },
-                });
-                await assert.rejects(killed.open());
-                assert.equal(await killed.leave(), 'SIGKILL');
-                const next = await new WorkerProcess(home).open();
-                assert.match(
-                    next.recovered.join(),
-                    step < 3 ? /interrupted/ : step === 3 ? /password/ : /^$/,
-                );
-                assert.equal(await next.leave(), 0);
-                await removeDatabase(home);
-            }
+            await killAt(1);
+            await killAt(2);
+            assert.match(await openAgain(), /interrupted/);
+            await killAt(1);
+            assert.equal(await openAgain(), '', 'nothing had begun');
+            await removeDatabase(home);
+            await killAt(3);
+            assert.match(await openAgain(), /password/);
         } finally {
+            await killWorkers();
             await removeScratchFolder(home);
         }
     });
@@ -186,6 +195,7 @@ describe('the making of a home’s database', () => {
             );
             await lease.release();
         } finally {
+            await killWorkers();
             await removeScratchFolder(home);
         }
     });
@@ -240,6 +250,7 @@ describe('many processes at once', () => {
                 [],
             );
         } finally {
+            await killWorkers();
             await removeScratchFolder(home);
         }
     });

@@ -1,12 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { removeDatabase } from '../../src/store/embedded-postgres.ts';
 
-/** A folder for a home, reachable for every account, with a blank in its name. */
+/**
+ * A folder for a home, with a blank in its name. Every account may pass through it, as `mkdtemp` alone does not allow: otherwise the database
+ * of a test that root runs would go to another place, and stay there when only the folder is removed.
+ */
 export function makeScratchFolder(): string {
-    return mkdtempSync(path.join(os.tmpdir(), 'gridtally home '));
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally home '));
+    chmodSync(folder, 0o755);
+    return folder;
 }
 
 /** Stops what still runs there and removes the folder. */

@@ -5,6 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 const WORKER = fileURLToPath(new URL('./home-worker.ts', import.meta.url));
 
+const running = new Set<WorkerProcess>();
+
+/** For the end of a test: whatever it left running is killed. */
+export async function killWorkers(): Promise<void> {
+    await Promise.all([...running].map((worker) => worker.kill()));
+}
+
 /** One running `home-worker.ts`. */
 export class WorkerProcess {
     readonly lines: string[] = [];
@@ -26,7 +33,8 @@ export class WorkerProcess {
             stderr += chunk;
         });
         // 'close' comes once all that was printed has been read, even by a killed process
-        this.#ended = once(child, 'close');
+        this.#ended = once(child, 'close').finally(() => running.delete(this));
+        running.add(this);
         this.#opened = new Promise((resolve, reject) => {
             createInterface(child.stdout).on('line', (line) => {
                 if (line === 'open') resolve();

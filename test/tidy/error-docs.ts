@@ -7,7 +7,7 @@ export function errorDocs(): string {
         '',
         'Every error that a command or the API reports has one of these codes. The code never changes its meaning;',
         'the message names the case at hand. Made from the catalogue in `src/kernel/errors.ts` by',
-        '`node run.cjs test/tidy/write-error-docs.ts`.',
+        '`node run.cjs test/tidy/write-docs.ts`.',
     ];
     let room = '';
     for (const [code, remedy] of Object.entries(ERROR_CATALOGUE).sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -40,7 +40,5 @@ function thrownCodes(): { readonly at: string; readonly code: string }[] {
 test('docs/errors.md lists the catalogue', () => {
     const isCurrent =
         filesUnder('docs', 'errors.md').length === 1 && readTree('docs/errors.md') === errorDocs();
-    expectNone(
-        isCurrent ? [] : ['docs/errors.md is not current: run node run.cjs test/tidy/write-error-docs.ts'],
-    );
+    expectNone(isCurrent ? [] : ['docs/errors.md is not current: run node run.cjs test/tidy/write-docs.ts']);
 });

@@ -1,0 +1,144 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { contractFiles } from '../ingest/feed-catalogue.ts';
+import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import { monthPeriod } from '../kernel/calendar-date.ts';
+import { refreshAll } from '../pipeline/chain.ts';
+import { draftPeriod } from '../pipeline/draft-period.ts';
+import { ingestTown, loadTownMaster } from '../pipeline/town-chain.ts';
+import { REALISTIC_FLAWS } from '../simulate/flaws.ts';
+import { simulateTown } from '../simulate/town.ts';
+import { HOME_FILE, initHome } from '../store/home.ts';
+import { demoSummary } from './demo-summary.ts';
+import { count, openOutput, type Output } from './output.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+
+interface DemoOptions {
+    readonly home: string;
+    readonly homes: string;
+    readonly fresh?: boolean;
+    readonly exit?: boolean;
+    readonly json?: boolean;
+}
+
+/** The fixed quarter: it has a leap day and a clock change. */
+const QUARTER = { from: '2024-01-01', to: '2024-04-01', months: ['2024-01', '2024-02', '2024-03'] };
+const ZONE = 'Europe/London';
+const SEED = 'first town';
+const FEED = 'town';
+
+export function addDemoCommand(program: Command): void {
+    program
+        .command('demo')
+        .description('a simulated town through the whole chain, from readings to bills (what `npm start` runs)')
+        .option('--home <dir>', 'folder of the town and its home', 'town')
+        .option('--homes <n>', 'number of homes', '1000')
+        .option('--fresh', 'start anew')
+        .option('--exit', 'return to the shell when done')
+        .option('--json', 'print one JSON document')
+        .action(demoCommand);
+}
+
+async function demoCommand(options: DemoOptions): Promise<void> {
+    const output = openOutput(options.json === true);
+    const startedAt = Date.now();
+    const folder = path.resolve(options.home);
+    const homeFolder = path.join(folder, 'home');
+    const townFolder = path.join(folder, 'simulated');
+    if (options.fresh) removeTown(folder, homeFolder);
+    if (existsSync(path.join(homeFolder, HOME_FILE))) output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
+    await step(output, 'simulate', () => simulateOnce(townFolder, Number(options.homes)));
+    await step(output, 'home', () => makeHome(homeFolder));
+    const workspace = await openWorkspace(homeFolder);
+    try {
+        for (const notice of workspace.notices) output.notice(notice);
+        await runChain(workspace, output, townFolder);
+        const summary = await demoSummary(workspace, { months: QUARTER.months, folder, seconds: Math.round((Date.now() - startedAt) / 1000) });
+        output.result(summary.value, summary.text);
+    } finally {
+        await workspace.close();
+    }
+}
+
+/** Only a folder that holds a town is removed. */
+function removeTown(folder: string, homeFolder: string): void {
+    if (!existsSync(folder)) return;
+    if (!existsSync(path.join(homeFolder, HOME_FILE)) && !existsSync(path.join(folder, 'simulated'))) return;
+    rmSync(folder, { recursive: true, force: true });
+}
+
+async function step(output: Output, name: string, work: (say: (line: string) => void) => Promise<string>): Promise<void> {
+    const from = Date.now();
+    const result = await work((line) => output.progress(`${name}: ${line}`));
+    output.notice(`${name.padEnd(9)} ${result} (${((Date.now() - from) / 1000).toFixed(1)} s)`);
+}
+
+async function simulateOnce(townFolder: string, homes: number): Promise<string> {
+    const done = path.join(townFolder, 'truth', 'totals.json');
+    if (!existsSync(done)) {
+        rmSync(townFolder, { recursive: true, force: true });
+        await simulateTown({
+            outFolder: townFolder,
+            seed: SEED,
+            homes,
+            from: QUARTER.from,
+            to: QUARTER.to,
+            marketZone: ZONE,
+            minutes: 30,
+            feed: 'generic-csv',
+            feedName: FEED,
+            delivery: 'per-day',
+            flaws: REALISTIC_FLAWS,
+            unknownMeters: 'wait',
+        });
+    }
+    const totals = JSON.parse(readFileSync(done, 'utf8')) as { homes: number; channels: number };
+    return `a town of ${count(totals.homes)} homes, ${count(totals.channels)} meters, ${QUARTER.from} to ${QUARTER.to}`;
+}
+
+async function makeHome(homeFolder: string): Promise<string> {
+    if (!existsSync(path.join(homeFolder, HOME_FILE))) await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP' });
+    const contract = path.join(homeFolder, 'feeds', `${FEED}.odcs.yaml`);
+    if (!existsSync(contract)) {
+        const shipped = readFileSync(contractFiles(homeFolder).get('generic-csv') ?? '', 'utf8');
+        await makeFolderDurably(path.dirname(contract));
+        await writeFileDurably(contract, townContract(shipped));
+    }
+    return `in ${homeFolder}`;
+}
+
+/** The shipped CSV contract under another name; here a meter that nobody registered waits for a load. */
+function townContract(shipped: string): string {
+    return shipped
+        .replaceAll('generic-csv', FEED)
+        .replace(/(property: unknownMeter\n\s+value: )register/, '$1wait');
+}
+
+async function runChain(workspace: Workspace, output: Output, townFolder: string): Promise<void> {
+    await step(output, 'load', async (say) => {
+        const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master'), (f) => say(f.kind));
+        return `${count(loaded.reduce((sum, f) => sum + f.rows, 0))} rows of master data`;
+    });
+    await step(output, 'ingest', async (say) => {
+        const { received, parsed } = await ingestTown(workspace, townFolder, FEED, say);
+        return `${count(received.payloads)} files (${count(received.repeats)} received before), ${count(parsed.records)} rows parsed`;
+    });
+    await step(output, 'load late', async () => {
+        const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master-late'));
+        return `${count(loaded.reduce((sum, f) => sum + f.released, 0))} waiting readings released`;
+    });
+    await step(output, 'refresh', async (say) => {
+        const result = await refreshAll(workspace, ({ done, total }) => say(`${done} of ${total} partitions`));
+        return `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged`;
+    });
+    await step(output, 'bill', async (say) => {
+        let drafted = 0;
+        for (const month of QUARTER.months) {
+            say(month);
+            const outcome = await draftPeriod(workspace, monthPeriod(month));
+            drafted += outcome.drafted + outcome.replaced + outcome.unchanged;
+        }
+        return `${count(drafted)} drafts for ${QUARTER.months.join(', ')}`;
+    });
+}
