@@ -121,7 +121,7 @@ function daysOf(size: DraftsSize): CalendarDate[] {
 }
 
 /**
- * The same sums as a person would write them, settings frozen: each customer's kWh by band, all and estimated, with the
+ * The same sums as a person would write them, settings frozen: each metering point's kWh by band, all and estimated, with the
  * number of intervals; bands by join with the calendar's quarter-hours, made beforehand.
  */
 async function runPeer(engine: Engine, size: DraftsSize, files: readonly string[]): Promise<number> {
@@ -129,14 +129,34 @@ async function runPeer(engine: Engine, size: DraftsSize, files: readonly string[
     try {
         const slots = daysOf(size).flatMap((day) => {
             const dayFrom = marketDayPeriod(ZONE, day).from;
-            return Array.from({ length: QUARTER_HOURS }, (_, i) => [new Date(dayFrom + i * 900_000).toISOString(), i < 28 ? 'night' : 'day']);
+            return Array.from({ length: QUARTER_HOURS }, (_, i) => [
+                new Date(dayFrom + i * 900_000).toISOString(),
+                i < 28 ? 'night' : 'day',
+            ]);
         });
-        await session.registerRows('slots', [{ name: 'period_from', type: 'timestamp' }, { name: 'band', type: 'string' }], slots);
+        await session.registerRows(
+            'slots',
+            [
+                { name: 'period_from', type: 'timestamp' },
+                { name: 'band', type: 'string' },
+            ],
+            slots,
+        );
+        const channels = Array.from({ length: size.customers }, (_, i) => [i + 1, i + 1]);
+        await session.registerRows(
+            'channels',
+            [
+                { name: 'channel_no', type: 'integer' },
+                { name: 'metering_point_no', type: 'integer' },
+            ],
+            channels,
+        );
         const rows = await session.rows(
-            `select r.channel_no, s.band, sum(r.kwh) as kwh, sum(r.kwh) filter (where r.quality = 'estimated') as estimated_kwh,
+            `select c.metering_point_no, s.band, sum(r.kwh) as kwh, sum(r.kwh) filter (where r.quality = 'estimated') as estimated_kwh,
                     count(*) as interval_count
-               from read_parquet([${files.map((file) => `'${file}'`).join(', ')}]) as r join slots as s using (period_from)
-              group by r.channel_no, s.band`,
+               from read_parquet([${files.map((file) => `'${file}'`).join(', ')}]) as r
+               join channels as c using (channel_no) join slots as s using (period_from)
+              group by c.metering_point_no, s.band`,
         );
         return rows.length;
     } finally {
@@ -148,7 +168,14 @@ const ROUNDING: Rounding = { mode: 'half-up', amountDigits: 2, scope: 'line' };
 const TARIFF: TariffStructure = {
     currency: 'GBP',
     charges: [
-        { id: 'standing', label: 'Standing charge', group: 'energy', kind: 'subscription', pricePerDay: '0.2345', rounding: ROUNDING },
+        {
+            id: 'standing',
+            label: 'Standing charge',
+            group: 'energy',
+            kind: 'subscription',
+            pricePerDay: '0.2345',
+            rounding: ROUNDING,
+        },
         {
             id: 'energy',
             label: 'Energy',
@@ -159,9 +186,19 @@ const TARIFF: TariffStructure = {
             rounding: ROUNDING,
         },
     ],
-    taxes: [{ id: 'vat', label: 'VAT', group: 'energy', percent: '5', rounding: { mode: 'half-up', amountDigits: 2 } }],
+    taxes: [
+        {
+            id: 'vat',
+            label: 'VAT',
+            group: 'energy',
+            percent: '5',
+            rounding: { mode: 'half-up', amountDigits: 2 },
+        },
+    ],
 };
-const TWO_RATE: CalendarDefinition = { rules: [{ band: 'night', localTimes: [{ from: '00:00', to: '07:00' }] }, { band: 'day' }] };
+const TWO_RATE: CalendarDefinition = {
+    rules: [{ band: 'night', localTimes: [{ from: '00:00', to: '07:00' }] }, { band: 'day' }],
+};
 
 function benchInputs(size: DraftsSize, files: readonly string[]): BillingInputs {
     const numbers = Array.from({ length: size.customers }, (_, i) => i + 1);
@@ -172,17 +209,43 @@ function benchInputs(size: DraftsSize, files: readonly string[]): BillingInputs 
         currency: 'GBP',
         dimensions: {
             agreements: numbers.map((no) => ({
-                agreementNo: no, agreementId: `AG${no}`, accountNo: no, accountId: `AC${no}`, customerId: `C${no}`, meteringPointNo: no,
-                meteringPointId: `MP${no}`, tariffNo: 1, tariffId: 'TOU', validFrom: FROM, validTo: null,
+                agreementNo: no,
+                agreementId: `AG${no}`,
+                accountNo: no,
+                accountId: `AC${no}`,
+                customerId: `C${no}`,
+                meteringPointNo: no,
+                meteringPointId: `MP${no}`,
+                tariffNo: 1,
+                tariffId: 'TOU',
+                validFrom: FROM,
+                validTo: null,
             })),
-            tariffVersions: [{ tariffVersionNo: 1, tariffNo: 1, tariffId: 'TOU', validFrom: FROM, validTo: null, structure: TARIFF }],
-            calendarVersions: [{ calendarId: 'two-rate', validFrom: null, validTo: null, definition: TWO_RATE }],
+            tariffVersions: [
+                {
+                    tariffVersionNo: 1,
+                    tariffNo: 1,
+                    tariffId: 'TOU',
+                    validFrom: FROM,
+                    validTo: null,
+                    structure: TARIFF,
+                },
+            ],
+            calendarVersions: [
+                { calendarId: 'two-rate', validFrom: null, validTo: null, definition: TWO_RATE },
+            ],
             holidays: [],
             priceSeries: [],
         },
         channels: numbers.map((no) => ({
-            channelNo: no, meteringPointId: `MP${no}`, meterId: `M${no}`, flow: 'to_customer', intervalMinutes: 15,
-            validFromMs: null, validToMs: null, expectedFrom: null,
+            channelNo: no,
+            meteringPointId: `MP${no}`,
+            meterId: `M${no}`,
+            flow: 'to_customer',
+            intervalMinutes: 15,
+            validFromMs: null,
+            validToMs: null,
+            expectedFrom: null,
         })),
         readsIntervalFiles: files,
         gapFiles: [],

@@ -30,7 +30,6 @@ table agreement_versions (
     valid_during daterange not null,
     known_from timestamp with time zone not null,
     known_to timestamp with time zone,
-    constraint agreement_once EXCLUDE USING gist (agreement_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
     constraint agreement_versions_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
     constraint agreement_versions_agreement_no_fkey FOREIGN KEY (agreement_no) REFERENCES agreements(agreement_no),
     constraint agreement_versions_check CHECK (known_to > known_from),
@@ -39,6 +38,7 @@ table agreement_versions (
     constraint agreement_versions_valid_during_check CHECK (NOT isempty(valid_during)),
     constraint one_agreement_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
 );
+CREATE UNIQUE INDEX agreement_versions_current ON agreement_versions USING btree (agreement_no) WHERE known_to IS NULL;
 
 table agreements (
     agreement_no bigint not null generated always as identity,
@@ -123,13 +123,13 @@ table channel_validities (
     expected_from date,
     known_from timestamp with time zone not null,
     known_to timestamp with time zone,
-    constraint channel_installed_once EXCLUDE USING gist (channel_no WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
     constraint channel_validities_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES channels(channel_no),
     constraint channel_validities_check CHECK (known_to > known_from),
     constraint channel_validities_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
     constraint channel_validities_valid_during_check CHECK (NOT isempty(valid_during)),
     constraint one_meter_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
 );
+CREATE UNIQUE INDEX channel_validities_current ON channel_validities USING btree (channel_no) WHERE known_to IS NULL;
 
 table channels (
     channel_no integer not null,

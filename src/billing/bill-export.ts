@@ -9,10 +9,39 @@ export type ExportedTable = 'bills' | 'bill_lines';
 /** Bills of one page of the export: bounds memory. */
 const PAGE = 500;
 
-const BILL_FIELDS = ['billId', 'accountId', 'periodFrom', 'periodTo', 'state', 'isComplete', 'energyKwh', 'amountDue', 'currency'] as const;
+const BILL_FIELDS = [
+    'billId',
+    'accountId',
+    'periodFrom',
+    'periodTo',
+    'state',
+    'isComplete',
+    'energyKwh',
+    'amountDue',
+    'currency',
+] as const;
 const LINE_FIELDS = [
-    'billId', 'lineNo', 'accountId', 'agreementId', 'meteringPointId', 'tariffId', 'kind', 'charge', 'label', 'group', 'band', 'serviceFrom',
-    'serviceTo', 'quantity', 'unit', 'measuredKwh', 'estimatedKwh', 'price', 'amountExact', 'amount', 'currency',
+    'billId',
+    'lineNo',
+    'accountId',
+    'agreementId',
+    'meteringPointId',
+    'tariffId',
+    'kind',
+    'charge',
+    'label',
+    'group',
+    'band',
+    'serviceFrom',
+    'serviceTo',
+    'quantity',
+    'unit',
+    'measuredKwh',
+    'estimatedKwh',
+    'price',
+    'amountExact',
+    'amount',
+    'currency',
 ] as const;
 
 type Row = Readonly<Record<string, string | number | boolean | null>>;
@@ -30,8 +59,11 @@ export async function* exportBills(
     const summaries = await listBills(db, options.filter);
     for (let at = 0; at < summaries.length; at += PAGE) {
         const page = summaries.slice(at, at + PAGE);
-        const rows: Row[] = options.table === 'bills' ? page.map((bill) => ({ ...bill })) : await lineRows(db, page);
-        yield rows.map((row) => (options.format === 'csv' ? csvLine(row, fields) : jsonLine(row, fields))).join('');
+        const rows: Row[] =
+            options.table === 'bills' ? page.map((bill) => ({ ...bill })) : await lineRows(db, page);
+        yield rows
+            .map((row) => (options.format === 'csv' ? csvLine(row, fields) : jsonLine(row, fields)))
+            .join('');
     }
 }
 
@@ -73,6 +105,10 @@ function snakeCase(name: string): string {
 }
 
 /** Name of an exported file, such as `bill_lines-2013-05-01-2013-06-01.csv`. */
-export function exportFileName(table: ExportedTable, format: ExportFormat, period?: { from: CalendarDate; to: CalendarDate }): string {
+export function exportFileName(
+    table: ExportedTable,
+    format: ExportFormat,
+    period?: { from: CalendarDate; to: CalendarDate },
+): string {
     return `${table}${period ? `-${period.from}-${period.to}` : ''}.${format}`;
 }

@@ -40,7 +40,12 @@ export async function listBills(db: Reader, filter: BillFilter = {}): Promise<Bi
             and ($3::text is null or a.account_id = $3)
           order by ${order}a.account_id collate "C", b.period_from, b.bill_id collate "C"
           limit $4`,
-        [filter.period?.from ?? null, filter.period?.to ?? null, filter.accountId ?? null, filter.limit ?? null],
+        [
+            filter.period?.from ?? null,
+            filter.period?.to ?? null,
+            filter.accountId ?? null,
+            filter.limit ?? null,
+        ],
     );
 }
 

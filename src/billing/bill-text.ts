@@ -8,7 +8,11 @@ const COLUMNS = { quantity: 14, unit: 4, price: 12, amount: 12 };
 const WORDS = WIDTH - COLUMNS.quantity - COLUMNS.unit - COLUMNS.price - COLUMNS.amount - 4;
 
 /** A bill as text of 80 columns: every line with quantity, price and amount, then what is estimated and what is missing. */
-export function renderBillText({ document, state, contentSha256 }: Pick<StoredBill, 'document' | 'state' | 'contentSha256'>): string {
+export function renderBillText({
+    document,
+    state,
+    contentSha256,
+}: Pick<StoredBill, 'document' | 'state' | 'contentSha256'>): string {
     const lines = [
         spread(`BILL ${document.billId}`, state === 'draft' ? 'DRAFT' : 'SEALED'),
         '='.repeat(WIDTH),
@@ -20,7 +24,9 @@ export function renderBillText({ document, state, contentSha256 }: Pick<StoredBi
         '='.repeat(WIDTH),
         spread(`TOTAL DUE (${document.currency})`, document.amountDue),
         spread('Energy (kWh)', document.energyKwh),
-        ...(document.isComplete ? [] : ['', 'INCOMPLETE: energy that is missing above is not charged in this bill.']),
+        ...(document.isComplete
+            ? []
+            : ['', 'INCOMPLETE: energy that is missing above is not charged in this bill.']),
         '',
         `content sha256 ${contentSha256}`,
     ];
@@ -37,7 +43,9 @@ function sectionText(section: BillSection, document: BillDocument): string[] {
         '-'.repeat(WIDTH),
         row('Sum of the lines', '', '', '', section.amount),
         row('Energy', section.energyKwh, 'kWh', '', ''),
-        ...(Number(section.estimatedKwh) === 0 ? [] : [row('  of it estimated', section.estimatedKwh, 'kWh', '', '')]),
+        ...(Number(section.estimatedKwh) === 0
+            ? []
+            : [row('  of it estimated', section.estimatedKwh, 'kWh', '', '')]),
         ...gapText(section),
     ];
 }
@@ -51,7 +59,9 @@ function lineText(line: BillLine): string[] {
 }
 
 function estimateText(line: BillLine): string {
-    return line.estimatedKwh === null || Number(line.estimatedKwh) === 0 ? '' : `, ${line.estimatedKwh} kWh estimated`;
+    return line.estimatedKwh === null || Number(line.estimatedKwh) === 0
+        ? ''
+        : `, ${line.estimatedKwh} kWh estimated`;
 }
 
 const GAP_WORDS: Readonly<Record<BillGap['kind'], string>> = {

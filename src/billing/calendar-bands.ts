@@ -6,7 +6,11 @@ import { assert } from '../kernel/errors.ts';
 export type BandOfMinute = (minuteOfDay: number) => string | null;
 
 /** The rules of a calendar that can hold on one local day, ready to be asked minute by minute. */
-export function bandsOfDay(definition: CalendarDefinition, isHoliday: boolean, date: CalendarDate): BandOfMinute {
+export function bandsOfDay(
+    definition: CalendarDefinition,
+    isHoliday: boolean,
+    date: CalendarDate,
+): BandOfMinute {
     const dayNumber = weekday(date);
     const monthNumber = month(date);
     const rules = definition.rules
@@ -15,12 +19,15 @@ export function bandsOfDay(definition: CalendarDefinition, isHoliday: boolean, d
         .filter((rule) => rule.holiday === undefined || rule.holiday === isHoliday)
         .map((rule) => ({ band: rule.band, spans: spansOf(rule) }));
     return (minuteOfDay) =>
-        rules.find(({ spans }) => spans === undefined || spans.some((span) => isWithin(span, minuteOfDay)))?.band ?? null;
+        rules.find(({ spans }) => spans === undefined || spans.some((span) => isWithin(span, minuteOfDay)))
+            ?.band ?? null;
 }
 
 /** Local minutes of the day at which the calendar may change its band, without repetition. */
 export function bandBoundaries(definition: CalendarDefinition): number[] {
-    const minutes = definition.rules.flatMap((rule) => (spansOf(rule) ?? []).flatMap((span) => [span.from, span.to]));
+    const minutes = definition.rules.flatMap((rule) =>
+        (spansOf(rule) ?? []).flatMap((span) => [span.from, span.to]),
+    );
     return [...new Set(minutes)];
 }
 

@@ -77,7 +77,9 @@ export function priceLines(lines: readonly ChargeLine[]): PricedLine[] {
                 ...line,
                 pricedQuantity: quantities[i] ?? ZERO,
                 amountExact: exact[i] ?? ZERO,
-                amount: ofIntervals ? decimalOf(ofIntervals.roundedUnits, rounding.amountDigits) : (amounts[i] ?? ZERO),
+                amount: ofIntervals
+                    ? decimalOf(ofIntervals.roundedUnits, rounding.amountDigits)
+                    : (amounts[i] ?? ZERO),
             });
         });
     }
@@ -85,7 +87,10 @@ export function priceLines(lines: readonly ChargeLine[]): PricedLine[] {
 }
 
 /** Energy of the stay: every interval once, however many charges apply to it. */
-export function energyOfStay(planned: PlannedStay, sums: RatingSums): { kwh: Decimal; estimated: Decimal; intervalCount: number } {
+export function energyOfStay(
+    planned: PlannedStay,
+    sums: RatingSums,
+): { kwh: Decimal; estimated: Decimal; intervalCount: number } {
     const own = sums.quantities.filter((sum) => isOn(sum.day, planned.stay));
     return {
         kwh: sumDecimals(own.map((sum) => sum.kwh)),
@@ -96,10 +101,17 @@ export function energyOfStay(planned: PlannedStay, sums: RatingSums): { kwh: Dec
 
 function roundingGroup(line: ChargeLine): string {
     const { mode, quantityDigits, amountDigits, scope } = line.charge.rounding;
-    return [line.segment.version.tariffId, line.charge.id, mode, quantityDigits, amountDigits, scope].join('\n');
+    return [line.segment.version.tariffId, line.charge.id, mode, quantityDigits, amountDigits, scope].join(
+        '\n',
+    );
 }
 
-function roundAll(values: readonly Decimal[], digits: number | undefined, rounding: Rounding, isShared: boolean): Decimal[] {
+function roundAll(
+    values: readonly Decimal[],
+    digits: number | undefined,
+    rounding: Rounding,
+    isShared: boolean,
+): Decimal[] {
     if (digits === undefined) return [...values];
     if (isShared) return cumulativeShares(values, digits, rounding.mode);
     return values.map((value) => roundTo(value, digits, rounding.mode));
@@ -110,7 +122,12 @@ function exactAmount(line: ChargeLine, quantity: Decimal): Decimal {
     return multiply(quantity, line.price);
 }
 
-function subscriptionLine(planned: PlannedStay, segment: StaySegment, pricePerDay: string, charge: Charge): ChargeLine {
+function subscriptionLine(
+    planned: PlannedStay,
+    segment: StaySegment,
+    pricePerDay: string,
+    charge: Charge,
+): ChargeLine {
     const days = decimalOf(BigInt(daysBetween(segment.from, segment.to)), 0);
     const price = decimal(pricePerDay);
     return { planned, segment, charge, band: null, quantity: days, estimated: ZERO, price, byInterval: null };
@@ -132,7 +149,10 @@ function energyLines(
             continue;
         }
         const known = byBand.get(band) ?? { quantity: ZERO, estimated: ZERO };
-        byBand.set(band, { quantity: add(known.quantity, sum.kwh), estimated: add(known.estimated, sum.estimatedKwh) });
+        byBand.set(band, {
+            quantity: add(known.quantity, sum.kwh),
+            estimated: add(known.estimated, sum.estimatedKwh),
+        });
     }
     const bands = [...byBand].sort(([a], [b]) => compareText(a ?? '', b ?? ''));
     return bands.map(([band, energy]) => ({
@@ -142,7 +162,9 @@ function energyLines(
         band,
         ...energy,
         price: priceOf(charge, band),
-        byInterval: isPricedByInterval(charge) ? amountByInterval(planned, segment, charge, band, sums) : null,
+        byInterval: isPricedByInterval(charge)
+            ? amountByInterval(planned, segment, charge, band, sums)
+            : null,
     }));
 }
 
@@ -164,12 +186,22 @@ function isOn(day: string | null, stay: { readonly from: CalendarDate; readonly 
     return day === null || (stay.from <= day && day < stay.to);
 }
 
-function amountByInterval(planned: PlannedStay, segment: StaySegment, charge: Charge, band: string | null, sums: RatingSums) {
+function amountByInterval(
+    planned: PlannedStay,
+    segment: StaySegment,
+    charge: Charge,
+    band: string | null,
+    sums: RatingSums,
+) {
     const chargeKey = sums.prices.keyOf(segment.version.tariffVersionNo, charge.id);
     let exact = ZERO;
     let roundedUnits = 0n;
     for (const amount of sums.amounts) {
-        if (amount.chargeKey !== chargeKey || bandFor(amount, planned, segment, charge, sums.classes) !== band) continue;
+        if (
+            amount.chargeKey !== chargeKey ||
+            bandFor(amount, planned, segment, charge, sums.classes) !== band
+        )
+            continue;
         exact = add(exact, amount.exact);
         roundedUnits += amount.roundedUnits;
     }
@@ -185,7 +217,12 @@ function priceOf(charge: Exclude<Charge, { kind: 'subscription' }>, band: string
 
 function withoutPrice(planned: PlannedStay, segment: StaySegment, charge: Charge, sum: QuantitySum): string {
     const when = sum.day ?? `${segment.from} until ${segment.to}`;
-    const source = charge.kind === 'energy-bands' ? charge.calendarId : charge.kind === 'energy-series' ? charge.seriesId : '';
+    const source =
+        charge.kind === 'energy-bands'
+            ? charge.calendarId
+            : charge.kind === 'energy-series'
+              ? charge.seriesId
+              : '';
     return `charge ${charge.id} of tariff ${segment.version.tariffId}: ${source} gives nothing for ${sum.intervalCount} intervals of metering point ${planned.point.meteringPointId} (${when})`;
 }
 

@@ -33,15 +33,25 @@ export function completenessOf(
     const gaps: BillGap[] = [];
     for (const { channel, period } of installed) {
         expectedCount += grid.countIntervals(period.from, period.to, channel.intervalMinutes);
-        const known = channelGaps.filter((gap) => gap.channelNo === channel.channelNo && intersect(period, gap));
-        gaps.push(...joinGaps(known).map((gap) => billGap('missing', channel.meterId, gap, gap.missingCount)));
+        const known = channelGaps.filter(
+            (gap) => gap.channelNo === channel.channelNo && intersect(period, gap),
+        );
+        gaps.push(
+            ...joinGaps(known).map((gap) => billGap('missing', channel.meterId, gap, gap.missingCount)),
+        );
         for (const rest of beyondExpectation(period, channel, grid, horizonTo)) {
             const count = grid.countIntervals(rest.from, rest.to, channel.intervalMinutes);
             if (count > 0) gaps.push(billGap('not-yet-read', channel.meterId, rest, count));
         }
     }
-    for (const hole of holesOf(stay, installed.map(({ period }) => period))) gaps.push(billGap('no-meter', null, hole, 0));
-    const listedCount = gaps.filter((gap) => gap.kind === 'missing').reduce((count, gap) => count + gap.missingCount, 0);
+    for (const hole of holesOf(
+        stay,
+        installed.map(({ period }) => period),
+    ))
+        gaps.push(billGap('no-meter', null, hole, 0));
+    const listedCount = gaps
+        .filter((gap) => gap.kind === 'missing')
+        .reduce((count, gap) => count + gap.missingCount, 0);
     // one channel's reading outside its validity must not hide another one's gap
     const missingCount = Math.max(expectedCount - presentCount, listedCount);
     const readBeyond = expectedCount - presentCount <= listedCount;
@@ -50,7 +60,10 @@ export function completenessOf(
 }
 
 function validityOf(channel: RatingChannel): Period {
-    return { from: channel.validFromMs ?? Number.NEGATIVE_INFINITY, to: channel.validToMs ?? Number.POSITIVE_INFINITY };
+    return {
+        from: channel.validFromMs ?? Number.NEGATIVE_INFINITY,
+        to: channel.validToMs ?? Number.POSITIVE_INFINITY,
+    };
 }
 
 /** Parts of a period that the lake does not expect readings for: before a newcomer's first day, after the newest day. */
@@ -82,14 +95,29 @@ function joinGaps(gaps: readonly ChannelGap[]): ChannelGap[] {
     for (const gap of gaps) {
         const last = joined.at(-1);
         if (last?.to === gap.from) {
-            joined[joined.length - 1] = { ...last, to: gap.to, missingCount: last.missingCount + gap.missingCount };
+            joined[joined.length - 1] = {
+                ...last,
+                to: gap.to,
+                missingCount: last.missingCount + gap.missingCount,
+            };
         } else joined.push(gap);
     }
     return joined;
 }
 
-function billGap(kind: BillGap['kind'], meterId: string | null, period: Period, missingCount: number): BillGap {
-    return { kind, meterId, periodFrom: instantText(period.from), periodTo: instantText(period.to), missingCount };
+function billGap(
+    kind: BillGap['kind'],
+    meterId: string | null,
+    period: Period,
+    missingCount: number,
+): BillGap {
+    return {
+        kind,
+        meterId,
+        missingCount,
+        periodFrom: instantText(period.from),
+        periodTo: instantText(period.to),
+    };
 }
 
 function compareGaps(a: BillGap, b: BillGap): number {

@@ -29,7 +29,9 @@ export interface DraftingContext {
 }
 
 /** Bounds what one transaction holds; each has whole bills only. */
-const ACCOUNTS_OF_A_TRANSACTION = 2_000;
+const ACCOUNTS_OF_A_TRANSACTION = 1_000;
+/** The database writes these while the next bills are made. */
+const TRANSACTIONS_AT_ONCE = 2;
 
 /**
  * Drafts the bills of every account that is active in the period: new ones are written, drafts whose content changed are replaced,
@@ -37,13 +39,16 @@ const ACCOUNTS_OF_A_TRANSACTION = 2_000;
  * concurrent runs give one set of drafts, made from the newest inputs. Killed at any point, a repetition completes the set.
  * @throws GridtallyError `billing.cannot-rate`; then no draft has changed
  */
-export async function draftBills(context: DraftingContext, readInputs: () => Promise<BillingInputs>): Promise<DraftOutcome> {
+export async function draftBills(
+    context: DraftingContext,
+    readInputs: () => Promise<BillingInputs>,
+): Promise<DraftOutcome> {
     return context.db.withLock('draft bills', 'exclusive', async () => {
         const inputs = await readInputs();
         const rated = await ratePeriod(context.engine, inputs);
         const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0 };
         let totalDue: Decimal = ZERO;
-        for (const bills of inChunks(rated.bills())) {
+        await forEachOverlapping(inChunks(rated.bills()), async (bills) => {
             const written = await writeDrafts(context, inputs.period, bills);
             counts.drafted += written.drafted;
             counts.unchanged += written.unchanged;
@@ -54,7 +59,7 @@ export async function draftBills(context: DraftingContext, readInputs: () => Pro
                 totalDue = add(totalDue, decimal(document.amountDue));
                 if (!document.isComplete) counts.incomplete += 1;
             }
-        }
+        });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
         return { ...counts, removed, totalDue: formatDecimal(totalDue, { minScale: 2 }) };
     });
@@ -69,4 +74,19 @@ function* inChunks(bills: Iterable<RatedBill>): Generator<RatedBill[]> {
         chunk = [];
     }
     if (chunk.length > 0) yield chunk;
+}
+
+/** Works on a few items at a time; after a failure no further one begins, and those under way end before it is thrown. */
+async function forEachOverlapping<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+    const underWay = new Set<Promise<void>>();
+    try {
+        for (const item of items) {
+            const one: Promise<void> = work(item).finally(() => underWay.delete(one));
+            underWay.add(one);
+            if (underWay.size >= TRANSACTIONS_AT_ONCE) await Promise.race(underWay);
+        }
+        await Promise.all(underWay);
+    } finally {
+        await Promise.allSettled(underWay);
+    }
 }

@@ -1,10 +1,11 @@
 import type { DatePeriod } from '../kernel/calendar-date.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 import { instantText } from '../kernel/period.ts';
 import type { CopyValue, Database, Transaction } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
 import type { DraftingContext } from './draft-bills.ts';
-import { contentHash } from './rate-bills.ts';
+import { documentText } from './rate-bills.ts';
 
 export interface WrittenDrafts {
     readonly drafted: number;
@@ -27,13 +28,22 @@ export async function writeDrafts(
     period: DatePeriod,
     bills: readonly RatedBill[],
 ): Promise<WrittenDrafts> {
-    const hashed = bills.map((bill) => ({ bill, contentSha256: contentHash(bill.document) }));
+    const hashed = bills.map((bill) => {
+        const text = documentText(bill.document);
+        return { bill, text, contentSha256: sha256Hex(text) };
+    });
     return db.transaction(async (tx) => {
         const standing = await standingBills(tx, period, bills);
-        const sealedAccountNos = new Set(standing.filter((b) => b.state === 'sealed').map((b) => b.accountNo));
-        const drafts = new Map(standing.filter((b) => b.state === 'draft' && b.isSamePeriod).map((b) => [b.accountNo, b]));
+        const sealedAccountNos = new Set(
+            standing.filter((b) => b.state === 'sealed').map((b) => b.accountNo),
+        );
+        const drafts = new Map(
+            standing.filter((b) => b.state === 'draft' && b.isSamePeriod).map((b) => [b.accountNo, b]),
+        );
         const open = hashed.filter(({ bill }) => !sealedAccountNos.has(bill.accountNo));
-        const changed = open.filter(({ bill, contentSha256 }) => drafts.get(bill.accountNo)?.contentSha256 !== contentSha256);
+        const changed = open.filter(
+            ({ bill, contentSha256 }) => drafts.get(bill.accountNo)?.contentSha256 !== contentSha256,
+        );
         const old = changed.flatMap(({ bill }) => drafts.get(bill.accountNo)?.billNo ?? []);
         if (old.length > 0) await tx.query('delete from bills where bill_no = any ($1)', [old]);
         if (changed.length > 0) await insertDrafts(tx, changed, instantText(clock.now()));
@@ -48,7 +58,11 @@ export async function writeDrafts(
 }
 
 /** Deletes drafts of exactly this period whose account is not among the active ones; gives their number. */
-export async function removeDraftsOfOthers(db: Database, period: DatePeriod, accountIds: readonly string[]): Promise<number> {
+export async function removeDraftsOfOthers(
+    db: Database,
+    period: DatePeriod,
+    accountIds: readonly string[],
+): Promise<number> {
     return db.transaction(async (tx) => {
         const removed = await tx.query(
             `delete from bills b using accounts a
@@ -62,7 +76,11 @@ export async function removeDraftsOfOthers(db: Database, period: DatePeriod, acc
     });
 }
 
-async function standingBills(tx: Transaction, period: DatePeriod, bills: readonly RatedBill[]): Promise<StandingBill[]> {
+async function standingBills(
+    tx: Transaction,
+    period: DatePeriod,
+    bills: readonly RatedBill[],
+): Promise<StandingBill[]> {
     return tx.query<StandingBill>(
         `select bill_no as "billNo", account_no as "accountNo", state, content_sha256 as "contentSha256",
                 period_from = $1 and period_to = $2 as "isSamePeriod"
@@ -74,16 +92,25 @@ async function standingBills(tx: Transaction, period: DatePeriod, bills: readonl
 
 interface HashedBill {
     readonly bill: RatedBill;
+    readonly text: string;
     readonly contentSha256: string;
 }
 
-async function insertDrafts(tx: Transaction, hashed: readonly HashedBill[], draftedAt: string): Promise<void> {
+async function insertDrafts(
+    tx: Transaction,
+    hashed: readonly HashedBill[],
+    draftedAt: string,
+): Promise<void> {
     const numbers = await tx.query<{ no: number }>(
         `select nextval(pg_get_serial_sequence('bills', 'bill_no')) as no from generate_series(1, $1::integer)`,
         [hashed.length],
     );
     const numbered = hashed.map((h, i) => ({ ...h, billNo: numbers[i]?.no ?? 0 }));
-    await tx.copyIn('bills', BILL_COLUMNS, numbered.map((h) => billRow(h, h.billNo, draftedAt)));
+    await tx.copyIn(
+        'bills',
+        BILL_COLUMNS,
+        numbered.map((h) => billRow(h, h.billNo, draftedAt)),
+    );
     await tx.copyIn('bill_lines', LINE_COLUMNS, lineRows(numbered));
 }
 
@@ -104,7 +131,7 @@ const BILL_COLUMNS = [
     'drafted_at',
 ];
 
-function billRow({ bill, contentSha256 }: HashedBill, billNo: number, draftedAt: string): CopyValue[] {
+function billRow({ bill, text, contentSha256 }: HashedBill, billNo: number, draftedAt: string): CopyValue[] {
     const { document } = bill;
     return [
         billNo,
@@ -118,7 +145,7 @@ function billRow({ bill, contentSha256 }: HashedBill, billNo: number, draftedAt:
         document.energyKwh,
         document.amountDue,
         contentSha256,
-        JSON.stringify(document),
+        text,
         JSON.stringify(bill.madeFrom),
         draftedAt,
     ];

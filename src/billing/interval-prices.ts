@@ -36,7 +36,9 @@ export function listIntervalPrices(
     for (const [tariffNo, versions] of plan.versionsByTariff) {
         const offsets = slotClasses.keyOffsetsByTariff.get(tariffNo) ?? [];
         for (const version of versions) {
-            const inVersion = slotClasses.slots.filter((slot) => isValidOn(version, grid.days[slot.dayNo] ?? ''));
+            const inVersion = slotClasses.slots.filter((slot) =>
+                isValidOn(version, grid.days[slot.dayNo] ?? ''),
+            );
             for (const charge of version.structure.charges.filter(isPricedByInterval)) {
                 const chargeKey = keys.size;
                 keys.set(`${version.tariffVersionNo} ${charge.id}`, chargeKey);
@@ -55,15 +57,13 @@ export function listIntervalPrices(
 }
 
 function isValidOn(version: RatingTariffVersion, day: string): boolean {
-    return (version.validFrom === null || version.validFrom <= day) && (version.validTo === null || day < version.validTo);
+    return (
+        (version.validFrom === null || version.validFrom <= day) &&
+        (version.validTo === null || day < version.validTo)
+    );
 }
 
-function priceAt(
-    charge: Charge,
-    prices: PriceBook,
-    grid: PeriodGrid,
-    slot: Slot,
-): Decimal | undefined {
+function priceAt(charge: Charge, prices: PriceBook, grid: PeriodGrid, slot: Slot): Decimal | undefined {
     switch (charge.kind) {
         case 'subscription':
             return undefined;
@@ -71,21 +71,28 @@ function priceAt(
             return decimal(charge.pricePerKwh);
         case 'energy-bands': {
             const day = grid.days[slot.dayNo];
-            const band = day === undefined ? undefined : prices.bandAt(charge.calendarId, day, slot.minuteOfDay);
+            const band =
+                day === undefined ? undefined : prices.bandAt(charge.calendarId, day, slot.minuteOfDay);
             const price = band === undefined ? undefined : charge.pricePerKwhByBand[band];
             return price === undefined ? undefined : decimal(price);
         }
         case 'energy-series': {
             const value = prices.seriesValueAt(charge.seriesId, slot.at);
             if (value === undefined) return undefined;
-            if (value.price !== null) return multiply(decimal(value.price), decimal(charge.priceFactor ?? '1'));
+            if (value.price !== null)
+                return multiply(decimal(value.price), decimal(charge.priceFactor ?? '1'));
             const price = charge.pricePerKwhByBand?.[value.band ?? ''];
             return price === undefined ? undefined : decimal(price);
         }
     }
 }
 
-function pricePair(price: Decimal, charge: Charge, version: RatingTariffVersion, faults: RatingFaults): [string, string] {
+function pricePair(
+    price: Decimal,
+    charge: Charge,
+    version: RatingTariffVersion,
+    faults: RatingFaults,
+): [string, string] {
     const digits = charge.rounding.scope === 'interval' ? charge.rounding.amountDigits : undefined;
     const exact = fitted(price);
     const rounding = digits === undefined ? '0' : fitted(multiply(price, decimalOf(pow10(digits), 0)));

@@ -21,7 +21,9 @@ export function periodGrid(zone: Zone, period: DatePeriod): PeriodGrid {
     const days = listDays(period);
     const dayStarts = days.map((day) => marketDayPeriod(zone, day).from);
     dayStarts.push(marketDayPeriod(zone, period.to).from);
-    const startByDate = new Map<string, number>([...days, period.to].map((day, i) => [day, dayStarts[i] ?? 0]));
+    const startByDate = new Map<string, number>(
+        [...days, period.to].map((day, i) => [day, dayStarts[i] ?? 0]),
+    );
     const countsByMinutes = new Map<number, number[]>();
     const countsOf = (minutes: number): number[] => {
         const known = countsByMinutes.get(minutes);
@@ -49,7 +51,8 @@ export function periodGrid(zone: Zone, period: DatePeriod): PeriodGrid {
             assert(start !== undefined, `${date} lies in the billing period`);
             return start;
         },
-        countIntervals: (from, to, minutes) => Math.max(0, countBefore(to, minutes) - countBefore(from, minutes)),
+        countIntervals: (from, to, minutes) =>
+            Math.max(0, countBefore(to, minutes) - countBefore(from, minutes)),
     };
 }
 

@@ -11,7 +11,9 @@ export interface PriceBook {
     seriesValueAt(seriesId: string, at: number): SeriesValue | undefined;
     /** Local minutes of the day at which any version of the calendar may change its band; undefined: no such calendar. */
     boundariesOf(calendarId: string): readonly number[] | undefined;
-    seriesOf(seriesId: string): { readonly kind: 'band' | 'price'; readonly intervalMinutes: number } | undefined;
+    seriesOf(
+        seriesId: string,
+    ): { readonly kind: 'band' | 'price'; readonly intervalMinutes: number } | undefined;
 }
 
 export interface SeriesValue {
@@ -24,7 +26,10 @@ export function openPriceBook(dimensions: RatingDimensions): PriceBook {
     const holidays = new Set(dimensions.holidays.map(({ holidaySet, date }) => `${holidaySet} ${date}`));
     const seriesById = new Map(dimensions.priceSeries.map((series) => [series.seriesId, series]));
     const valuesById = new Map(
-        dimensions.priceSeries.map((series) => [series.seriesId, new Map(series.values.map((v) => [v.periodFrom, v]))]),
+        dimensions.priceSeries.map((series) => [
+            series.seriesId,
+            new Map(series.values.map((v) => [v.periodFrom, v])),
+        ]),
     );
     const days = new Map<string, BandOfMinute | undefined>();
     const bandsOn = (calendarId: string, day: CalendarDate): BandOfMinute | undefined => {
@@ -42,7 +47,8 @@ export function openPriceBook(dimensions: RatingDimensions): PriceBook {
             }
             return undefined;
         },
-        boundariesOf: (calendarId) => versionsById.get(calendarId)?.flatMap((version) => bandBoundaries(version.definition)),
+        boundariesOf: (calendarId) =>
+            versionsById.get(calendarId)?.flatMap((version) => bandBoundaries(version.definition)),
         seriesOf: (seriesId) => seriesById.get(seriesId),
     };
 }

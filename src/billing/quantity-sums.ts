@@ -46,7 +46,9 @@ const READ_COLUMNS = new Set(['market_day', 'channel_no', 'period_from', 'kwh', 
 
 /** Fingerprints of the models by name, to be recorded with what is made from them. */
 export function billingModelFingerprints(engine: Engine): Record<string, string> {
-    return Object.fromEntries(MODELS.map((name) => [name, compileModel(`billing/${name}`, engine.dialect).fingerprint]));
+    return Object.fromEntries(
+        MODELS.map((name) => [name, compileModel(`billing/${name}`, engine.dialect).fingerprint]),
+    );
 }
 
 /** Sums the period's readings in the engine, to the finest grain on which every price is constant. */
@@ -66,7 +68,11 @@ export async function sumQuantities(
         const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
         return {
             quantities: byPoint(quantities, quantitySum, (a, b) => compareSums(a, b)),
-            amounts: byPoint(amounts, intervalAmount, (a, b) => compareSums(a, b) || a.chargeKey - b.chargeKey),
+            amounts: byPoint(
+                amounts,
+                intervalAmount,
+                (a, b) => compareSums(a, b) || a.chargeKey - b.chargeKey,
+            ),
             gaps: byPoint(gaps, channelGap, (a, b) => a.channelNo - b.channelNo || a.from - b.from),
         };
     } finally {
@@ -86,8 +92,12 @@ async function registerInputs(
     await session.registerFiles('reading_gaps', LAKE_TABLES.reading_gaps, inputs.gapFiles);
     // a file may hold market days beside those of the period, and their slot keys would be those of another profile
     const within = `market_day >= date '${inputs.period.from}' and market_day < date '${inputs.period.to}'`;
-    await session.run(`create or replace temp view period_reads as select * from reads_interval where ${within}`);
-    await session.run(`create or replace temp view period_gaps as select * from reading_gaps where ${within}`);
+    await session.run(
+        `create or replace temp view period_reads as select * from reads_interval where ${within}`,
+    );
+    await session.run(
+        `create or replace temp view period_gaps as select * from reading_gaps where ${within}`,
+    );
     await session.registerRows('rated_channels', RATED_CHANNELS, channelRows(plan, slots));
     await session.registerRows('rate_slots', RATE_SLOTS, slots.slotRows);
     await session.registerRows('interval_prices', INTERVAL_PRICES, prices.rows);
@@ -117,12 +127,20 @@ function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
     return plan.points.flatMap((point) => {
         const slotOrigin = slots.slotOriginOf(point);
         const channelNos = [...new Set(point.channels.map((channel) => channel.channelNo))];
-        return channelNos.map((no) => [no, point.pointNo, point.isByDay, hasIntervalPrices(point), slotOrigin]);
+        return channelNos.map((no) => [
+            no,
+            point.pointNo,
+            point.isByDay,
+            hasIntervalPrices(point),
+            slotOrigin,
+        ]);
     });
 }
 
 function hasIntervalPrices(point: RatedPoint): boolean {
-    return point.stays.some((stay) => stay.segments.some((s) => s.version.structure.charges.some(isPricedByInterval)));
+    return point.stays.some((stay) =>
+        stay.segments.some((s) => s.version.structure.charges.some(isPricedByInterval)),
+    );
 }
 
 function quantitySum(row: EngineRow): QuantitySum {
@@ -154,7 +172,11 @@ function channelGap(row: EngineRow): ChannelGap {
     };
 }
 
-function byPoint<T>(rows: readonly EngineRow[], read: (row: EngineRow) => T, compare: (a: T, b: T) => number): Map<number, T[]> {
+function byPoint<T>(
+    rows: readonly EngineRow[],
+    read: (row: EngineRow) => T,
+    compare: (a: T, b: T) => number,
+): Map<number, T[]> {
     const sums = new Map<number, T[]>();
     for (const row of rows) {
         const pointNo = Number(row['point_no']);
@@ -166,7 +188,10 @@ function byPoint<T>(rows: readonly EngineRow[], read: (row: EngineRow) => T, com
     return sums;
 }
 
-function compareSums(a: { day: string | null; classNo: number }, b: { day: string | null; classNo: number }): number {
+function compareSums(
+    a: { day: string | null; classNo: number },
+    b: { day: string | null; classNo: number },
+): number {
     if (a.day !== b.day) return (a.day ?? '') < (b.day ?? '') ? -1 : 1;
     return a.classNo - b.classNo;
 }

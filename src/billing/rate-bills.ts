@@ -1,7 +1,14 @@
 import { add, type Decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { canonicalJson, sha256Hex } from '../kernel/hash.ts';
 import type { BillDocument, BillLine, BillSection, LineReference, RatedBill } from './bill-document.ts';
-import { type ChargeLine, chargeLinesOf, energyOfStay, measuredOf, type PricedLine, priceLines } from './charge-lines.ts';
+import {
+    type ChargeLine,
+    chargeLinesOf,
+    energyOfStay,
+    measuredOf,
+    type PricedLine,
+    priceLines,
+} from './charge-lines.ts';
 import { completenessOf } from './completeness.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { PeriodGrid } from './period-grid.ts';
@@ -10,7 +17,7 @@ import type { BillingInputs } from './rating-dimensions.ts';
 import type { RatingFaults } from './rating-faults.ts';
 import type { PlannedStay } from './rating-plan.ts';
 import type { SlotClasses } from './slot-classes.ts';
-import { taxLinesOf, type TaxLine } from './tax-lines.ts';
+import { type TaxLine, taxLinesOf } from './tax-lines.ts';
 
 /** What is the same for all bills of a run. */
 export interface RatingContext {
@@ -27,23 +34,28 @@ export interface RatingContext {
 /** Rates one account; `stays` are all of its stays in the period, by agreement and day. Pure. */
 export function rateAccount(stays: readonly PlannedStay[], context: RatingContext): RatedBill {
     const { inputs } = context;
-    const rated = stays.map((planned) => ({ planned, lines: chargeLinesOf(planned, sumsOf(planned, context), context.faults) }));
+    const rated = stays.map((planned) => ({
+        planned,
+        lines: chargeLinesOf(planned, sumsOf(planned, context), context.faults),
+    }));
     const priced = priceLines(rated.flatMap(({ lines }) => lines));
     const byAgreement = Map.groupBy(stays, ({ stay }) => stay.agreement.agreementNo);
-    const sections = [...byAgreement.values()].map((ofAgreement) => rateSection(ofAgreement, priced, context));
+    const sections = [...byAgreement.values()].map((ofAgreement) =>
+        rateSection(ofAgreement, priced, context),
+    );
     const first = stays[0]?.stay.agreement;
     const document: BillDocument = {
-        billId: `B-${first?.accountId}-${context.periodName}-1`,
         accountId: first?.accountId ?? '',
-        customerId: first?.customerId ?? '',
+        amountDue: formatDecimal(sumDecimals(sections.map(({ amount }) => amount)), { minScale: 2 }),
+        billId: `B-${first?.accountId}-${context.periodName}-1`,
         currency: inputs.currency,
-        zone: inputs.zone.name,
+        customerId: first?.customerId ?? '',
+        energyKwh: kwhText(sumDecimals(sections.map(({ energy }) => energy))),
+        isComplete: sections.every(({ isComplete }) => isComplete),
         periodFrom: inputs.period.from,
         periodTo: inputs.period.to,
-        isComplete: sections.every(({ isComplete }) => isComplete),
-        energyKwh: kwhText(sumDecimals(sections.map(({ energy }) => energy))),
-        amountDue: formatDecimal(sumDecimals(sections.map(({ amount }) => amount)), { minScale: 2 }),
         sections: sections.map(({ section }) => section),
+        zone: inputs.zone.name,
     };
     return {
         document,
@@ -53,9 +65,17 @@ export function rateAccount(stays: readonly PlannedStay[], context: RatingContex
     };
 }
 
-/** SHA-256 of the document; the document has no times and no numbers of the home. */
+/** SHA-256 of the document's canonical JSON; the document has no times and no numbers of the home. */
 export function contentHash(document: BillDocument): string {
     return sha256Hex(canonicalJson(document));
+}
+
+/**
+ * The canonical JSON of a document that was made here: every object above is written with its keys in order, so that the plain
+ * text is canonical (sorting the keys of 20,000 bills again took longer than rating them). A test holds both equal.
+ */
+export function documentText(document: BillDocument): string {
+    return JSON.stringify(document);
 }
 
 function sumsOf(planned: PlannedStay, { slots, sums, prices }: RatingContext) {
@@ -75,7 +95,11 @@ interface RatedSection {
     readonly references: readonly LineReference[];
 }
 
-function rateSection(stays: readonly PlannedStay[], priced: readonly PricedLine[], context: RatingContext): RatedSection {
+function rateSection(
+    stays: readonly PlannedStay[],
+    priced: readonly PricedLine[],
+    context: RatingContext,
+): RatedSection {
     const lines = priced.filter((line) => stays.includes(line.planned));
     const taxes = taxLinesOf(lines);
     const amount = sumDecimals([...lines, ...taxes].map((line) => line.amount));
@@ -93,16 +117,19 @@ function rateSection(stays: readonly PlannedStay[], priced: readonly PricedLine[
     const agreement = stays[0]?.stay.agreement;
     const section: BillSection = {
         agreementId: agreement?.agreementId ?? '',
-        meteringPointId: agreement?.meteringPointId ?? '',
-        serviceFrom: stays[0]?.stay.from ?? '',
-        serviceTo: stays.at(-1)?.stay.to ?? '',
+        amount: formatDecimal(amount, { minScale: 2 }),
         energyKwh: kwhText(energy),
         estimatedKwh: kwhText(sumDecimals(energies.map((e) => e.estimated))),
         expectedCount: complete.reduce((count, c) => count + c.expectedCount, 0),
-        missingCount: complete.reduce((count, c) => count + c.missingCount, 0),
         gaps: complete.flatMap((c) => c.gaps),
-        lines: [...lines.map(chargeBillLine), ...taxes.map((tax) => taxBillLine(tax, context.inputs.currency))],
-        amount: formatDecimal(amount, { minScale: 2 }),
+        lines: [
+            ...lines.map(chargeBillLine),
+            ...taxes.map((tax) => taxBillLine(tax, context.inputs.currency)),
+        ],
+        meteringPointId: agreement?.meteringPointId ?? '',
+        missingCount: complete.reduce((count, c) => count + c.missingCount, 0),
+        serviceFrom: stays[0]?.stay.from ?? '',
+        serviceTo: stays.at(-1)?.stay.to ?? '',
     };
     const isComplete = complete.every((c) => c.isComplete);
     const references = [...lines.map(lineReference), ...taxes.map(() => taxReference(stays))];
@@ -112,41 +139,41 @@ function rateSection(stays: readonly PlannedStay[], priced: readonly PricedLine[
 function chargeBillLine(line: PricedLine): BillLine {
     const isEnergy = line.charge.kind !== 'subscription';
     return {
-        kind: isEnergy ? 'energy' : 'subscription',
-        charge: line.charge.id,
-        label: line.charge.label,
-        group: line.charge.group,
+        amount: formatDecimal(line.amount),
+        amountExact: formatDecimal(line.amountExact, { minScale: 2 }),
         band: line.band,
-        tariffId: line.segment.version.tariffId,
+        charge: line.charge.id,
+        estimatedKwh: isEnergy ? kwhText(line.estimated) : null,
+        group: line.charge.group,
+        kind: isEnergy ? 'energy' : 'subscription',
+        label: line.charge.label,
+        measuredKwh: isEnergy ? kwhText(measuredOf(line)) : null,
+        price: line.price === null ? null : formatDecimal(line.price, { minScale: 2 }),
+        quantity: formatDecimal(line.pricedQuantity, { minScale: isEnergy ? 3 : 0 }),
         serviceFrom: line.segment.from,
         serviceTo: line.segment.to,
-        quantity: formatDecimal(line.pricedQuantity, { minScale: isEnergy ? 3 : 0 }),
+        tariffId: line.segment.version.tariffId,
         unit: isEnergy ? 'kWh' : 'day',
-        measuredKwh: isEnergy ? kwhText(measuredOf(line)) : null,
-        estimatedKwh: isEnergy ? kwhText(line.estimated) : null,
-        price: line.price === null ? null : formatDecimal(line.price, { minScale: 2 }),
-        amountExact: formatDecimal(line.amountExact, { minScale: 2 }),
-        amount: formatDecimal(line.amount),
     };
 }
 
 function taxBillLine(line: TaxLine, currency: string): BillLine {
     return {
-        kind: 'tax',
-        charge: line.tax.id,
-        label: line.tax.label,
-        group: line.tax.group,
+        amount: formatDecimal(line.amount),
+        amountExact: formatDecimal(line.amountExact, { minScale: 2 }),
         band: null,
-        tariffId: line.tariffId,
+        charge: line.tax.id,
+        estimatedKwh: null,
+        group: line.tax.group,
+        kind: 'tax',
+        label: line.tax.label,
+        measuredKwh: null,
+        price: formatDecimal(line.percent, { minScale: 0 }),
+        quantity: formatDecimal(line.taxedAmount, { minScale: 2 }),
         serviceFrom: line.serviceFrom,
         serviceTo: line.serviceTo,
-        quantity: formatDecimal(line.taxedAmount, { minScale: 2 }),
+        tariffId: line.tariffId,
         unit: currency,
-        measuredKwh: null,
-        estimatedKwh: null,
-        price: formatDecimal(line.percent, { minScale: 0 }),
-        amountExact: formatDecimal(line.amountExact, { minScale: 2 }),
-        amount: formatDecimal(line.amount),
     };
 }
 

@@ -54,7 +54,8 @@ export async function ratePeriod(engine: Engine, inputs: BillingInputs): Promise
 
 /** Energy without a price is found before the first bill is written, so that a run drafts all or nothing. */
 function requirePrices(plan: RatingPlan, context: RatingContext): void {
-    const isUnpriced = ({ byTariff }: SlotClass) => [...byTariff.values()].some(({ bands }) => [...bands.values()].includes(UNPRICED));
+    const isUnpriced = ({ byTariff }: SlotClass) =>
+        [...byTariff.values()].some(({ bands }) => [...bands.values()].includes(UNPRICED));
     if (!context.slots.classes.some(isUnpriced)) return;
     for (const stays of plan.staysByAccount.values()) rateAccount(stays, context);
     context.faults.throwIfAny();

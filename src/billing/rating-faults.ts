@@ -14,10 +14,17 @@ export class RatingFaults {
     throwIfAny(): void {
         const count = this.#messages.size;
         if (count === 0) return;
-        const faults: InputFault[] = [...this.#messages].sort().slice(0, LISTED_FAULTS_MAX).map((message) => ({ message }));
+        const faults: InputFault[] = [...this.#messages]
+            .sort()
+            .slice(0, LISTED_FAULTS_MAX)
+            .map((message) => ({ message }));
         if (count > LISTED_FAULTS_MAX) faults.push({ message: `and ${count - LISTED_FAULTS_MAX} more` });
-        throw new GridtallyError('billing.cannot-rate', `${count} fault(s) in master data keep the period from being priced`, {
-            faults,
-        });
+        throw new GridtallyError(
+            'billing.cannot-rate',
+            `${count} fault(s) in master data keep the period from being priced`,
+            {
+                faults,
+            },
+        );
     }
 }

@@ -1,6 +1,11 @@
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { PeriodGrid } from './period-grid.ts';
-import type { BillingInputs, RatingAgreement, RatingChannel, RatingTariffVersion } from './rating-dimensions.ts';
+import type {
+    BillingInputs,
+    RatingAgreement,
+    RatingChannel,
+    RatingTariffVersion,
+} from './rating-dimensions.ts';
 import type { RatingFaults } from './rating-faults.ts';
 
 /** A stay: one agreement with one account, metering point and tariff, clipped to the period (local days, half-open). */
@@ -44,7 +49,8 @@ export interface PlannedStay {
 /** Decides what is rated: pure, in order of account ids, so that the same inputs give the same plan. */
 export function planRating(inputs: BillingInputs, grid: PeriodGrid, faults: RatingFaults): RatingPlan {
     const versionsByTariff = groupBy(inputs.dimensions.tariffVersions, (v) => v.tariffNo);
-    for (const versions of versionsByTariff.values()) versions.sort((a, b) => compareFrom(a.validFrom, b.validFrom));
+    for (const versions of versionsByTariff.values())
+        versions.sort((a, b) => compareFrom(a.validFrom, b.validFrom));
     const channelsByPoint = groupBy(
         inputs.channels.filter((channel) => channel.flow === 'to_customer'),
         (channel) => channel.meteringPointId,
@@ -52,7 +58,11 @@ export function planRating(inputs: BillingInputs, grid: PeriodGrid, faults: Rati
     const stays = inputs.dimensions.agreements
         .map((agreement) => ({ agreement, ...clip(agreement, inputs.period) }))
         .filter((stay) => stay.from < stay.to)
-        .sort((a, b) => compareText(a.agreement.meteringPointId, b.agreement.meteringPointId) || compareText(a.from, b.from));
+        .sort(
+            (a, b) =>
+                compareText(a.agreement.meteringPointId, b.agreement.meteringPointId) ||
+                compareText(a.from, b.from),
+        );
     const points: RatedPoint[] = [];
     for (const [meteringPointId, ofPoint] of groupBy(stays, (stay) => stay.agreement.meteringPointId)) {
         const merged = mergeStays(ofPoint).map((stay) => withSegments(stay, versionsByTariff, faults));

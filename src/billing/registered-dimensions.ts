@@ -3,7 +3,12 @@ import { marketDayPeriod } from '../kernel/market-day.ts';
 import type { Zone } from '../kernel/zone.ts';
 import { readAgreements } from '../registry/agreement-reader.ts';
 import type { AsKnown } from '../registry/channel-directory.ts';
-import { readCalendarVersions, readHolidays, readPriceSeries, readTariffVersions } from '../registry/tariff-reader.ts';
+import {
+    readCalendarVersions,
+    readHolidays,
+    readPriceSeries,
+    readTariffVersions,
+} from '../registry/tariff-reader.ts';
 import type { Transaction } from '../store/database.ts';
 import type { RatingDimensions, RatingPriceSeries } from './rating-dimensions.ts';
 
@@ -21,16 +26,23 @@ export async function readRatingDimensions(
     const days = { from: period.from, to: period.to, ...known };
     const agreements = await readAgreements(db, days);
     const tariffNos = new Set(agreements.map((agreement) => agreement.tariffNo));
-    const tariffVersions = (await readTariffVersions(db, days)).filter((version) => tariffNos.has(version.tariffNo));
+    const tariffVersions = (await readTariffVersions(db, days)).filter((version) =>
+        tariffNos.has(version.tariffNo),
+    );
     const charges = tariffVersions.flatMap((version) => version.structure.charges);
-    const seriesIds = [...new Set(charges.flatMap((charge) => (charge.kind === 'energy-series' ? charge.seriesId : [])))];
-    const calendarIds = new Set(charges.map((charge) => (charge.kind === 'energy-bands' ? charge.calendarId : undefined)));
+    const seriesIds = [
+        ...new Set(charges.flatMap((charge) => (charge.kind === 'energy-series' ? charge.seriesId : []))),
+    ];
+    const calendarIds = new Set(
+        charges.map((charge) => (charge.kind === 'energy-bands' ? charge.calendarId : undefined)),
+    );
     const calendarVersions = await readCalendarVersions(db, days);
     const holidays = await readHolidays(db, days);
     // an interval of a series is an hour at most, and the one that contains the first instant may begin before it
     const fromMs = marketDayPeriod(zone, period.from).from - HOUR_MS;
     const toMs = marketDayPeriod(zone, period.to).from;
-    const values = seriesIds.length === 0 ? [] : await readPriceSeries(db, { fromMs, toMs, seriesIds, ...known });
+    const values =
+        seriesIds.length === 0 ? [] : await readPriceSeries(db, { fromMs, toMs, seriesIds, ...known });
     return {
         agreements: agreements.map(({ moveIn, moveOut, ...agreement }) => ({
             ...agreement,
@@ -40,7 +52,9 @@ export async function readRatingDimensions(
         tariffVersions,
         calendarVersions: calendarVersions.filter((version) => calendarIds.has(version.calendarId)),
         holidays: holidays.map(({ holidaySet, date }) => ({ holidaySet, date })),
-        priceSeries: [...Map.groupBy(values, (value) => value.seriesId)].map(([seriesId, ofSeries]) => seriesOf(seriesId, ofSeries)),
+        priceSeries: [...Map.groupBy(values, (value) => value.seriesId)].map(([seriesId, ofSeries]) =>
+            seriesOf(seriesId, ofSeries),
+        ),
     };
 }
 

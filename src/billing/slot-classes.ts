@@ -47,11 +47,20 @@ export interface Slot {
 }
 
 /** Classes are numbered in order of first appearance; pure. */
-export function classifySlots(plan: RatingPlan, grid: PeriodGrid, zone: Zone, prices: PriceBook, faults: RatingFaults): SlotClasses {
+export function classifySlots(
+    plan: RatingPlan,
+    grid: PeriodGrid,
+    zone: Zone,
+    prices: PriceBook,
+    faults: RatingFaults,
+): SlotClasses {
     const slots = listSlots(plan, grid, zone);
     const periodFrom = grid.dayStarts[0] ?? 0;
     const slotsOfProfile = ((grid.dayStarts.at(-1) ?? 0) - periodFrom) / SLOT_MS;
-    assert(Number.isInteger(periodFrom / SLOT_MS), `the days of ${zone.name} begin on the grid of five minutes`);
+    assert(
+        Number.isInteger(periodFrom / SLOT_MS),
+        `the days of ${zone.name} begin on the grid of five minutes`,
+    );
     const profileNos = new Map<string, number>();
     const keyOffsetsByTariff = new Map<number, number[]>();
     const classes: SlotClass[] = [];
@@ -64,7 +73,8 @@ export function classifySlots(plan: RatingPlan, grid: PeriodGrid, zone: Zone, pr
         profileNos.set(key, profileNos.size);
         const coded = point.tariffNos.map((tariffNo) => {
             keyOffsetsByTariff.set(tariffNo, [...(keyOffsetsByTariff.get(tariffNo) ?? []), offset]);
-            const codes = codesByTariff.get(tariffNo) ?? codeTariff(tariffNo, { plan, grid, prices, faults, slots });
+            const codes =
+                codesByTariff.get(tariffNo) ?? codeTariff(tariffNo, { plan, grid, prices, faults, slots });
             codesByTariff.set(tariffNo, codes);
             return { tariffNo, codes };
         });
@@ -101,7 +111,9 @@ function codeTariff(tariffNo: number, context: CodingContext): TariffCodes {
     const { grid, plan, prices, slots } = context;
     const versions = plan.versionsByTariff.get(tariffNo) ?? [];
     const versionOfDay = grid.days.map((day) =>
-        versions.find((v) => (v.validFrom === null || v.validFrom <= day) && (v.validTo === null || day < v.validTo)),
+        versions.find(
+            (v) => (v.validFrom === null || v.validFrom <= day) && (v.validTo === null || day < v.validTo),
+        ),
     );
     const codeOfSlot = new Int32Array(slots.length).fill(-1);
     const codes = new Map<string, number>();
@@ -138,7 +150,11 @@ function bandOf(charge: Charge, prices: PriceBook, day: CalendarDate, slot: Slot
     }
 }
 
-function tariffSlot(version: RatingTariffVersion, bands: readonly (string | null)[], faults: RatingFaults): TariffSlot {
+function tariffSlot(
+    version: RatingTariffVersion,
+    bands: readonly (string | null)[],
+    faults: RatingFaults,
+): TariffSlot {
     const byCharge = new Map<string, string | null>();
     version.structure.charges.forEach((charge, i) => {
         const band = bands[i] ?? null;
@@ -152,7 +168,10 @@ function tariffSlot(version: RatingTariffVersion, bands: readonly (string | null
 }
 
 export function hasBandPrices(charge: Charge): charge is BandEnergyCharge | SeriesEnergyCharge {
-    return charge.kind === 'energy-bands' || (charge.kind === 'energy-series' && charge.pricePerKwhByBand !== undefined);
+    return (
+        charge.kind === 'energy-bands' ||
+        (charge.kind === 'energy-series' && charge.pricePerKwhByBand !== undefined)
+    );
 }
 
 function addProfile(
@@ -182,7 +201,9 @@ function addProfile(
 
 /** Slots at the greatest length that divides every interval length in use, counted from each local midnight. */
 function listSlots(plan: RatingPlan, grid: PeriodGrid, zone: Zone): Slot[] {
-    const lengths = new Set(plan.points.flatMap((point) => point.channels.map((channel) => channel.intervalMinutes)));
+    const lengths = new Set(
+        plan.points.flatMap((point) => point.channels.map((channel) => channel.intervalMinutes)),
+    );
     const stepMs = [...lengths].reduce(greatestDivisor, 60) * 60_000;
     const periodFrom = grid.dayStarts[0] ?? 0;
     const slots: Slot[] = [];

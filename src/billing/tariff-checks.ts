@@ -8,16 +8,26 @@ import { groupBy, type RatingPlan } from './rating-plan.ts';
  * Finds tariff versions that cannot be priced exactly for the meters on them: another currency, an unknown
  * calendar or series, a price that may change within an interval of a meter.
  */
-export function checkTariffs(plan: RatingPlan, prices: PriceBook, currency: string, faults: RatingFaults): void {
+export function checkTariffs(
+    plan: RatingPlan,
+    prices: PriceBook,
+    currency: string,
+    faults: RatingFaults,
+): void {
     const used = plan.points.flatMap((point) =>
         point.stays.flatMap((stay) =>
-            stay.segments.map(({ version }) => ({ version, lengths: point.channels.map((c) => c.intervalMinutes) })),
+            stay.segments.map(({ version }) => ({
+                version,
+                lengths: point.channels.map((c) => c.intervalMinutes),
+            })),
         ),
     );
     for (const [version, uses] of groupBy(used, (use) => use.version)) {
         const lengths = new Set(uses.flatMap((use) => use.lengths));
         if (version.structure.currency !== currency) {
-            faults.add(`tariff ${version.tariffId} is in ${version.structure.currency}, the home in ${currency}`);
+            faults.add(
+                `tariff ${version.tariffId} is in ${version.structure.currency}, the home in ${currency}`,
+            );
         }
         for (const charge of version.structure.charges) checkCharge(version, charge, lengths, prices, faults);
     }
@@ -32,14 +42,19 @@ function checkCharge(
 ): void {
     const name = `charge ${charge.id} of tariff ${version.tariffId}`;
     if (isPricedByInterval(charge) && charge.rounding.quantityDigits !== undefined) {
-        faults.add(`${name} is priced interval by interval, so its quantity cannot be rounded before pricing`);
+        faults.add(
+            `${name} is priced interval by interval, so its quantity cannot be rounded before pricing`,
+        );
     }
     if (charge.kind === 'energy-bands') {
         const boundaries = prices.boundariesOf(charge.calendarId);
-        if (!boundaries) faults.add(`${name} needs calendar ${charge.calendarId}, which has no version in the period`);
+        if (!boundaries)
+            faults.add(`${name} needs calendar ${charge.calendarId}, which has no version in the period`);
         for (const minutes of lengths) {
             if (boundaries?.some((minute) => minute % minutes !== 0)) {
-                faults.add(`${name}: calendar ${charge.calendarId} changes its band within an interval of ${minutes} minutes`);
+                faults.add(
+                    `${name}: calendar ${charge.calendarId} changes its band within an interval of ${minutes} minutes`,
+                );
             }
         }
     }
@@ -59,7 +74,9 @@ function checkSeries(
         return;
     }
     if ((series.kind === 'band') !== (charge.pricePerKwhByBand !== undefined)) {
-        faults.add(`${name}: series ${charge.seriesId} gives a ${series.kind}, the charge expects the other kind`);
+        faults.add(
+            `${name}: series ${charge.seriesId} gives a ${series.kind}, the charge expects the other kind`,
+        );
     }
     for (const minutes of lengths) {
         if (series.intervalMinutes % minutes !== 0) {

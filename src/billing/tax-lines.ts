@@ -25,7 +25,19 @@ export function taxLinesOf(lines: readonly PricedLine[]): TaxLine[] {
     const taxed = lines.flatMap((line) =>
         line.segment.version.structure.taxes
             .filter((tax) => tax.group === line.charge.group)
-            .map((tax) => ({ tax, line, key: JSON.stringify([line.segment.version.tariffId, tax.id, tax.label, tax.group, tax.percent, tax.rounding.mode, tax.rounding.amountDigits]) })),
+            .map((tax) => ({
+                tax,
+                line,
+                key: JSON.stringify([
+                    line.segment.version.tariffId,
+                    tax.id,
+                    tax.label,
+                    tax.group,
+                    tax.percent,
+                    tax.rounding.mode,
+                    tax.rounding.amountDigits,
+                ]),
+            })),
     );
     return [...Map.groupBy(taxed, ({ key }) => key).values()].flatMap((group) => {
         const first = group[0];

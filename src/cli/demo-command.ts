@@ -9,6 +9,7 @@ import { draftPeriod } from '../pipeline/draft-period.ts';
 import { ingestTown, loadTownMaster } from '../pipeline/town-chain.ts';
 import { REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
+import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, initHome } from '../store/home.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, openOutput, type Output } from './output.ts';
@@ -46,7 +47,7 @@ async function demoCommand(options: DemoOptions): Promise<void> {
     const folder = path.resolve(options.home);
     const homeFolder = path.join(folder, 'home');
     const townFolder = path.join(folder, 'simulated');
-    if (options.fresh) removeTown(folder, homeFolder);
+    if (options.fresh) await removeTown(folder, homeFolder);
     if (existsSync(path.join(homeFolder, HOME_FILE))) output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
     await step(output, 'simulate', () => simulateOnce(townFolder, Number(options.homes)));
     await step(output, 'home', () => makeHome(homeFolder));
@@ -62,9 +63,10 @@ async function demoCommand(options: DemoOptions): Promise<void> {
 }
 
 /** Only a folder that holds a town is removed. */
-function removeTown(folder: string, homeFolder: string): void {
+async function removeTown(folder: string, homeFolder: string): Promise<void> {
     if (!existsSync(folder)) return;
     if (!existsSync(path.join(homeFolder, HOME_FILE)) && !existsSync(path.join(folder, 'simulated'))) return;
+    await removeDatabase(homeFolder);
     rmSync(folder, { recursive: true, force: true });
 }
 

@@ -7,6 +7,7 @@ import type { Lake } from '../lake/lake.ts';
 import type { RawStore } from '../raw/receive.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type Home, readHome } from '../store/home.ts';
+import { bindHome } from '../store/home-binding.ts';
 import { migrate } from '../store/migrations.ts';
 
 /** An opened home: everything that commands work with. The only place that names an engine and a store. */
@@ -26,6 +27,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
     const db = await openDatabase({ ...home.database, home: home.folder });
     try {
         const applied = await migrate(db);
+        await bindHome(db, home);
         await makeFolderDurably(home.scratchFolder);
         await makeFolderDurably(home.lakeFolder);
         const engine = duckdbEngine({

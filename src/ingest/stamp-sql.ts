@@ -1,13 +1,13 @@
 import type { StampRules } from '../contracts/feed-contract.ts';
 
-/** Texts of SQL over a raw stamp column: wall clock in microseconds, or the instant where the stamp has an offset. */
+/** Texts of SQL over a raw stamp column: wall clock in microseconds, and the offset that a stamp carries. */
 export interface StampSql {
     /** True where the text is written as the contract says. */
     readonly isWellFormed: string;
     /** Wall-clock microseconds since 1970 as if the stamp were UTC; null: no such date or time. */
     readonly wallUs: string;
-    /** Instant microseconds, for stamps that carry an offset; null: they have none. */
-    readonly instantUs: string;
+    /** Microseconds that the wall clock is ahead of UTC, where the stamp says it; null: it does not. */
+    readonly offsetUs: string;
 }
 
 const DAY_US = 86_400_000_000;
@@ -20,14 +20,18 @@ export function stampSql(column: string, rules: StampRules): StampSql {
 function isoStamp(column: string, rules: StampRules): StampSql {
     const body = '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?';
     const offset = '(Z|[+-]\\d{2}:?\\d{2})';
-    // the common forms end in Z or in an offset of six characters; DuckDB reads both without its zone database
-    const hasOffset = `regexp_matches(${column}, '${offset}$')`;
-    const wall = `substr(${column}, 1, 19)`;
-    const allowed = rules.allows2400;
+    // nearly every stamp has whole seconds: its first 19 characters are the wall clock
+    const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
+    const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${body}') else ${toSeconds} end`;
+    const wallUs = midnightAware(text, (t) => `epoch_us(try_cast(${t} as timestamp))`, rules.allows2400);
+    const sign = `case when contains(right(${column}, 6), '+') then 1 else -1 end`;
+    const digits = `regexp_replace(right(${column}, 6), '[^0-9]', '', 'g')`;
+    const minutes = `(cast(substr(right(${digits}, 4), 1, 2) as bigint) * 60 + cast(right(${digits}, 2) as bigint))`;
     return {
         isWellFormed: `regexp_full_match(${column}, '${body}${offset}?')`,
-        wallUs: midnightAware(wall, (text) => `epoch_us(try_cast(${text} as timestamp))`, allowed),
-        instantUs: `case when ${hasOffset} then ${midnightAware(column, (text) => `epoch_us(try_cast(${text} as timestamptz))`, allowed)} end`,
+        wallUs,
+        offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${body}[+-]\\d{2}:?\\d{2}')
+        then ${sign} * ${minutes} * 60000000 end`,
     };
 }
 
@@ -50,7 +54,7 @@ function patternStamp(column: string, rules: StampRules): StampSql {
     return {
         isWellFormed: `regexp_full_match(${column}, '${pattern}')`,
         wallUs: midnightAware(column, parse, rules.allows2400),
-        instantUs: 'cast(null as bigint)',
+        offsetUs: 'cast(null as bigint)',
     };
 }
 

@@ -46,7 +46,7 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
         `mapped as (${mappedCte()})`,
     ].join(',\n')}
 select * from mapped`;
-    return { query, checks: rowChecks(contract) };
+    return { query, checks: rowChecks(contract, (role) => column(contract, options, role) !== undefined) };
 }
 
 function column(contract: FeedContract, options: TypedRowsOptions, role: ColumnRole): string | undefined {
@@ -75,7 +75,7 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     cast(${minutes} as smallint) as minutes,
     ${stamp.isWellFormed} as stamp_is_well_formed,
     ${stamp.wallUs} as wall_us,
-    ${stamp.instantUs} as offset_stamp_us,
+    ${stamp.offsetUs} as stamp_offset_us,
     ${value} as value_text,
     ${nullTexts(value, reading.value.nullTexts)} as value_is_null,
     ${numbers.isNumber} as value_is_number,
@@ -124,10 +124,10 @@ function versionSql(version: string | undefined, contract: FeedContract): string
 function placedCte(contract: FeedContract): string {
     const { stamp } = contract.reading;
     const shift = stamp.marks === 'end' ? ' - cast(minutes as bigint) * 60000000' : '';
-    const pass = '* exclude (wall_us, offset_stamp_us)';
+    const pass = '* exclude (wall_us, stamp_offset_us)';
     if (stamp.clock.kind !== 'local') {
         const offset = stamp.clock.kind === 'fixed' ? stamp.clock.offsetMinutes * 60_000_000 : 0;
-        return `select ${pass}, coalesce(offset_stamp_us, wall_us - ${offset})${shift} as period_us, wall_us as stamped_us,
+        return `select ${pass}, wall_us - coalesce(stamp_offset_us, ${offset})${shift} as period_us, wall_us as stamped_us,
     cast(null as varchar) as clock_fault from typed`;
     }
     const withinDay = `(t.wall_us - t.wall_us // ${DAY_US} * ${DAY_US})`;
@@ -140,11 +140,11 @@ function placedCte(contract: FeedContract): string {
     const typed = stamp.repeatedHour === 'by-order'
         ? '(select *, row_number() over (partition by payload_no, meter_key, register_key, wall_us order by line_no) as stamp_order from typed)'
         : 'typed';
-    return `select t.${pass}, coalesce(t.offset_stamp_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
+    return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
         when d.change_kind = 'missing' and ${isInChange} then null
         when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
         else ${before} end)${shift} as period_us, t.wall_us as stamped_us,
-    case when t.offset_stamp_us is not null then null when d.change_kind = 'missing' and ${isInChange} then 'row.stamp-missing-hour'
+    case when t.stamp_offset_us is not null then null when d.change_kind = 'missing' and ${isInChange} then 'row.stamp-missing-hour'
         when ${isRepeated} and ${stamp.repeatedHour === 'refuse' ? 'true' : stamp.repeatedHour === 'by-order' ? 't.stamp_order > 2' : 'false'} then 'row.stamp-repeated-hour' end as clock_fault
 from ${typed} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)`;
 }
@@ -169,8 +169,10 @@ from dayed as d left join channel_map as c
 }
 
 /** Conditions over the columns of the query joined with the payload's `received_us`. */
-function rowChecks(contract: FeedContract): RowCheck[] {
-    const { value, stamp, repeatedInPayload: _ } = contract.reading;
+function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): RowCheck[] {
+    const { value, stamp } = contract.reading;
+    const isLocal = stamp.clock.kind === 'local';
+    const given = (isPossible: boolean, ...checks: RowCheck[]) => (isPossible ? checks : []);
     const needsValue = "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
     const isNumber = `(${needsValue} and value_is_number)`;
     const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
@@ -178,21 +180,24 @@ function rowChecks(contract: FeedContract): RowCheck[] {
     const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({ rule, role, when: `coalesce(${when}, false)` });
     return [
         check('row.meter-blank', 'meter', "meter_key = ''"),
-        check('row.minutes', 'minutes', 'minutes is null'),
+        ...given(has('minutes'), check('row.minutes', 'minutes', 'minutes is null')),
         check('row.stamp-format', 'stamp', 'not stamp_is_well_formed'),
-        check('row.stamp-missing-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'"),
-        check('row.stamp-repeated-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'"),
+        ...given(
+            isLocal,
+            check('row.stamp-missing-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'"),
+            check('row.stamp-repeated-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'"),
+        ),
         check('row.stamp-impossible', 'stamp', `stamp_is_well_formed and clock_fault is null and minutes is not null and (period_us is null or (market_day_no is null and period_us < received_us))`),
         check('row.stamp-future', 'stamp', `clock_fault is null and period_us is not null and period_us + ${lengthUs} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`),
         check('row.stamp-off-grid', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) <> 0`),
         check('row.stamp-crosses-midnight', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) = 0 and period_us + ${lengthUs} > day_to_us`),
-        check('row.unit', 'unit', 'not unit_is_known'),
+        ...given(has('unit'), check('row.unit', 'unit', 'not unit_is_known')),
         check('row.quality', 'quality', 'stated_quality is null'),
-        check('row.version', 'version', 'has_version and version_stamp is null'),
+        ...given(has('version'), check('row.version', 'version', 'has_version and version_stamp is null')),
         check('row.value-missing', 'value', `${needsValue} and value_text = ''`),
         check('row.value-format', 'value', `${needsValue} and value_text <> '' and not value_is_number`),
         check('row.value-decimals', 'value', `${isNumber} and decimal_places > ${value.maxDecimals}`),
-        check('row.value-negative', 'value', value.allowsNegative ? 'false' : `${isNumber} and kwh < 0 and not has_export`),
+        ...given(!value.allowsNegative, check('row.value-negative', 'value', `${isNumber} and kwh < 0 and not has_export`)),
         check('row.value-too-large', 'value', `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`),
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
     ];

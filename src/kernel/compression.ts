@@ -60,7 +60,8 @@ async function* members(first: Buffer, chunks: ChunkReader, kind: 'gzip' | 'zstd
         try {
             for await (const chunk of decoder) yield chunk as Buffer;
         } catch (error) {
-            throw damaged(error);
+            // A source that failed ends the stream too early as well; then its failure is the reason.
+            throw (await feeding).failure ?? damaged(error);
         } finally {
             decoder.destroy();
         }

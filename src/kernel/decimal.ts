@@ -82,7 +82,9 @@ export function negate(d: Decimal): Decimal {
     return { units: -d.units, scale: d.scale };
 }
 
-/** −1, 0 or 1 as a is less than, equal to or greater than b by value, whatever their scales; fit for `sort`. */
+/**
+ * −1, 0 or 1 as a is less than, equal to or greater than b by value, whatever their scales; fit for `sort`.
+ */
 export function compare(a: Decimal, b: Decimal): -1 | 0 | 1 {
     const difference = subtract(a, b).units;
     if (difference === 0n) return 0;
@@ -130,8 +132,9 @@ export function rescale(d: Decimal, scale: number): Decimal {
 
 /**
  * Rounds shares so that they add up to the rounded total: out_i = round(cum_i) − round(cum_{i−1}), where
- * cum_i is the exact sum of the first i shares. Each result is less than one unit of the last digit away from its
- * share. The order of the shares matters: callers fix it, so that the same shares give the same results.
+ * cum_i is the exact sum of the first i shares. Each result is at most one unit of the last digit away from
+ * its share. The order of the shares matters: callers fix it, so that the same shares give the same
+ * results.
  */
 export function cumulativeShares(shares: readonly Decimal[], digits: number, mode: RoundingMode): Decimal[] {
     let exact = ZERO;

@@ -12,9 +12,9 @@ export function fingerprint(value: unknown): string {
 }
 
 /**
- * JSON without blanks and with keys in code unit order; members that are `undefined` are left out, as JSON does.
- * Asserts that the value is plain data: null, booleans, finite numbers, texts, arrays and plain objects. A bigint is refused,
- * because 1.5 and 1.50 have different units: format a decimal as text first.
+ * JSON without blanks and with keys in code unit order; members that are `undefined` are left out, as JSON
+ * does. Asserts that the value is plain data: null, booleans, finite numbers, texts, arrays and plain
+ * objects. A bigint is refused, because 1.5 and 1.50 have different units: format a decimal as text first.
  */
 export function canonicalJson(value: unknown): string {
     switch (typeof value) {

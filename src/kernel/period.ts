@@ -2,8 +2,8 @@ import { tryCalendarDate } from './calendar-date.ts';
 import { assert, GridtallyError } from './errors.ts';
 
 /**
- * The instants from `from` up to but not including `to`, in UTC epoch milliseconds. A period is empty where both are
- * equal: it then contains, overlaps and leaves out nothing.
+ * The instants from `from` up to but not including `to`, in UTC epoch milliseconds. A period is empty where
+ * both are equal: it then contains, overlaps and leaves out nothing.
  */
 export interface Period {
     readonly from: number;
@@ -81,7 +81,8 @@ export function instantText(instant: number): string {
 const INSTANT_SHAPE = /^(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?Z$/;
 
 /**
- * Reads the shape that `instantText` writes (one to three decimals of the second): UTC only, real dates only, no 24:00, no leap second.
+ * Reads the shape that `instantText` writes (one to three decimals of the second): UTC only, real dates
+ * only, no 24:00, no leap second.
  * @returns UTC epoch milliseconds
  * @throws GridtallyError `time.instant-invalid`
  */

@@ -4,8 +4,8 @@ import { marketDayPeriod } from './market-day.ts';
 import { type ClockChange, changesWithin, offsetAt, type Zone } from './zone.ts';
 
 /**
- * One row per UTC date. The local offset of an instant on that date is `offsetBeforeS` where `changeAt` is null or the
- * instant is before it, else `offsetAfterS`; both are equal where nothing changes.
+ * One row per UTC date. The local offset of an instant on that date is `offsetBeforeS` where `changeAt` is
+ * null or the instant is before it, else `offsetAfterS`; both are equal where nothing changes.
  */
 export interface UtcDayRow {
     readonly utcDate: CalendarDate;
@@ -16,10 +16,11 @@ export interface UtcDayRow {
 }
 
 /**
- * One row per local date. A stamp at second `s` of the local day is UTC plus `offsetBeforeS` where
- * `s < changeFromLocalS`, and UTC plus `offsetAfterS` where `s >= changeToLocalS`. Between the two it is as `changeKind`
- * says: shown never (`missing`), or shown twice (`repeated`: first with `offsetBeforeS`, then with `offsetAfterS`).
- * With `none` the range is empty at second 0 and both offsets are equal, so that the same condition serves all rows.
+ * One row per local date. A stamp at second `s` of the local day is UTC plus `offsetBeforeS` where `s <
+ * changeFromLocalS`, and UTC plus `offsetAfterS` where `s >= changeToLocalS`. Between the two it is as
+ * `changeKind` says: shown never (`missing`), or shown twice (`repeated`: first with `offsetBeforeS`, then
+ * with `offsetAfterS`). With `none` the range is empty at second 0 and both offsets are equal, so that the
+ * same condition serves all rows.
  */
 export interface LocalDayRow {
     readonly localDate: CalendarDate;
@@ -36,8 +37,8 @@ export interface LocalDayRow {
 const DAY_S = 86_400;
 
 /**
- * The rows by which an engine converts UTC to local time: from `fromDate` up to but not including `toDate`, in order.
- * Asserts that no UTC date has two changes.
+ * The rows by which an engine converts UTC to local time: from `fromDate` up to but not including `toDate`,
+ * in order. Asserts that no UTC date has two changes.
  * @throws GridtallyError `time.out-of-range` outside 1970 to 2100
  */
 export function utcDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate): UtcDayRow[] {
@@ -55,9 +56,9 @@ export function utcDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate
 }
 
 /**
- * The rows by which an engine converts local stamps to UTC: from `fromDate` up to but not including `toDate`, in order.
- * A change whose missing or repeated stamps lie on two dates has its part of them in each row.
- * Asserts that no local date is touched by two changes.
+ * The rows by which an engine converts local stamps to UTC: from `fromDate` up to but not including
+ * `toDate`, in order. A change whose missing or repeated stamps lie on two dates has its part of them in
+ * each row. Asserts that no local date is touched by two changes.
  * @throws GridtallyError `time.out-of-range` outside 1970 to 2100
  */
 export function localDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate): LocalDayRow[] {
@@ -89,7 +90,9 @@ interface SeenChange {
     readonly to: number;
 }
 
-/** The seconds of one local day that a change skips or repeats; `from >= to` where it leaves the day alone. */
+/**
+ * The seconds of one local day that a change skips or repeats; `from >= to` where it leaves the day alone.
+ */
 function seenOn(midnightS: number, change: ClockChange): SeenChange {
     const wallS = change.at / 1000 - midnightS;
     const lowS = wallS + Math.min(change.offsetBeforeS, change.offsetAfterS);

@@ -19,16 +19,16 @@ export interface Zone {
 }
 
 /**
- * A local stamp is the wall clock's reading written as if it were UTC epoch milliseconds: 01:30 on 2013-10-27 is
- * `Date.UTC(2013, 9, 27, 1, 30)` in whatever zone.
+ * A local stamp is the wall clock's reading written as if it were UTC epoch milliseconds: 01:30 on
+ * 2013-10-27 is `Date.UTC(2013, 9, 27, 1, 30)` in whatever zone.
  */
 export type LocalToUtc =
     | { readonly kind: 'unique'; readonly at: number }
     /** The clock went back and showed this stamp twice. */
     | { readonly kind: 'repeated'; readonly first: number; readonly second: number }
     /**
-     * The clock went forward and never showed this stamp. `before` and `after` read it with the offset that held
-     * before and after the change; `changeAt` is the instant at which the clock jumped over it.
+     * The clock went forward and never showed this stamp. `before` and `after` read it with the offset that
+     * held before and after the change; `changeAt` is the instant at which the clock jumped over it.
      */
     | {
           readonly kind: 'missing';
@@ -44,7 +44,10 @@ export interface LocalTime {
     readonly offsetS: number;
 }
 
-/** Zone rules are known from 1970 to 2100; a margin of a year on both sides serves days that cross those ends. */
+/**
+ * Zone rules are known from 1970 to 2100; a margin of a year on both sides serves days that cross those
+ * ends.
+ */
 const RULES_FROM = Date.UTC(1969, 0, 1);
 const RULES_TO = Date.UTC(2102, 0, 1);
 
@@ -94,7 +97,8 @@ export function localTimeAt(zone: Zone, instant: number): LocalTime {
 }
 
 /**
- * The instant or instants at which the wall clock shows a local stamp. The caller decides about a repeated or a missing one.
+ * The instant or instants at which the wall clock shows a local stamp. The caller decides about a repeated
+ * or a missing one.
  * @throws GridtallyError `time.out-of-range` outside 1970 to 2100
  */
 export function localToUtc(zone: Zone, localStamp: number): LocalToUtc {

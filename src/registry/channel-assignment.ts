@@ -42,7 +42,7 @@ export async function refuseChangedChannels({ tx, file, faults }: LoadWork): Pro
                  ('flow', case when a.is_taken_over then i.flow else c.flow end, i.flow)
              ) f (field, known, said)
          where not a.is_new and f.known <> f.said
-         order by i.line`,
+         order by i.line, f.field`,
     );
     for (const { line, field, known, channel } of rows) {
         const message = `${channel} has ${field} ${known}, which its readings have; end it and add another register`;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { type CalendarDate, calendarDate } from '../kernel/calendar-date.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText } from '../kernel/period.ts';
 import { formatYaml } from '../kernel/yaml-document.ts';
@@ -23,7 +23,8 @@ export function writeMasterFiles(plan: TownPlan, homes: readonly TownHome[]): vo
     );
     if (late.length > 0) writeHomes(plan, join(plan.outFolder, 'master-late'), late);
     const master = join(plan.outFolder, 'master');
-    const holidays = listHolidays(plan.from, plan.to);
+    // Whole years: a calendar that names a set without a day is refused.
+    const holidays = listHolidays(...yearsAround(plan.from, plan.to));
     const rows = holidays.map(({ date, name }) => [HOLIDAY_SET, date, name]);
     writeCsv(master, 'holidays', ['holiday_set', 'date', 'name'], rows);
     writeFileSync(join(master, 'calendars.yaml'), formatYaml(calendarDocument(plan.from)));
@@ -31,6 +32,11 @@ export function writeMasterFiles(plan: TownPlan, homes: readonly TownHome[]): vo
         join(master, 'tariffs.yaml'),
         formatYaml(tariffDocument(plan.currency, plan.from, plan.to)),
     );
+}
+
+function yearsAround(from: CalendarDate, to: CalendarDate): [CalendarDate, CalendarDate] {
+    const nextYear = Number(to.slice(0, 4)) + 1;
+    return [calendarDate(`${from.slice(0, 4)}-01-01`), calendarDate(`${nextYear}-01-01`)];
 }
 
 interface Holder {

@@ -3,7 +3,12 @@ import { AssertionError } from '../kernel/errors.ts';
 
 type Parse = (text: string) => unknown;
 
-const { builtins, arrayParser } = pg.types;
+const { builtins } = pg.types;
+
+/** As it is; the driver's type declarations call it a function. */
+const listParser = pg.types.arrayParser as unknown as {
+    create(text: string, parse: (entry: string | null) => unknown): { parse(): unknown[] };
+};
 
 const asText: Parse = (text) => text;
 
@@ -21,7 +26,10 @@ const OWN: readonly (readonly [oid: number, listOid: number, parse: Parse])[] = 
 const PARSERS: ReadonlyMap<number, Parse> = new Map(
     OWN.flatMap(([oid, listOid, parse]): [number, Parse][] => [
         [oid, parse],
-        [listOid, (text) => arrayParser(text, (entry) => (entry === null ? null : parse(entry)))],
+        [
+            listOid,
+            (text) => listParser.create(text, (entry) => (entry === null ? null : parse(entry))).parse(),
+        ],
     ]),
 );
 

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BillDocument } from '../../src/billing/bill-document.ts';
 import { ratePeriod } from '../../src/billing/rate-period.ts';
-import type { BillingInputs, RatingAgreement, RatingChannel, RatingTariffVersion } from '../../src/billing/rating-dimensions.ts';
+import type {
+    BillingInputs,
+    RatingAgreement,
+    RatingChannel,
+    RatingTariffVersion,
+} from '../../src/billing/rating-dimensions.ts';
 import { LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
 import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
@@ -21,7 +26,11 @@ export interface TestLake {
 
 export function openTestLake(): TestLake {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-billing-'));
-    const engine = duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') });
+    const engine = duckdbEngine({
+        memoryLimit: '500MB',
+        threads: 2,
+        spillFolder: path.join(folder, 'spill'),
+    });
     return {
         engine,
         folder,
@@ -77,7 +86,11 @@ export async function writeGaps(lake: TestLake, zone: string, gaps: readonly Gap
     return writeTable(lake, 'reading_gaps', rows);
 }
 
-async function writeTable(lake: TestLake, table: 'reads_interval' | 'reading_gaps', rows: (string | number | null)[][]): Promise<string> {
+async function writeTable(
+    lake: TestLake,
+    table: 'reads_interval' | 'reading_gaps',
+    rows: (string | number | null)[][],
+): Promise<string> {
     const session = await lake.engine.openSession();
     try {
         await session.registerRows('rows_to_write', LAKE_TABLES[table], rows);
@@ -96,13 +109,21 @@ export function microText(micro: bigint): string {
 }
 
 /** Inputs with nothing in them; tests fill in what they are about. */
-export function inputsOf(part: Partial<BillingInputs> & { from: string; to: string; zoneName?: string }): BillingInputs {
+export function inputsOf(
+    part: Partial<BillingInputs> & { from: string; to: string; zoneName?: string },
+): BillingInputs {
     const { from, to, zoneName, ...rest } = part;
     return {
         period: { from: calendarDate(from), to: calendarDate(to) },
         zone: zoneOf(zoneName ?? 'Europe/London'),
         currency: 'GBP',
-        dimensions: { agreements: [], tariffVersions: [], calendarVersions: [], holidays: [], priceSeries: [] },
+        dimensions: {
+            agreements: [],
+            tariffVersions: [],
+            calendarVersions: [],
+            holidays: [],
+            priceSeries: [],
+        },
         channels: [],
         readsIntervalFiles: [],
         gapFiles: [],
@@ -113,7 +134,10 @@ export function inputsOf(part: Partial<BillingInputs> & { from: string; to: stri
     };
 }
 
-export function agreement(no: number, part: Partial<Omit<RatingAgreement, 'validFrom' | 'validTo'>> & { from?: string; to?: string } = {}): RatingAgreement {
+export function agreement(
+    no: number,
+    part: Partial<Omit<RatingAgreement, 'validFrom' | 'validTo'>> & { from?: string; to?: string } = {},
+): RatingAgreement {
     const { from, to, ...rest } = part;
     return {
         agreementNo: no,
@@ -131,7 +155,11 @@ export function agreement(no: number, part: Partial<Omit<RatingAgreement, 'valid
     };
 }
 
-export function tariffVersion(no: number, structure: TariffStructure, part: { tariffNo?: number; from?: string; to?: string } = {}): RatingTariffVersion {
+export function tariffVersion(
+    no: number,
+    structure: TariffStructure,
+    part: { tariffNo?: number; from?: string; to?: string } = {},
+): RatingTariffVersion {
     const tariffNo = part.tariffNo ?? 1;
     return {
         tariffVersionNo: no,
@@ -190,7 +218,17 @@ export function comparableLines(documents: readonly BillDocument[]): string[] {
 export function comparableNaive(lines: readonly NaiveLine[]): string[] {
     return lines
         .map((l) =>
-            [l.account, l.agreement, l.charge, l.band, `${l.from}..${l.to}`, plain(l.quantity), plain(l.estimated), plain(l.exact), plain(l.amount)].join(' | '),
+            [
+                l.account,
+                l.agreement,
+                l.charge,
+                l.band,
+                `${l.from}..${l.to}`,
+                plain(l.quantity),
+                plain(l.estimated),
+                plain(l.exact),
+                plain(l.amount),
+            ].join(' | '),
         )
         .sort();
 }

@@ -2,12 +2,22 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { BillDocument } from '../../src/billing/bill-document.ts';
 import { renderBillText } from '../../src/billing/bill-text.ts';
-import { contentHash } from '../../src/billing/rate-bills.ts';
+import { contentHash, documentText } from '../../src/billing/rate-bills.ts';
 import type { BillingInputs } from '../../src/billing/rating-dimensions.ts';
 import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
-import { agreement, billsOf, channel, inputsOf, openTestLake, tariffVersion, writeGaps, writeReadings } from './billing-world.ts';
+import { canonicalJson } from '../../src/kernel/hash.ts';
+import {
+    agreement,
+    billsOf,
+    channel,
+    inputsOf,
+    openTestLake,
+    tariffVersion,
+    writeGaps,
+    writeReadings,
+} from './billing-world.ts';
 
 const lake = openTestLake();
 after(() => lake.end());
@@ -16,20 +26,46 @@ const HALF_HOUR = 1_800_000;
 const SIMPLE: TariffStructure = {
     currency: 'GBP',
     charges: [
-        { id: 's', label: 'Standing charge', group: 'energy', kind: 'subscription', pricePerDay: '0.2', rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' } },
-        { id: 'e', label: 'Energy', group: 'energy', kind: 'energy-flat', pricePerKwh: '0.1', rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' } },
+        {
+            id: 's',
+            label: 'Standing charge',
+            group: 'energy',
+            kind: 'subscription',
+            pricePerDay: '0.2',
+            rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' },
+        },
+        {
+            id: 'e',
+            label: 'Energy',
+            group: 'energy',
+            kind: 'energy-flat',
+            pricePerKwh: '0.1',
+            rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' },
+        },
     ],
     taxes: [],
 };
-const DIMENSIONS = { agreements: [agreement(1)], tariffVersions: [tariffVersion(1, SIMPLE)], calendarVersions: [], holidays: [], priceSeries: [] };
+const DIMENSIONS = {
+    agreements: [agreement(1)],
+    tariffVersions: [tariffVersion(1, SIMPLE)],
+    calendarVersions: [],
+    holidays: [],
+    priceSeries: [],
+};
 
 /** London, 26 to 28 October 2013: 48 + 50 + 48 half-hours, those of `missing` without a reading. */
-async function autumn(part: Partial<BillingInputs> & { missing?: (index: number) => boolean } = {}): Promise<BillDocument> {
+async function autumn(
+    part: Partial<BillingInputs> & { missing?: (index: number) => boolean } = {},
+): Promise<BillDocument> {
     const { missing = () => false, ...rest } = part;
     const from = Date.UTC(2013, 9, 25, 23);
     const starts = Array.from({ length: 146 }, (_, i) => from + i * HALF_HOUR);
-    const readings = starts.filter((_, i) => !missing(i)).map((at) => ({ channelNo: 1, from: at, micro: 100_000n, isEstimated: false }));
-    const gaps = starts.filter((_, i) => missing(i)).map((at) => ({ channelNo: 1, from: at, to: at + HALF_HOUR, missingCount: 1 }));
+    const readings = starts
+        .filter((_, i) => !missing(i))
+        .map((at) => ({ channelNo: 1, from: at, micro: 100_000n, isEstimated: false }));
+    const gaps = starts
+        .filter((_, i) => missing(i))
+        .map((at) => ({ channelNo: 1, from: at, to: at + HALF_HOUR, missingCount: 1 }));
     const [bill] = await billsOf(
         lake,
         inputsOf({
@@ -49,7 +85,10 @@ async function autumn(part: Partial<BillingInputs> & { missing?: (index: number)
 test('a clock-change day expects fifty half-hours, and a full month is complete', async () => {
     const bill = await autumn();
     assert.equal(bill.isComplete, true);
-    assert.deepEqual([bill.sections[0]?.expectedCount, bill.sections[0]?.missingCount, bill.sections[0]?.gaps], [146, 0, []]);
+    assert.deepEqual(
+        [bill.sections[0]?.expectedCount, bill.sections[0]?.missingCount, bill.sections[0]?.gaps],
+        [146, 0, []],
+    );
     assert.equal(bill.energyKwh, '14.600');
 });
 
@@ -57,15 +96,31 @@ test('missing intervals are listed once across midnight, never priced, and make 
     const bill = await autumn({ missing: (i) => i >= 46 && i < 52 });
     assert.equal(bill.isComplete, false);
     assert.deepEqual(bill.sections[0]?.gaps, [
-        { kind: 'missing', meterId: 'M1', periodFrom: '2013-10-26T22:00:00Z', periodTo: '2013-10-27T01:00:00Z', missingCount: 6 },
+        {
+            kind: 'missing',
+            meterId: 'M1',
+            periodFrom: '2013-10-26T22:00:00Z',
+            periodTo: '2013-10-27T01:00:00Z',
+            missingCount: 6,
+        },
     ]);
     assert.equal(bill.energyKwh, '14.000');
 });
 
 test('days beyond the newest reading of the home are not read yet', async () => {
-    const bill = await autumn({ missing: (i) => i >= 98, gapFiles: [], horizonTo: calendarDate('2013-10-28') });
+    const bill = await autumn({
+        missing: (i) => i >= 98,
+        gapFiles: [],
+        horizonTo: calendarDate('2013-10-28'),
+    });
     assert.deepEqual(bill.sections[0]?.gaps, [
-        { kind: 'not-yet-read', meterId: 'M1', periodFrom: '2013-10-28T00:00:00Z', periodTo: '2013-10-29T00:00:00Z', missingCount: 48 },
+        {
+            kind: 'not-yet-read',
+            meterId: 'M1',
+            periodFrom: '2013-10-28T00:00:00Z',
+            periodTo: '2013-10-29T00:00:00Z',
+            missingCount: 48,
+        },
     ]);
     assert.equal(bill.sections[0]?.missingCount, 48);
 });
@@ -76,17 +131,26 @@ test('a time without an installed meter is said, and the standing charge is stil
         gapFiles: [],
         channels: [channel(1, { validFromMs: Date.UTC(2013, 9, 26, 23) })],
     });
-    assert.deepEqual(bill.sections[0]?.gaps.map((gap) => [gap.kind, gap.periodFrom, gap.periodTo]), [
-        ['no-meter', '2013-10-25T23:00:00Z', '2013-10-26T23:00:00Z'],
-    ]);
+    assert.deepEqual(
+        bill.sections[0]?.gaps.map((gap) => [gap.kind, gap.periodFrom, gap.periodTo]),
+        [['no-meter', '2013-10-25T23:00:00Z', '2013-10-26T23:00:00Z']],
+    );
     assert.deepEqual([bill.isComplete, bill.sections[0]?.missingCount], [false, 0]);
     assert.equal(bill.sections[0]?.lines.find((line) => line.charge === 's')?.amount, '0.60');
 });
 
 test('an account without any reading pays its standing charge and no energy line', async () => {
     const bill = await autumn({ readsIntervalFiles: [], gapFiles: [], horizonTo: null });
-    assert.deepEqual(bill.sections[0]?.lines.map((line) => [line.charge, line.amount]), [['s', '0.60']]);
+    assert.deepEqual(
+        bill.sections[0]?.lines.map((line) => [line.charge, line.amount]),
+        [['s', '0.60']],
+    );
     assert.deepEqual([bill.isComplete, bill.sections[0]?.missingCount], [false, 146]);
+});
+
+test('the stored text of a bill is its canonical JSON', async () => {
+    const bill = await autumn({ missing: (i) => i > 3 && i < 60 });
+    assert.equal(documentText(bill), canonicalJson(bill));
 });
 
 test('the printed bill fits 80 columns and says what is missing', async () => {
@@ -103,8 +167,23 @@ test('what keeps a period from being priced is listed in one error', async () =>
     const broken: TariffStructure = {
         ...SIMPLE,
         charges: [
-            { id: 'x', label: 'X', group: 'g', kind: 'energy-bands', calendarId: 'NONE', pricePerKwhByBand: {}, rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' } },
-            { id: 'y', label: 'Y', group: 'g', kind: 'energy-series', seriesId: 'NONE', rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' } },
+            {
+                id: 'x',
+                label: 'X',
+                group: 'g',
+                kind: 'energy-bands',
+                calendarId: 'NONE',
+                pricePerKwhByBand: {},
+                rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' },
+            },
+            {
+                id: 'y',
+                label: 'Y',
+                group: 'g',
+                kind: 'energy-series',
+                seriesId: 'NONE',
+                rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' },
+            },
         ],
     };
     const dimensions = { ...DIMENSIONS, tariffVersions: [tariffVersion(1, broken, { from: '2013-10-27' })] };
@@ -121,13 +200,26 @@ test('what keeps a period from being priced is listed in one error', async () =>
 
 test('energy in an interval that the series does not price is refused', async () => {
     const from = Date.UTC(2013, 9, 25, 23);
-    const values = Array.from({ length: 72 }, (_, i) => ({ periodFrom: from + i * 3_600_000, band: null, price: '0.1' }));
+    const values = Array.from({ length: 72 }, (_, i) => ({
+        periodFrom: from + i * 3_600_000,
+        band: null,
+        price: '0.1',
+    }));
     const dimensions = {
         ...DIMENSIONS,
         tariffVersions: [
             tariffVersion(1, {
                 ...SIMPLE,
-                charges: [{ id: 'y', label: 'Y', group: 'g', kind: 'energy-series', seriesId: 'SPOT', rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' } }],
+                charges: [
+                    {
+                        id: 'y',
+                        label: 'Y',
+                        group: 'g',
+                        kind: 'energy-series',
+                        seriesId: 'SPOT',
+                        rounding: { mode: 'half-up', amountDigits: 2, scope: 'line' },
+                    },
+                ],
             }),
         ],
         priceSeries: [{ seriesId: 'SPOT', kind: 'price' as const, intervalMinutes: 60, values }],

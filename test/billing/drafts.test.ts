@@ -28,10 +28,25 @@ function structure(price: string): TariffStructure {
     return {
         currency: 'GBP',
         charges: [
-            { id: 's', label: 'Standing, "daily"', group: 'energy', kind: 'subscription', pricePerDay: '0.2', rounding },
+            {
+                id: 's',
+                label: 'Standing, "daily"',
+                group: 'energy',
+                kind: 'subscription',
+                pricePerDay: '0.2',
+                rounding,
+            },
             { id: 'e', label: 'Energy', group: 'energy', kind: 'energy-flat', pricePerKwh: price, rounding },
         ],
-        taxes: [{ id: 'vat', label: 'VAT', group: 'energy', percent: '5', rounding: { mode: 'half-up', amountDigits: 2 } }],
+        taxes: [
+            {
+                id: 'vat',
+                label: 'VAT',
+                group: 'energy',
+                percent: '5',
+                rounding: { mode: 'half-up', amountDigits: 2 },
+            },
+        ],
     };
 }
 
@@ -78,7 +93,9 @@ function inputs(part: { agreements?: RatingAgreement[]; price?: string } = {}): 
 const draft = (part: Parameters<typeof inputs>[0] = {}) => draftBills(context, async () => inputs(part));
 
 async function standing(): Promise<string> {
-    const bills = await db.query('select bill_no, bill_id, content_sha256, xmin::text from bills order by bill_id');
+    const bills = await db.query(
+        'select bill_no, bill_id, content_sha256, xmin::text from bills order by bill_id',
+    );
     return JSON.stringify(bills);
 }
 
@@ -87,7 +104,10 @@ test('two runs at once, and one again, give one set of drafts', async () => {
     assert.deepEqual(outcomes.map((o) => o.drafted).sort(), [0, ACCOUNTS]);
     assert.deepEqual(outcomes.map((o) => o.unchanged).sort(), [0, ACCOUNTS]);
     // 24 kWh at 0.10, two days at 0.20, 5 %: 2.94 each
-    assert.deepEqual(outcomes.map((o) => o.totalDue), ['14.70', '14.70']);
+    assert.deepEqual(
+        outcomes.map((o) => o.totalDue),
+        ['14.70', '14.70'],
+    );
     const before = await standing();
     assert.deepEqual((await draft()).unchanged, ACCOUNTS);
     assert.equal(await standing(), before);
@@ -98,7 +118,10 @@ test('lines in the database add up to the bill', async () => {
         `select b.amount_due = sum(l.amount) as "isEqual", count(*)::integer as lines
            from bills b join bill_lines l using (bill_no) group by b.bill_no, b.amount_due`,
     );
-    assert.deepEqual(rows, Array.from({ length: ACCOUNTS }, () => ({ isEqual: true, lines: 3 })));
+    assert.deepEqual(
+        rows,
+        Array.from({ length: ACCOUNTS }, () => ({ isEqual: true, lines: 3 })),
+    );
 });
 
 test('a stored bill has the content that its hash says, and listing and export name it', async () => {
@@ -107,7 +130,10 @@ test('a stored bill has the content that its hash says, and listing and export n
     assert.deepEqual(bill.madeFrom['tariffVersions'], [1]);
     await assert.rejects(loadBill(db, 'B-none'), /there is no bill/);
     const [first] = await listBills(db, { limit: 1 });
-    assert.deepEqual([first?.billId, first?.amountDue, first?.energyKwh, first?.isComplete], [bill.document.billId, '2.94', '24.000', true]);
+    assert.deepEqual(
+        [first?.billId, first?.amountDue, first?.energyKwh, first?.isComplete],
+        [bill.document.billId, '2.94', '24.000', true],
+    );
     const csv = await text(exportBills(db, { table: 'bill_lines', format: 'csv' }));
     assert.equal(csv.trim().split('\n').length, 1 + ACCOUNTS * 3);
     assert.match(csv, /"Standing, ""daily"""/);
@@ -120,14 +146,28 @@ test('a changed price replaces drafts, a closed account loses its draft, a seale
     const sealed = await loadBill(db, 'B-AC5-2013-05-01_2013-05-03-1');
     const agreements = [1, 2, 3, 5].map((no) => agreement(no));
     const outcome = await draft({ price: '0.2', agreements });
-    assert.deepEqual(outcome, { drafted: 0, unchanged: 0, replaced: 3, removed: 1, sealed: 1, incomplete: 0, totalDue: '16.38' });
+    assert.deepEqual(outcome, {
+        drafted: 0,
+        unchanged: 0,
+        replaced: 3,
+        removed: 1,
+        sealed: 1,
+        incomplete: 0,
+        totalDue: '16.38',
+    });
     assert.deepEqual(await loadBill(db, sealed.document.billId), sealed);
-    assert.deepEqual((await listBills(db)).map((bill) => bill.accountId), ['AC1', 'AC2', 'AC3', 'AC5']);
+    assert.deepEqual(
+        (await listBills(db)).map((bill) => bill.accountId),
+        ['AC1', 'AC2', 'AC3', 'AC5'],
+    );
 });
 
 test('a period that cannot be priced changes no draft', async () => {
     const before = await standing();
-    await assert.rejects(draft({ agreements: [agreement(1, { tariffNo: 9, tariffId: 'T9' })] }), /cannot|keep/);
+    await assert.rejects(
+        draft({ agreements: [agreement(1, { tariffNo: 9, tariffId: 'T9' })] }),
+        /cannot|keep/,
+    );
     assert.equal(await standing(), before);
 });
 

@@ -15,7 +15,14 @@ const EXACT = { mode: 'half-even', amountDigits: 8, scope: 'line' } as const;
 const TRIAL: TariffStructure = {
     currency: 'GBP',
     charges: [
-        { id: 'flat', label: 'Flat', group: 'energy', kind: 'energy-flat', pricePerKwh: '0.14228', rounding: EXACT },
+        {
+            id: 'flat',
+            label: 'Flat',
+            group: 'energy',
+            kind: 'energy-flat',
+            pricePerKwh: '0.14228',
+            rounding: EXACT,
+        },
         {
             id: 'dtou',
             label: 'Dynamic',
@@ -29,10 +36,18 @@ const TRIAL: TariffStructure = {
     taxes: [],
 };
 
-test('sixty real homes cost in 2013 what an independent script found', { skip: existsSync(DATA) ? false : 'the data of Low Carbon London is not on this machine' }, async () => {
-    const homes = readdirSync(path.join(DATA, 'readings')).map((name) => name.slice(0, 9)).sort();
+test('sixty real homes cost in 2013 what an independent script found', {
+    skip: existsSync(DATA) ? false : 'the data of Low Carbon London is not on this machine',
+}, async () => {
+    const homes = readdirSync(path.join(DATA, 'readings'))
+        .map((name) => name.slice(0, 9))
+        .sort();
     const file = await readingsFile(homes);
-    const values = table('dtou_bands_2013.csv').map((row) => ({ periodFrom: Date.parse(row['timestamp'] ?? ''), band: row['band'] ?? '', price: null }));
+    const values = table('dtou_bands_2013.csv').map((row) => ({
+        periodFrom: Date.parse(row['timestamp'] ?? ''),
+        band: row['band'] ?? '',
+        price: null,
+    }));
     const bills = await billsOf(
         lake,
         inputsOf({
@@ -41,7 +56,9 @@ test('sixty real homes cost in 2013 what an independent script found', { skip: e
             zoneName: 'UTC',
             channels: homes.map((home, i) => channel(i + 1, { meteringPointId: home })),
             dimensions: {
-                agreements: homes.map((home, i) => agreement(i + 1, { accountId: home, meteringPointId: home })),
+                agreements: homes.map((home, i) =>
+                    agreement(i + 1, { accountId: home, meteringPointId: home }),
+                ),
                 tariffVersions: [tariffVersion(1, TRIAL)],
                 calendarVersions: [],
                 holidays: [],
@@ -56,7 +73,8 @@ test('sixty real homes cost in 2013 what an independent script found', { skip: e
         const bill = bills.find((b) => b.accountId === row['LCLid']);
         const lines = bill?.sections[0]?.lines ?? [];
         const kwhOf = (band: string) => atMost3(lines.find((line) => line.band === band)?.quantity ?? '0');
-        const costOf = (charge: string) => rounded4(lines.filter((line) => line.charge === charge).map((line) => line.amountExact));
+        const costOf = (charge: string) =>
+            rounded4(lines.filter((line) => line.charge === charge).map((line) => line.amountExact));
         assert.deepEqual(
             {
                 missing: bill?.sections[0]?.missingCount,
@@ -87,7 +105,10 @@ async function readingsFile(homes: readonly string[]): Promise<string> {
     try {
         await session.registerRows(
             'homes',
-            [{ name: 'home', type: 'string' }, { name: 'channel_no', type: 'integer' }],
+            [
+                { name: 'home', type: 'string' },
+                { name: 'channel_no', type: 'integer' },
+            ],
             homes.map((home, i) => [home, i + 1]),
         );
         const file = path.join(lake.folder, 'lcl.parquet');
@@ -110,7 +131,9 @@ async function readingsFile(homes: readonly string[]): Promise<string> {
 function table(name: string): Record<string, string>[] {
     const [header = '', ...lines] = readFileSync(path.join(DATA, name), 'utf8').trim().split(/\r?\n/);
     const names = header.split(',');
-    return lines.map((line) => Object.fromEntries(line.split(',').map((value, i) => [names[i] ?? '', value])));
+    return lines.map((line) =>
+        Object.fromEntries(line.split(',').map((value, i) => [names[i] ?? '', value])),
+    );
 }
 
 /** Exact decimal text to three decimals, half-even as the reference was printed. */

@@ -2,8 +2,13 @@
  * A second computation of bills for the tests: one loop over single readings, fractions of whole numbers,
  * local time from Intl. It shares nothing with the product but the shape of its inputs.
  */
+
+import type {
+    BillingInputs,
+    RatingAgreement,
+    RatingTariffVersion,
+} from '../../src/billing/rating-dimensions.ts';
 import type { Charge, TariffStructure } from '../../src/contracts/tariff-structure.ts';
-import type { BillingInputs, RatingAgreement, RatingTariffVersion } from '../../src/billing/rating-dimensions.ts';
 
 export interface NaiveReading {
     readonly channelNo: number;
@@ -84,10 +89,18 @@ export function localOf(zone: string, at: number): Local {
     if (known) return known;
     const format =
         formats.get(zone) ??
-        new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'short', hourCycle: 'h23' });
+        new Intl.DateTimeFormat('sv-SE', {
+            timeZone: zone,
+            dateStyle: 'short',
+            timeStyle: 'short',
+            hourCycle: 'h23',
+        });
     formats.set(zone, format);
     const text = format.format(at);
-    const local = { date: text.slice(0, 10), minute: Number(text.slice(11, 13)) * 60 + Number(text.slice(14, 16)) };
+    const local = {
+        date: text.slice(0, 10),
+        minute: Number(text.slice(11, 13)) * 60 + Number(text.slice(14, 16)),
+    };
     locals.set(key, local);
     return local;
 }
@@ -106,38 +119,58 @@ function nextDate(date: string): string {
 }
 
 function holds(row: { validFrom: string | null; validTo: string | null }, date: string): boolean {
-    return !(row.validFrom !== null && date < row.validFrom) && !(row.validTo !== null && date >= row.validTo);
+    return (
+        !(row.validFrom !== null && date < row.validFrom) && !(row.validTo !== null && date >= row.validTo)
+    );
 }
 
 function piecesOf(inputs: BillingInputs, meteringPointId: string): Piece[] {
     const pieces: Piece[] = [];
     for (let date: string = inputs.period.from; date < inputs.period.to; date = nextDate(date)) {
-        const agreement = inputs.dimensions.agreements.find((a) => a.meteringPointId === meteringPointId && holds(a, date));
+        const agreement = inputs.dimensions.agreements.find(
+            (a) => a.meteringPointId === meteringPointId && holds(a, date),
+        );
         if (!agreement) continue;
-        const version = inputs.dimensions.tariffVersions.find((v) => v.tariffNo === agreement.tariffNo && holds(v, date));
+        const version = inputs.dimensions.tariffVersions.find(
+            (v) => v.tariffNo === agreement.tariffNo && holds(v, date),
+        );
         if (!version) throw new Error(`no version on ${date}`);
         const last = pieces.at(-1);
         const isSame =
-            last?.to === date && last.version === version && last.agreement.agreementNo === agreement.agreementNo && last.agreement.accountId === agreement.accountId;
+            last?.to === date &&
+            last.version === version &&
+            last.agreement.agreementNo === agreement.agreementNo &&
+            last.agreement.accountId === agreement.accountId;
         if (last && isSame) last.to = nextDate(date);
         else pieces.push({ agreement, version, from: date, to: nextDate(date) });
     }
     return pieces;
 }
 
-function bandFor(inputs: BillingInputs, charge: Charge, at: number): { band: string | null; price: Fraction } {
+function bandFor(
+    inputs: BillingInputs,
+    charge: Charge,
+    at: number,
+): { band: string | null; price: Fraction } {
     const local = localOf(inputs.zone.name, at);
     if (charge.kind === 'energy-flat') return { band: null, price: fraction(charge.pricePerKwh) };
     if (charge.kind === 'energy-bands') {
-        const calendar = inputs.dimensions.calendarVersions.find((c) => c.calendarId === charge.calendarId && holds(c, local.date));
-        const isHoliday = inputs.dimensions.holidays.some((h) => h.holidaySet === calendar?.definition.holidaySet && h.date === local.date);
+        const calendar = inputs.dimensions.calendarVersions.find(
+            (c) => c.calendarId === charge.calendarId && holds(c, local.date),
+        );
+        const isHoliday = inputs.dimensions.holidays.some(
+            (h) => h.holidaySet === calendar?.definition.holidaySet && h.date === local.date,
+        );
         const weekday = new Date(`${local.date}T12:00:00Z`).getUTCDay() || 7;
         for (const rule of calendar?.definition.rules ?? []) {
             if (rule.weekdays && !rule.weekdays.includes(weekday)) continue;
             if (rule.months && !rule.months.includes(Number(local.date.slice(5, 7)))) continue;
             if (rule.holiday !== undefined && rule.holiday !== isHoliday) continue;
             const clock = `${String(Math.floor(local.minute / 60)).padStart(2, '0')}:${String(local.minute % 60).padStart(2, '0')}`;
-            const isIn = rule.localTimes?.some(({ from, to }) => (from < to ? from <= clock && clock < to : clock >= from || clock < to)) ?? true;
+            const isIn =
+                rule.localTimes?.some(({ from, to }) =>
+                    from < to ? from <= clock && clock < to : clock >= from || clock < to,
+                ) ?? true;
             if (isIn) return { band: rule.band, price: fraction(charge.pricePerKwhByBand[rule.band] ?? 'x') };
         }
         throw new Error('no band');
@@ -147,7 +180,8 @@ function bandFor(inputs: BillingInputs, charge: Charge, at: number): { band: str
     const lengthMs = (series?.intervalMinutes ?? 0) * 60_000;
     const value = series?.values.find((v) => v.periodFrom <= at && at < v.periodFrom + lengthMs);
     if (!value) throw new Error('no value');
-    if (value.price !== null) return { band: null, price: times(fraction(value.price), fraction(charge.priceFactor ?? '1')) };
+    if (value.price !== null)
+        return { band: null, price: times(fraction(value.price), fraction(charge.priceFactor ?? '1')) };
     return { band: value.band, price: fraction(charge.pricePerKwhByBand?.[value.band ?? ''] ?? 'x') };
 }
 
@@ -164,11 +198,17 @@ interface OpenLine extends NaiveLine {
 export function naiveLines(inputs: BillingInputs, readings: readonly NaiveReading[]): NaiveLine[] {
     const points = [...new Set(inputs.dimensions.agreements.map((a) => a.meteringPointId))];
     const lines = points.flatMap((point) => {
-        const channels = new Set(inputs.channels.filter((c) => c.meteringPointId === point && c.flow === 'to_customer').map((c) => c.channelNo));
+        const channels = new Set(
+            inputs.channels
+                .filter((c) => c.meteringPointId === point && c.flow === 'to_customer')
+                .map((c) => c.channelNo),
+        );
         const own = readings.filter((r) => channels.has(r.channelNo));
         return piecesOf(inputs, point).flatMap((piece) => pieceLines(inputs, piece, own));
     });
-    for (const group of Map.groupBy(lines, (l) => JSON.stringify([l.account, l.tariff, l.charge, l.source.rounding])).values()) {
+    for (const group of Map.groupBy(lines, (l) =>
+        JSON.stringify([l.account, l.tariff, l.charge, l.source.rounding]),
+    ).values()) {
         roundGroup(group);
     }
     return [...lines, ...taxes(lines)];
@@ -179,9 +219,22 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
     const open = (charge: Charge, band: string | null): OpenLine => {
         const key = JSON.stringify([charge.id, band]);
         const line = lines.get(key) ?? {
-            account: piece.agreement.accountId, agreement: piece.agreement.agreementId, charge: charge.id, band, from: piece.from, to: piece.to,
-            quantity: NONE, estimated: NONE, exact: NONE, amount: NONE, source: charge, tariff: piece.version.tariffId,
-            structure: piece.version.structure, price: null, byInterval: NONE, roundedByInterval: NONE,
+            account: piece.agreement.accountId,
+            agreement: piece.agreement.agreementId,
+            charge: charge.id,
+            band,
+            from: piece.from,
+            to: piece.to,
+            quantity: NONE,
+            estimated: NONE,
+            exact: NONE,
+            amount: NONE,
+            source: charge,
+            tariff: piece.version.tariffId,
+            structure: piece.version.structure,
+            price: null,
+            byInterval: NONE,
+            roundedByInterval: NONE,
         };
         lines.set(key, line);
         return line;
@@ -189,7 +242,8 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
     for (const charge of piece.version.structure.charges) {
         if (charge.kind !== 'subscription') continue;
         const line = open(charge, null);
-        for (let date = piece.from; date < piece.to; date = nextDate(date)) line.quantity = plus(line.quantity, fraction('1'));
+        for (let date = piece.from; date < piece.to; date = nextDate(date))
+            line.quantity = plus(line.quantity, fraction('1'));
         line.price = fraction(charge.pricePerDay);
     }
     for (const reading of readings) {
@@ -200,14 +254,26 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
             if (charge.kind === 'subscription') continue;
             const { band, price } = bandFor(inputs, charge, reading.from);
             const line = open(charge, band);
-            line.quantity = { n: line.quantity.n * (1_000_000n / line.quantity.d) + reading.micro, d: 1_000_000n };
-            if (reading.isEstimated) line.estimated = { n: line.estimated.n * (1_000_000n / line.estimated.d) + reading.micro, d: 1_000_000n };
+            line.quantity = {
+                n: line.quantity.n * (1_000_000n / line.quantity.d) + reading.micro,
+                d: 1_000_000n,
+            };
+            if (reading.isEstimated)
+                line.estimated = {
+                    n: line.estimated.n * (1_000_000n / line.estimated.d) + reading.micro,
+                    d: 1_000_000n,
+                };
             const isSeries = charge.kind === 'energy-series' && !charge.pricePerKwhByBand;
             line.price = isSeries ? null : price;
             if (isSeries || charge.rounding.scope === 'interval') {
                 const amount = times(kwh, price);
                 line.byInterval = lowest(plus(line.byInterval, amount));
-                line.roundedByInterval = lowest(plus(line.roundedByInterval, roundFraction(amount, charge.rounding.amountDigits, charge.rounding.mode)));
+                line.roundedByInterval = lowest(
+                    plus(
+                        line.roundedByInterval,
+                        roundFraction(amount, charge.rounding.amountDigits, charge.rounding.mode),
+                    ),
+                );
             }
         }
     }
@@ -220,7 +286,10 @@ function lowest(f: Fraction): Fraction {
 }
 
 function roundGroup(group: OpenLine[]): void {
-    group.sort((a, b) => order(a.agreement, b.agreement) || order(a.from, b.from) || order(a.band ?? '', b.band ?? ''));
+    group.sort(
+        (a, b) =>
+            order(a.agreement, b.agreement) || order(a.from, b.from) || order(a.band ?? '', b.band ?? ''),
+    );
     const { mode, quantityDigits, amountDigits, scope } = group[0]?.source.rounding ?? fail();
     let quantitySoFar = NONE;
     let exactSoFar = NONE;
@@ -229,22 +298,42 @@ function roundGroup(group: OpenLine[]): void {
             const next = plus(quantitySoFar, line.quantity);
             line.quantity =
                 scope === 'bill'
-                    ? minus(roundFraction(next, quantityDigits, mode), roundFraction(quantitySoFar, quantityDigits, mode))
+                    ? minus(
+                          roundFraction(next, quantityDigits, mode),
+                          roundFraction(quantitySoFar, quantityDigits, mode),
+                      )
                     : roundFraction(line.quantity, quantityDigits, mode);
             quantitySoFar = next;
         }
         line.exact = line.price === null ? line.byInterval : times(line.quantity, line.price);
         const next = plus(exactSoFar, line.exact);
-        if (scope === 'bill') line.amount = minus(roundFraction(next, amountDigits, mode), roundFraction(exactSoFar, amountDigits, mode));
-        else if (scope === 'interval' && line.source.kind !== 'subscription') line.amount = line.roundedByInterval;
+        if (scope === 'bill')
+            line.amount = minus(
+                roundFraction(next, amountDigits, mode),
+                roundFraction(exactSoFar, amountDigits, mode),
+            );
+        else if (scope === 'interval' && line.source.kind !== 'subscription')
+            line.amount = line.roundedByInterval;
         else line.amount = roundFraction(line.exact, amountDigits, mode);
         exactSoFar = next;
     }
 }
 
 function taxes(lines: readonly OpenLine[]): NaiveLine[] {
-    const pairs = lines.flatMap((line) => line.structure.taxes.filter((t) => t.group === line.source.group).map((tax) => ({ tax, line })));
-    const groups = Map.groupBy(pairs, ({ tax, line }) => JSON.stringify([line.account, line.agreement, line.tariff, tax.id, tax.group, tax.percent, tax.rounding]));
+    const pairs = lines.flatMap((line) =>
+        line.structure.taxes.filter((t) => t.group === line.source.group).map((tax) => ({ tax, line })),
+    );
+    const groups = Map.groupBy(pairs, ({ tax, line }) =>
+        JSON.stringify([
+            line.account,
+            line.agreement,
+            line.tariff,
+            tax.id,
+            tax.group,
+            tax.percent,
+            tax.rounding,
+        ]),
+    );
     return [...groups.values()].map((group) => {
         const { tax, line } = group[0] ?? fail();
         const taxed = group.map((g) => g.line.amount).reduce(plus, NONE);
@@ -252,8 +341,16 @@ function taxes(lines: readonly OpenLine[]): NaiveLine[] {
         const froms = group.map((g) => g.line.from).sort();
         const tos = group.map((g) => g.line.to).sort();
         return {
-            account: line.account, agreement: line.agreement, charge: tax.id, band: null, from: froms[0] ?? '', to: tos.at(-1) ?? '',
-            quantity: taxed, estimated: NONE, exact, amount: roundFraction(exact, tax.rounding.amountDigits, tax.rounding.mode),
+            account: line.account,
+            agreement: line.agreement,
+            charge: tax.id,
+            band: null,
+            from: froms[0] ?? '',
+            to: tos.at(-1) ?? '',
+            quantity: taxed,
+            estimated: NONE,
+            exact,
+            amount: roundFraction(exact, tax.rounding.amountDigits, tax.rounding.mode),
         };
     });
 }

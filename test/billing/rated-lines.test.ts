@@ -2,10 +2,25 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import type { BillingInputs, RatingAgreement, RatingChannel } from '../../src/billing/rating-dimensions.ts';
-import type { CalendarDefinition, Charge, Rounding, TariffStructure } from '../../src/contracts/tariff-structure.ts';
+import type {
+    CalendarDefinition,
+    Charge,
+    Rounding,
+    TariffStructure,
+} from '../../src/contracts/tariff-structure.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import {
-    agreement, billsOf, channel, comparableLines, comparableNaive, type GapRow, inputsOf, openTestLake, tariffVersion, writeGaps, writeReadings,
+    agreement,
+    billsOf,
+    channel,
+    comparableLines,
+    comparableNaive,
+    type GapRow,
+    inputsOf,
+    openTestLake,
+    tariffVersion,
+    writeGaps,
+    writeReadings,
 } from './billing-world.ts';
 import { localOf, type NaiveReading, naiveLines } from './naive-bills.ts';
 
@@ -42,26 +57,95 @@ const price = fc.bigInt({ min: -5_000_000n, max: 90_000_000n }).map((n) => {
     const digits = (n < 0n ? -n : n).toString().padStart(9, '0');
     return `${n < 0n ? '-' : ''}${digits.slice(0, -8)}.${digits.slice(-8)}`;
 });
-const bandPrices = fc.tuple(...BANDS.map(() => price)).map((prices) => Object.fromEntries(BANDS.map((b, i) => [b, prices[i] ?? '0'])));
+const bandPrices = fc
+    .tuple(...BANDS.map(() => price))
+    .map((prices) => Object.fromEntries(BANDS.map((b, i) => [b, prices[i] ?? '0'])));
 
 const charges: fc.Arbitrary<Charge[]> = fc
-    .tuple(price, price, bandPrices, bandPrices, fc.array(rounding, { minLength: 4, maxLength: 4 }), fc.array(byInterval, { minLength: 2, maxLength: 2 }))
+    .tuple(
+        price,
+        price,
+        bandPrices,
+        bandPrices,
+        fc.array(rounding, { minLength: 4, maxLength: 4 }),
+        fc.array(byInterval, { minLength: 2, maxLength: 2 }),
+    )
     .map(([perDay, flat, banded, dynamic, r, i]) => [
-        { id: 'standing', label: 'Standing charge', group: 'energy', kind: 'subscription', pricePerDay: perDay, rounding: r[0] ?? fail() },
-        { id: 'flat', label: 'Levy', group: 'levy', kind: 'energy-flat', pricePerKwh: flat, rounding: r[1] ?? fail() },
-        { id: 'tou', label: 'Energy', group: 'energy', kind: 'energy-bands', calendarId: 'CAL', pricePerKwhByBand: banded, rounding: r[2] ?? fail() },
-        { id: 'dynamic', label: 'Dynamic', group: 'energy', kind: 'energy-series', seriesId: 'BAND', pricePerKwhByBand: dynamic, rounding: r[3] ?? fail() },
-        { id: 'spot', label: 'Spot', group: 'energy', kind: 'energy-series', seriesId: 'PRICE', priceFactor: '1.05', rounding: i[0] ?? fail() },
-        { id: 'by-interval', label: 'Rounded', group: 'other', kind: 'energy-bands', calendarId: 'CAL', pricePerKwhByBand: banded, rounding: i[1] ?? fail() },
+        {
+            id: 'standing',
+            label: 'Standing charge',
+            group: 'energy',
+            kind: 'subscription',
+            pricePerDay: perDay,
+            rounding: r[0] ?? fail(),
+        },
+        {
+            id: 'flat',
+            label: 'Levy',
+            group: 'levy',
+            kind: 'energy-flat',
+            pricePerKwh: flat,
+            rounding: r[1] ?? fail(),
+        },
+        {
+            id: 'tou',
+            label: 'Energy',
+            group: 'energy',
+            kind: 'energy-bands',
+            calendarId: 'CAL',
+            pricePerKwhByBand: banded,
+            rounding: r[2] ?? fail(),
+        },
+        {
+            id: 'dynamic',
+            label: 'Dynamic',
+            group: 'energy',
+            kind: 'energy-series',
+            seriesId: 'BAND',
+            pricePerKwhByBand: dynamic,
+            rounding: r[3] ?? fail(),
+        },
+        {
+            id: 'spot',
+            label: 'Spot',
+            group: 'energy',
+            kind: 'energy-series',
+            seriesId: 'PRICE',
+            priceFactor: '1.05',
+            rounding: i[0] ?? fail(),
+        },
+        {
+            id: 'by-interval',
+            label: 'Rounded',
+            group: 'other',
+            kind: 'energy-bands',
+            calendarId: 'CAL',
+            pricePerKwhByBand: banded,
+            rounding: i[1] ?? fail(),
+        },
     ]);
-const structure: fc.Arbitrary<TariffStructure> = fc.tuple(charges, fc.constantFrom('5', '20', '12.5')).map(([list, percent]) => ({
-    currency: 'GBP',
-    charges: list,
-    taxes: [
-        { id: 'vat', label: 'VAT', group: 'energy', percent, rounding: { mode: 'half-up', amountDigits: 2 } },
-        { id: 'levy-tax', label: 'Levy tax', group: 'levy', percent: '7', rounding: { mode: 'half-even', amountDigits: 3 } },
-    ],
-}));
+const structure: fc.Arbitrary<TariffStructure> = fc
+    .tuple(charges, fc.constantFrom('5', '20', '12.5'))
+    .map(([list, percent]) => ({
+        currency: 'GBP',
+        charges: list,
+        taxes: [
+            {
+                id: 'vat',
+                label: 'VAT',
+                group: 'energy',
+                percent,
+                rounding: { mode: 'half-up', amountDigits: 2 },
+            },
+            {
+                id: 'levy-tax',
+                label: 'Levy tax',
+                group: 'levy',
+                percent: '7',
+                rounding: { mode: 'half-even', amountDigits: 3 },
+            },
+        ],
+    }));
 
 interface World {
     readonly inputs: BillingInputs;
@@ -78,7 +162,13 @@ async function worldOf(structures: readonly TariffStructure[], seed: number): Pr
     const agreements: RatingAgreement[] = [
         agreement(1),
         agreement(2, { to: day(move) }),
-        agreement(3, { from: day(move), meteringPointNo: 2, meteringPointId: 'MP2', tariffNo: 2, tariffId: 'T2' }),
+        agreement(3, {
+            from: day(move),
+            meteringPointNo: 2,
+            meteringPointId: 'MP2',
+            tariffNo: 2,
+            tariffId: 'T2',
+        }),
         // the same account has two metering points, and one of them changes its tariff on the clock-change day
         agreement(4, { to: '2013-10-27', tariffNo: 2, tariffId: 'T2' }),
         agreement(4, { from: '2013-10-27', accountNo: 4 }),
@@ -101,15 +191,25 @@ async function worldOf(structures: readonly TariffStructure[], seed: number): Pr
     let removedCount = 0;
     for (const c of channels) {
         const lengthMs = c.intervalMinutes * 60_000;
-        for (let at = Math.max(from, c.validFromMs ?? from); at < Math.min(to, c.validToMs ?? to); at += lengthMs) {
+        for (
+            let at = Math.max(from, c.validFromMs ?? from);
+            at < Math.min(to, c.validToMs ?? to);
+            at += lengthMs
+        ) {
             if (random() % 300 === 0) {
                 gaps.push({ channelNo: c.channelNo, from: at, to: at + lengthMs, missingCount: 1 });
                 const { date } = localOf('Europe/London', at);
-                const isServed = c.channelNo !== 51 && (c.channelNo !== 5 || (date >= day(move) && date < day(31)));
+                const isServed =
+                    c.channelNo !== 51 && (c.channelNo !== 5 || (date >= day(move) && date < day(31)));
                 if (isServed) removedCount += 1;
                 continue;
             }
-            readings.push({ channelNo: c.channelNo, from: at, micro: BigInt(random() % 2_500_000), isEstimated: random() % 40 === 0 });
+            readings.push({
+                channelNo: c.channelNo,
+                from: at,
+                micro: BigInt(random() % 2_500_000),
+                isEstimated: random() % 40 === 0,
+            });
         }
     }
     // days beside the period may share a file
@@ -129,16 +229,49 @@ async function worldOf(structures: readonly TariffStructure[], seed: number): Pr
                 tariffVersion(3, third ?? fail(), { tariffNo: 2 }),
             ],
             calendarVersions: [
-                { calendarId: 'CAL', validFrom: null, validTo: calendarDate('2013-10-14'), definition: CALENDAR },
-                { calendarId: 'CAL', validFrom: calendarDate('2013-10-14'), validTo: null, definition: { ...CALENDAR, rules: CALENDAR.rules.slice(1) } },
+                {
+                    calendarId: 'CAL',
+                    validFrom: null,
+                    validTo: calendarDate('2013-10-14'),
+                    definition: CALENDAR,
+                },
+                {
+                    calendarId: 'CAL',
+                    validFrom: calendarDate('2013-10-14'),
+                    validTo: null,
+                    definition: { ...CALENDAR, rules: CALENDAR.rules.slice(1) },
+                },
             ],
-            holidays: [{ holidaySet: 'england', date: calendarDate('2013-10-07') }, { holidaySet: 'wales', date: calendarDate('2013-10-08') }],
+            holidays: [
+                { holidaySet: 'england', date: calendarDate('2013-10-07') },
+                { holidaySet: 'wales', date: calendarDate('2013-10-08') },
+            ],
             priceSeries: [
-                { seriesId: 'BAND', kind: 'band', intervalMinutes: 30, values: halfHours.map((at) => ({ periodFrom: at, band: BANDS[random() % 3] ?? '', price: null })) },
-                { seriesId: 'PRICE', kind: 'price', intervalMinutes: 60, values: hours.map((at) => ({ periodFrom: at, band: null, price: `${random() % 2 === 0 ? '-' : ''}0.${String(random() % 1e8).padStart(8, '0')}` })) },
+                {
+                    seriesId: 'BAND',
+                    kind: 'band',
+                    intervalMinutes: 30,
+                    values: halfHours.map((at) => ({
+                        periodFrom: at,
+                        band: BANDS[random() % 3] ?? '',
+                        price: null,
+                    })),
+                },
+                {
+                    seriesId: 'PRICE',
+                    kind: 'price',
+                    intervalMinutes: 60,
+                    values: hours.map((at) => ({
+                        periodFrom: at,
+                        band: null,
+                        price: `${random() % 2 === 0 ? '-' : ''}0.${String(random() % 1e8).padStart(8, '0')}`,
+                    })),
+                },
             ],
         },
-        readsIntervalFiles: [await writeReadings(lake, 'Europe/London', readings, (no) => (no === 2 ? 15 : 30))],
+        readsIntervalFiles: [
+            await writeReadings(lake, 'Europe/London', readings, (no) => (no === 2 ? 15 : 30)),
+        ],
         gapFiles: [await writeGaps(lake, 'Europe/London', gaps)],
     });
     return { inputs, readings, removedCount };
@@ -146,20 +279,30 @@ async function worldOf(structures: readonly TariffStructure[], seed: number): Pr
 
 test('every line of random tariffs, moves, exchanges and a price change on a clock-change day equals the naive sum', async () => {
     await fc.assert(
-        fc.asyncProperty(fc.tuple(structure, structure, structure), fc.integer({ min: 1, max: 1_000_000 }), async (structures, seed) => {
-            const world = await worldOf(structures, seed);
-            const bills = await billsOf(lake, world.inputs);
-            assert.deepEqual(comparableLines(bills), comparableNaive(naiveLines(world.inputs, world.readings)));
-            const missing = bills.flatMap((bill) => bill.sections.map((section) => section.missingCount)).reduce((a, b) => a + b, 0);
-            assert.equal(missing, world.removedCount);
-        }),
+        fc.asyncProperty(
+            fc.tuple(structure, structure, structure),
+            fc.integer({ min: 1, max: 1_000_000 }),
+            async (structures, seed) => {
+                const world = await worldOf(structures, seed);
+                const bills = await billsOf(lake, world.inputs);
+                assert.deepEqual(
+                    comparableLines(bills),
+                    comparableNaive(naiveLines(world.inputs, world.readings)),
+                );
+                const missing = bills
+                    .flatMap((bill) => bill.sections.map((section) => section.missingCount))
+                    .reduce((a, b) => a + b, 0);
+                assert.equal(missing, world.removedCount);
+            },
+        ),
         // a smaller world says no more than the first that differs, and each takes a second
         { numRuns: 4, seed: 20131027, endOnFailure: true },
     );
 });
 
 test('the total of a bill is the sum of its rounded lines, and its energy counts every interval once', async () => {
-    const structures = fc.sample(fc.tuple(structure, structure, structure), { numRuns: 1, seed: 7 })[0] ?? fail();
+    const structures =
+        fc.sample(fc.tuple(structure, structure, structure), { numRuns: 1, seed: 7 })[0] ?? fail();
     const world = await worldOf(structures, 77);
     for (const bill of await billsOf(lake, world.inputs)) {
         const lines = bill.sections.flatMap((section) => section.lines);
@@ -167,7 +310,10 @@ test('the total of a bill is the sum of its rounded lines, and its energy counts
         assert.equal(scaled(bill.amountDue, 8), total);
         for (const section of bill.sections) {
             const touLines = section.lines.filter((line) => line.charge === 'tou');
-            const counted = touLines.reduce((sum, line) => sum + scaled(line.measuredKwh ?? '', 6) + scaled(line.estimatedKwh ?? '', 6), 0n);
+            const counted = touLines.reduce(
+                (sum, line) => sum + scaled(line.measuredKwh ?? '', 6) + scaled(line.estimatedKwh ?? '', 6),
+                0n,
+            );
             assert.equal(scaled(section.energyKwh, 6), counted);
         }
     }

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { BillDocument } from '../../src/billing/bill-document.ts';
 import type { Charge, Rounding, TariffStructure } from '../../src/contracts/tariff-structure.ts';
-import { agreement, billsOf, channel, inputsOf, openTestLake, tariffVersion, writeReadings } from './billing-world.ts';
+import {
+    agreement,
+    billsOf,
+    channel,
+    inputsOf,
+    openTestLake,
+    tariffVersion,
+    writeReadings,
+} from './billing-world.ts';
 
 const lake = openTestLake();
 after(() => lake.end());
@@ -10,9 +18,22 @@ after(() => lake.end());
 const DAY = Date.UTC(2013, 4, 1);
 
 /** One metering point in UTC on 1 and 2 May, with a price of each tariff version on a day of its own. */
-async function twoDays(kwhByDay: readonly [bigint, bigint], charge: (pricePerKwh: string) => Charge, prices: readonly [string, string]): Promise<BillDocument> {
-    const readings = kwhByDay.map((micro, i) => ({ channelNo: 1, from: DAY + i * 86_400_000, micro, isEstimated: false }));
-    const structure = (price: string): TariffStructure => ({ currency: 'GBP', charges: [charge(price)], taxes: [] });
+async function twoDays(
+    kwhByDay: readonly [bigint, bigint],
+    charge: (pricePerKwh: string) => Charge,
+    prices: readonly [string, string],
+): Promise<BillDocument> {
+    const readings = kwhByDay.map((micro, i) => ({
+        channelNo: 1,
+        from: DAY + i * 86_400_000,
+        micro,
+        isEstimated: false,
+    }));
+    const structure = (price: string): TariffStructure => ({
+        currency: 'GBP',
+        charges: [charge(price)],
+        taxes: [],
+    });
     const [bill] = await billsOf(
         lake,
         inputsOf({
@@ -38,7 +59,14 @@ async function twoDays(kwhByDay: readonly [bigint, bigint], charge: (pricePerKwh
 }
 
 function flat(rounding: Rounding): (price: string) => Charge {
-    return (pricePerKwh) => ({ id: 'e', label: 'Energy', group: 'energy', kind: 'energy-flat', pricePerKwh, rounding });
+    return (pricePerKwh) => ({
+        id: 'e',
+        label: 'Energy',
+        group: 'energy',
+        kind: 'energy-flat',
+        pricePerKwh,
+        rounding,
+    });
 }
 
 const amounts = (bill: BillDocument) => bill.sections[0]?.lines.map((line) => line.amount);
@@ -47,11 +75,20 @@ const quantities = (bill: BillDocument) => bill.sections[0]?.lines.map((line) =>
 test('a tie goes to the even penny or away from zero, as the tariff says', async () => {
     // 0.5 kWh × 0.25 = 0.125 and 1.5 kWh × 0.25 = 0.375
     const kwh = [500_000n, 1_500_000n] as const;
-    const even = await twoDays(kwh, flat({ mode: 'half-even', amountDigits: 2, scope: 'line' }), ['0.25', '0.25']);
+    const even = await twoDays(kwh, flat({ mode: 'half-even', amountDigits: 2, scope: 'line' }), [
+        '0.25',
+        '0.25',
+    ]);
     assert.deepEqual(amounts(even), ['0.12', '0.38']);
-    const up = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), ['0.25', '0.25']);
+    const up = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), [
+        '0.25',
+        '0.25',
+    ]);
     assert.deepEqual(amounts(up), ['0.13', '0.38']);
-    const credit = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), ['-0.25', '-0.25']);
+    const credit = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), [
+        '-0.25',
+        '-0.25',
+    ]);
     assert.deepEqual(amounts(credit), ['-0.13', '-0.38']);
     assert.equal(credit.amountDue, '-0.51');
 });
@@ -59,36 +96,99 @@ test('a tie goes to the even penny or away from zero, as the tariff says', async
 test('with scope bill the lines of a charge add up to the rounded sum', async () => {
     // twice 0.004: each line alone would be 0.00, the sum 0.008 is 0.01
     const kwh = [40_000n, 40_000n] as const;
-    const perLine = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), ['0.1', '0.1']);
+    const perLine = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'line' }), [
+        '0.1',
+        '0.1',
+    ]);
     assert.deepEqual([amounts(perLine), perLine.amountDue], [['0.00', '0.00'], '0.00']);
-    const perBill = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'bill' }), ['0.1', '0.1']);
+    const perBill = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 2, scope: 'bill' }), [
+        '0.1',
+        '0.1',
+    ]);
     assert.deepEqual([amounts(perBill), perBill.amountDue], [['0.00', '0.01'], '0.01']);
 });
 
 test('a quantity is rounded before it is priced only where the tariff says so', async () => {
     const kwh = [1_450_000n, 1_450_000n] as const;
-    const exact = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 4, scope: 'line' }), ['0.1', '0.1']);
-    assert.deepEqual([quantities(exact), amounts(exact)], [['1.450', '1.450'], ['0.1450', '0.1450']]);
-    const rounded = await twoDays(kwh, flat({ mode: 'half-up', quantityDigits: 1, amountDigits: 4, scope: 'line' }), ['0.1', '0.1']);
-    assert.deepEqual([quantities(rounded), amounts(rounded)], [['1.500', '1.500'], ['0.1500', '0.1500']]);
-    const shared = await twoDays(kwh, flat({ mode: 'half-up', quantityDigits: 1, amountDigits: 4, scope: 'bill' }), ['0.1', '0.1']);
-    assert.deepEqual([quantities(shared), amounts(shared)], [['1.500', '1.400'], ['0.1500', '0.1400']]);
+    const exact = await twoDays(kwh, flat({ mode: 'half-up', amountDigits: 4, scope: 'line' }), [
+        '0.1',
+        '0.1',
+    ]);
+    assert.deepEqual(
+        [quantities(exact), amounts(exact)],
+        [
+            ['1.450', '1.450'],
+            ['0.1450', '0.1450'],
+        ],
+    );
+    const rounded = await twoDays(
+        kwh,
+        flat({ mode: 'half-up', quantityDigits: 1, amountDigits: 4, scope: 'line' }),
+        ['0.1', '0.1'],
+    );
+    assert.deepEqual(
+        [quantities(rounded), amounts(rounded)],
+        [
+            ['1.500', '1.500'],
+            ['0.1500', '0.1500'],
+        ],
+    );
+    const shared = await twoDays(
+        kwh,
+        flat({ mode: 'half-up', quantityDigits: 1, amountDigits: 4, scope: 'bill' }),
+        ['0.1', '0.1'],
+    );
+    assert.deepEqual(
+        [quantities(shared), amounts(shared)],
+        [
+            ['1.500', '1.400'],
+            ['0.1500', '0.1400'],
+        ],
+    );
 });
 
 test('amounts are rounded interval by interval only with scope interval, ties included', async () => {
     const structure = (mode: Rounding['mode']): TariffStructure => ({
         currency: 'GBP',
         charges: [
-            { id: 'e', label: 'Energy', group: 'energy', kind: 'energy-flat', pricePerKwh: '0.25', rounding: { mode, amountDigits: 2, scope: 'interval' } },
+            {
+                id: 'e',
+                label: 'Energy',
+                group: 'energy',
+                kind: 'energy-flat',
+                pricePerKwh: '0.25',
+                rounding: { mode, amountDigits: 2, scope: 'interval' },
+            },
         ],
         taxes: [],
     });
     // 0.125, 0.375, −0.125 and 0.0025
-    const readings = [500_000n, 1_500_000n, -500_000n, 10_000n].map((micro, i) => ({ channelNo: 1, from: DAY + i * 1_800_000, micro, isEstimated: false }));
+    const readings = [500_000n, 1_500_000n, -500_000n, 10_000n].map((micro, i) => ({
+        channelNo: 1,
+        from: DAY + i * 1_800_000,
+        micro,
+        isEstimated: false,
+    }));
     const file = await writeReadings(lake, 'UTC', readings, 30);
     const line = async (mode: Rounding['mode']) => {
-        const dimensions = { agreements: [agreement(1)], tariffVersions: [tariffVersion(1, structure(mode))], calendarVersions: [], holidays: [], priceSeries: [] };
-        const [bill] = await billsOf(lake, inputsOf({ from: '2013-05-01', to: '2013-05-02', zoneName: 'UTC', channels: [channel(1)], dimensions, readsIntervalFiles: [file] }));
+        const dimensions = {
+            agreements: [agreement(1)],
+            tariffVersions: [tariffVersion(1, structure(mode))],
+            calendarVersions: [],
+            holidays: [],
+            priceSeries: [],
+        };
+        const [bill] = await billsOf(
+            lake,
+            inputsOf({
+                from: '2013-05-01',
+                to: '2013-05-02',
+                zoneName: 'UTC',
+                channels: [channel(1)],
+                dimensions,
+                readsIntervalFiles: [file],
+            }),
+        );
         return bill?.sections[0]?.lines[0];
     };
     const even = await line('half-even');
@@ -97,8 +197,24 @@ test('amounts are rounded interval by interval only with scope interval, ties in
     assert.deepEqual([up?.amountExact, up?.amount], ['0.3775', '0.38']);
     const odd = await writeReadings(lake, 'UTC', readings.slice(0, 1), 30);
     const ofOne = async (mode: Rounding['mode']) => {
-        const dimensions = { agreements: [agreement(1)], tariffVersions: [tariffVersion(1, structure(mode))], calendarVersions: [], holidays: [], priceSeries: [] };
-        const [bill] = await billsOf(lake, inputsOf({ from: '2013-05-01', to: '2013-05-02', zoneName: 'UTC', channels: [channel(1)], dimensions, readsIntervalFiles: [odd] }));
+        const dimensions = {
+            agreements: [agreement(1)],
+            tariffVersions: [tariffVersion(1, structure(mode))],
+            calendarVersions: [],
+            holidays: [],
+            priceSeries: [],
+        };
+        const [bill] = await billsOf(
+            lake,
+            inputsOf({
+                from: '2013-05-01',
+                to: '2013-05-02',
+                zoneName: 'UTC',
+                channels: [channel(1)],
+                dimensions,
+                readsIntervalFiles: [odd],
+            }),
+        );
         return bill?.amountDue;
     };
     assert.deepEqual([await ofOne('half-even'), await ofOne('half-up')], ['0.12', '0.13']);
@@ -109,11 +225,33 @@ test('a tax is taken from the sum of the rounded lines of its group', async () =
     const structure: TariffStructure = {
         currency: 'GBP',
         charges: [
-            { id: 's', label: 'Standing charge', group: 'energy', kind: 'subscription', pricePerDay: '0.137', rounding },
-            { id: 'e', label: 'Energy', group: 'energy', kind: 'energy-flat', pricePerKwh: '0.333', rounding },
+            {
+                id: 's',
+                label: 'Standing charge',
+                group: 'energy',
+                kind: 'subscription',
+                pricePerDay: '0.137',
+                rounding,
+            },
+            {
+                id: 'e',
+                label: 'Energy',
+                group: 'energy',
+                kind: 'energy-flat',
+                pricePerKwh: '0.333',
+                rounding,
+            },
             { id: 'l', label: 'Levy', group: 'levy', kind: 'energy-flat', pricePerKwh: '1', rounding },
         ],
-        taxes: [{ id: 'vat', label: 'VAT', group: 'energy', percent: '5', rounding: { mode: 'half-up', amountDigits: 2 } }],
+        taxes: [
+            {
+                id: 'vat',
+                label: 'VAT',
+                group: 'energy',
+                percent: '5',
+                rounding: { mode: 'half-up', amountDigits: 2 },
+            },
+        ],
     };
     const readings = [{ channelNo: 1, from: DAY, micro: 10_000_000n, isEstimated: false }];
     const [bill] = await billsOf(
@@ -123,16 +261,25 @@ test('a tax is taken from the sum of the rounded lines of its group', async () =
             to: '2013-05-03',
             zoneName: 'UTC',
             channels: [channel(1)],
-            dimensions: { agreements: [agreement(1)], tariffVersions: [tariffVersion(1, structure)], calendarVersions: [], holidays: [], priceSeries: [] },
+            dimensions: {
+                agreements: [agreement(1)],
+                tariffVersions: [tariffVersion(1, structure)],
+                calendarVersions: [],
+                holidays: [],
+                priceSeries: [],
+            },
             readsIntervalFiles: [await writeReadings(lake, 'UTC', readings, 30)],
         }),
     );
     // 2 × 0.137 = 0.274 → 0.27; 3.33; levy 10.00 untaxed; 5 % of 3.60 = 0.18
-    assert.deepEqual(bill?.sections[0]?.lines.map((line) => [line.charge, line.quantity, line.amount]), [
-        ['s', '2', '0.27'],
-        ['e', '10.000', '3.33'],
-        ['l', '10.000', '10.00'],
-        ['vat', '3.60', '0.18'],
-    ]);
+    assert.deepEqual(
+        bill?.sections[0]?.lines.map((line) => [line.charge, line.quantity, line.amount]),
+        [
+            ['s', '2', '0.27'],
+            ['e', '10.000', '3.33'],
+            ['l', '10.000', '10.00'],
+            ['vat', '3.60', '0.18'],
+        ],
+    );
     assert.equal(bill?.amountDue, '13.78');
 });

@@ -166,7 +166,7 @@ test('a change of scale is exact or refused', () => {
     assert.throws(() => decimalOf(1n, -1), AssertionError);
 });
 
-test('rounded shares add up to the rounded total and none is a whole unit off', () => {
+test('rounded shares add up to the rounded total and none is more than a unit off', () => {
     fc.assert(
         fc.property(fc.array(decimals), fc.integer({ min: 0, max: 6 }), modes, (shares, digits, mode) => {
             const out = cumulativeShares(shares, digits, mode);

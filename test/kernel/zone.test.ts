@@ -11,7 +11,10 @@ const YEARS_FROM = Date.UTC(1970, 0, 1);
 const YEARS_TO = Date.UTC(2101, 0, 1);
 const HALF_HOUR_MS = 1_800_000;
 
-/** Zones whose clock moves by an hour, by half an hour, at midnight, by a whole day, by odd amounts, or never. */
+/**
+ * Zones whose clock moves by an hour, by half an hour, at midnight, by a whole day, by odd amounts, or
+ * never.
+ */
 const ZONES = [
     'Europe/London',
     'Australia/Lord_Howe',
@@ -34,6 +37,14 @@ function temporalInstants(zoneName: string, localStamp: number): [number, number
     const plain = Temporal.PlainDateTime.from(new Date(localStamp).toISOString().slice(0, -1));
     const earlier = plain.toZonedDateTime(zoneName, { disambiguation: 'earlier' }).epochMilliseconds;
     return [earlier, plain.toZonedDateTime(zoneName, { disambiguation: 'later' }).epochMilliseconds];
+}
+
+/** The offsets that Temporal has a millisecond before a change and at it. */
+function offsetsAround(zoneName: string, at: number): number[] {
+    return [at - 1, at].map((instant) => {
+        const zoned = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zoneName);
+        return zoned.offsetNanoseconds / 1e9;
+    });
 }
 
 function assertLikeTemporal(zoneName: string, localStamp: number): void {
@@ -77,10 +88,14 @@ test('any local stamp is unique, repeated or missing as Temporal has it', () => 
     fc.assert(property, { numRuns: 500 });
 });
 
-test('local stamps on both sides of every clock change are unique, repeated or missing as Temporal has them', () => {
+test('offsets and local stamps on both sides of every clock change are those of Temporal', () => {
     for (const name of ZONES) {
         for (const { at, offsetBeforeS, offsetAfterS } of zoneOf(name).changes) {
             if (at < YEARS_FROM || at > Date.UTC(2040, 0, 1)) continue;
+            assert.deepEqual(
+                [offsetAt(zoneOf(name), at - 1), offsetAt(zoneOf(name), at)],
+                offsetsAround(name, at),
+            );
             for (const edge of [at + offsetBeforeS * 1000, at + offsetAfterS * 1000]) {
                 for (const shift of [-1, 0, 1]) assertLikeTemporal(name, edge + shift);
             }

@@ -37,7 +37,10 @@ export function replayTown(
     folder: string,
     format: NaiveFormat,
     horizon: { from: number; to: number },
+    isReversed = false,
 ): Replay {
+    const deliveries = readLines(join(folder, 'deliveries.ndjson'));
+    if (isReversed) deliveries.reverse();
     const early = readChannels(join(folder, 'master/metering-points.csv'), horizon.to);
     const late = readChannels(join(folder, 'master-late/metering-points.csv'), horizon.to);
     const channels = [...early, ...late];

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import {
     chmodSync,
     chownSync,
@@ -85,9 +84,9 @@ describe('the embedded database of a home', () => {
     }, async () => {
         const lease = await leaseServer(home);
         const { pid } = serverOf(home);
-        const session = (id: number | undefined) =>
-            execFileSync('ps', ['-o', 'sid=', '-p', String(id)], { encoding: 'utf8' }).trim();
-        assert.equal(session(pid), String(pid));
+        const afterName = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '');
+        // Fields 3 to 6 of proc(5): state, parent, process group, session.
+        assert.deepEqual(afterName.split(' ').slice(2, 4), [String(pid), String(pid)]);
         await lease.release();
     });
 

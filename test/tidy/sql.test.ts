@@ -23,12 +23,15 @@ test('SQL is lower case outside of quotes', () => {
     expectNone(wrong);
 });
 
-test('SQL is indented by 4 spaces and stays within the columns', () => {
+test('SQL is indented by 4 spaces, and models stay within the columns', () => {
     const wrong = sqlFiles.flatMap((file) =>
         readTree(file)
             .split('\n')
             .flatMap((line, i) => {
-                const fault = lineFault(line);
+                const fault = lineFault(
+                    line,
+                    models.includes(file) ? SQL_COLUMNS_MAX : Number.POSITIVE_INFINITY,
+                );
                 return fault === undefined ? [] : [`${file}:${i + 1} ${fault}`];
             }),
     );
@@ -44,9 +47,9 @@ test('the line rule sees tabs, odd indents, long lines and blanks at the end', (
     assert.match(lineFault(`select ${'x'.repeat(SQL_COLUMNS_MAX)}`) ?? '', /columns/);
 });
 
-function lineFault(line: string): string | undefined {
+function lineFault(line: string, columnsMax = SQL_COLUMNS_MAX): string | undefined {
     if (line.includes('\t')) return 'has a tab';
-    if (line.length > SQL_COLUMNS_MAX) return `has ${line.length} columns`;
+    if (line.length > columnsMax) return `has ${line.length} columns`;
     if (line !== line.trimEnd()) return 'ends with blanks';
     const indent = line.length - line.trimStart().length;
     const isCommentBody = line.trimStart().startsWith('*');
