@@ -16,7 +16,9 @@ select
     r.service_day,
     s.class_no,
     cast(sum(r.kwh) as decimal(38, 6)) as kwh,
-    cast(coalesce(sum(r.kwh) filter (where r.quality <> 'measured'), 0) as decimal(38, 6)) as estimated_kwh,
+    cast(
+        coalesce(sum(r.kwh) filter (where r.quality <> 'measured'), 0) as decimal(38, 6)
+    ) as estimated_kwh,
     count(*) as interval_count,
 from readings as r
 inner join ref('rate_slots') as s on s.slot_key = r.slot_key

@@ -17,18 +17,13 @@ hours as (
     group by market_day, channel_no
 ),
 
-uncontested as (
+received as (
     select
         market_day,
         channel_no,
         count(*) as row_count,
-        0 as duplicate_count,
-        0 as stale_duplicate_count,
-        0 as superseded_count,
-        sum(case when kwh is null then 1 else 0 end) as withdrawn_count,
-        0 as conflict_count,
-    from ref('keyed_versions')
-    where not is_contested
+        count(*) - count(kwh) as empty_count,
+    from ref('job_versions')
     group by market_day, channel_no
 ),
 
@@ -36,7 +31,7 @@ contested as (
     select
         market_day,
         channel_no,
-        count(*) as row_count,
+        sum(case when has_no_value then 1 else 0 end) as empty_count,
         sum(case when outcome = 'duplicate' then 1 else 0 end) as duplicate_count,
         sum(case when outcome = 'duplicate_of_superseded' then 1 else 0 end)
             as stale_duplicate_count,
@@ -47,22 +42,20 @@ contested as (
     group by market_day, channel_no
 ),
 
+-- a version without a value that nothing contests is a withdrawal
 counts as (
     select
-        market_day,
-        channel_no,
-        sum(row_count) as row_count,
-        sum(duplicate_count) as duplicate_count,
-        sum(stale_duplicate_count) as stale_duplicate_count,
-        sum(superseded_count) as superseded_count,
-        sum(withdrawn_count) as withdrawn_count,
-        sum(conflict_count) as conflict_count,
-    from (
-        select * from uncontested
-        union all
-        select * from contested
-    ) as parts
-    group by market_day, channel_no
+        r.market_day,
+        r.channel_no,
+        r.row_count,
+        c.duplicate_count,
+        c.stale_duplicate_count,
+        c.superseded_count,
+        r.empty_count - coalesce(c.empty_count, 0) + coalesce(c.withdrawn_count, 0)
+            as withdrawn_count,
+        c.conflict_count,
+    from received as r
+    left join contested as c on c.market_day = r.market_day and c.channel_no = r.channel_no
 )
 
 select

@@ -15,21 +15,36 @@ readings as (
     inner join ref('market_days') as d on d.market_day = r.market_day
 ),
 
-present as (
+sums as (
     select
         market_day,
         channel_no,
         hour_no,
         sum(kwh) as kwh,
-        sum(case when quality = 'measured' then kwh end) as measured_kwh,
         sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
         count(*) as present_count,
-        sum(case when quality = 'measured' then 1 else 0 end) as measured_count,
-        sum(case when quality = 'estimated' then 1 else 0 end) as estimated_count,
+        count(case when quality = 'estimated' then 1 end) as estimated_count,
         sum(digest_1) as digest_1,
         sum(digest_2) as digest_2,
     from readings
     group by market_day, channel_no, hour_no
+),
+
+present as (
+    select
+        market_day,
+        channel_no,
+        hour_no,
+        kwh,
+        case when present_count > estimated_count then kwh - coalesce(estimated_kwh, 0) end
+            as measured_kwh,
+        estimated_kwh,
+        present_count,
+        present_count - estimated_count as measured_count,
+        estimated_count,
+        digest_1,
+        digest_2,
+    from sums
 ),
 
 present_days as (

@@ -2,19 +2,21 @@ with
 
 uncontested as (
     select
-        market_day,
-        channel_no,
-        period_from,
-        interval_minutes,
-        kwh,
-        quality,
-        source_code,
+        v.market_day,
+        v.channel_no,
+        v.period_from,
+        v.interval_minutes,
+        v.kwh,
+        v.quality,
+        v.source_code,
         cast(null as string) as flags,
-        feed_id,
-        sequence,
-        received_at,
-    from ref('keyed_versions')
-    where not is_contested and kwh is not null
+        v.feed_id,
+        v.sequence,
+        v.received_at,
+    from ref('job_versions') as v
+    left join ref('contested_keys') as k
+        on k.channel_no = v.channel_no and k.period_from = v.period_from
+    where k.channel_no is null and v.kwh is not null
 ),
 
 winners as (
@@ -30,7 +32,7 @@ winners as (
         v.feed_id,
         v.sequence,
         v.received_at,
-    from ref('keyed_versions') as v
+    from ref('job_versions') as v
     inner join ref('version_outcomes') as o
         on o.channel_no = v.channel_no
         and o.period_from = v.period_from
@@ -38,7 +40,6 @@ winners as (
         and o.sequence = v.sequence
         and o.ordinal = v.ordinal
         and o.outcome = 'winning'
-    where v.is_contested
 )
 
 select * from uncontested

@@ -16,9 +16,10 @@ contested as (
         case when v.quality = 'estimated' and f.newest_always = 0 then 0 else 1 end as class_rank,
         case when v.version_stamp is null then v.sequence end as receipt_sequence,
         case when v.version_stamp is null then v.ordinal end as receipt_ordinal,
-    from ref('keyed_versions') as v
+    from ref('job_versions') as v
+    inner join ref('contested_keys') as k
+        on k.channel_no = v.channel_no and k.period_from = v.period_from
     inner join ref('feed_precedence') as f on f.feed_id = v.feed_id
-    where v.is_contested
 ),
 
 -- the first arrival of a content is the version, every later one a duplicate
@@ -90,6 +91,7 @@ select
     r.sequence,
     r.ordinal,
     r.place_no,
+    r.kwh is null as has_no_value,
     case
         when r.place_no = 1 and r.kwh is null then 'withdrawn'
         when r.place_no = 1 then 'winning'

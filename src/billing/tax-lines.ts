@@ -42,15 +42,19 @@ export function taxLinesOf(lines: readonly PricedLine[]): TaxLine[] {
     return [...Map.groupBy(taxed, ({ key }) => key).values()].flatMap((group) => {
         const first = group[0];
         if (!first) return [];
-        const days = group.map(({ line }) => line.segment);
+        const segments = group.map(({ line }) => line.segment);
         const taxedAmount = sumDecimals(group.map(({ line }) => line.amount));
         const percent = decimal(first.tax.percent);
         const amountExact = multiply(multiply(taxedAmount, percent), PER_CENT);
         return {
             tax: first.tax,
             tariffId: first.line.segment.version.tariffId,
-            serviceFrom: days.map((s) => s.from).reduce((a, b) => (a < b ? a : b)),
-            serviceTo: days.map((s) => s.to).reduce((a, b) => (a > b ? a : b)),
+            serviceFrom: segments.map(({ from }) => from).sort()[0] ?? first.line.segment.from,
+            serviceTo:
+                segments
+                    .map(({ to }) => to)
+                    .sort()
+                    .at(-1) ?? first.line.segment.to,
             taxedAmount,
             percent,
             amountExact,

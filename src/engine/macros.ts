@@ -14,20 +14,21 @@ export const MACROS: Readonly<Record<string, Readonly<Record<Dialect, string>>>>
     /** Quotient rounded up, for operands that are not negative. */
     int_div_up: { duckdb: '((($1) + ($2) - 1) // ($2))', spark: '((($1) + ($2) - 1) div ($2))' },
     /**
-     * Two independent 31-bit digests of one reading (modulus 2^31 - 1, every product below 2^62); their
-     * sums over rows are the order-independent content checksum. $1 instant_us, $2 kwh, $3 quality, $4 minutes.
+     * Two independent 31-bit digests of one reading; their sums over rows are the order-independent content
+     * checksum. Masks and shifts instead of remainders, which cost ten times as much; every product stays
+     * below 2^63. $1 instant_us, $2 kwh, $3 quality, $4 minutes.
      */
-    reading_digest_1: digestMacro(48271, 69621, 16807),
-    reading_digest_2: digestMacro(39373, 40692, 30269),
+    reading_digest_1: digestMacro(48271, 69621, 1073741789),
+    reading_digest_2: digestMacro(40692, 39373, 1073741723),
 };
 
-function digestMacro(first: number, second: number, third: number): Readonly<Record<Dialect, string>> {
-    const modulus = 2147483647;
+function digestMacro(first: number, second: number, added: number): Readonly<Record<Dialect, string>> {
+    const mask = 2147483647;
     const text = (minute: string) => {
-        const value = `((cast(($2) * 1000000 as bigint) % ${modulus} + ${modulus}) % ${modulus})`;
+        const micros = `(cast(($2) * 1000000 as bigint) & ${mask})`;
         const mark = "(case $3 when 'measured' then 11 when 'estimated' then 23 else 37 end + cast($4 as bigint) * 101)";
-        const inner = `((${minute} % ${modulus} * ${first} + ${value}) % ${modulus})`;
-        return `(((${inner} * ${second} + ${mark}) % ${modulus}) * ((${inner} + ${third}) % ${modulus}) % ${modulus})`;
+        const mixed = `((${minute} & ${mask}) * ${first} + ${micros} * ${second} + ${mark} * 16807)`;
+        return `((((${mixed} & ${mask}) * (((${mixed} >> 17) & ${mask}) + ${added})) >> 16) & ${mask})`;
     };
     return { duckdb: text('(($1) // 60000000)'), spark: text('(($1) div 60000000)') };
 }

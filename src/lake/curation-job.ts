@@ -55,7 +55,7 @@ export async function runCurationJob(session: EngineSession, lake: Lake, inputs:
     await session.run(
         `create or replace temp view job_versions as ${compileModel('curation/job_versions', session.dialect).sql}`,
     );
-    for (const name of ['expected_channel_days', 'keyed_versions', 'version_outcomes']) {
+    for (const name of ['expected_channel_days', 'contested_keys', 'version_outcomes']) {
         await materialiseModel(session, name, name);
     }
     for (const table of PUBLISHED_TABLES) await materialiseModel(session, CURATED[table], CURATED[table]);

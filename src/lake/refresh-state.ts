@@ -10,7 +10,7 @@ export interface FeedPrecedence {
     readonly newestAlways: boolean;
 }
 
-const CURATION_MODELS = ['expected_channel_days', 'job_versions', 'keyed_versions', 'version_outcomes', 'curated_intervals'];
+const CURATION_MODELS = ['expected_channel_days', 'job_versions', 'contested_keys', 'version_outcomes', 'curated_intervals'];
 const ROLLUP_MODELS = ['curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
 
 /** Fingerprints of what decides the content, beside readings and registrations. */

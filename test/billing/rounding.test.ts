@@ -147,77 +147,43 @@ test('a quantity is rounded before it is priced only where the tariff says so', 
     );
 });
 
-test('amounts are rounded interval by interval only with scope interval, ties included', async () => {
-    const structure = (mode: Rounding['mode']): TariffStructure => ({
-        currency: 'GBP',
-        charges: [
-            {
-                id: 'e',
-                label: 'Energy',
-                group: 'energy',
-                kind: 'energy-flat',
-                pricePerKwh: '0.25',
-                rounding: { mode, amountDigits: 2, scope: 'interval' },
-            },
-        ],
-        taxes: [],
-    });
-    // 0.125, 0.375, −0.125 and 0.0025
-    const readings = [500_000n, 1_500_000n, -500_000n, 10_000n].map((micro, i) => ({
+/** The first half-hours of 1 May at 0.25 per kWh, each rounded to the penny. */
+async function byInterval(kwh: readonly bigint[], mode: Rounding['mode']): Promise<(string | undefined)[]> {
+    const rounding: Rounding = { mode, amountDigits: 2, scope: 'interval' };
+    const structure: TariffStructure = { currency: 'GBP', charges: [flat(rounding)('0.25')], taxes: [] };
+    const readings = kwh.map((micro, i) => ({
         channelNo: 1,
         from: DAY + i * 1_800_000,
         micro,
         isEstimated: false,
     }));
-    const file = await writeReadings(lake, 'UTC', readings, 30);
-    const line = async (mode: Rounding['mode']) => {
-        const dimensions = {
+    const inputs = inputsOf({
+        from: '2013-05-01',
+        to: '2013-05-02',
+        zoneName: 'UTC',
+        channels: [channel(1)],
+        dimensions: {
             agreements: [agreement(1)],
-            tariffVersions: [tariffVersion(1, structure(mode))],
+            tariffVersions: [tariffVersion(1, structure)],
             calendarVersions: [],
             holidays: [],
             priceSeries: [],
-        };
-        const [bill] = await billsOf(
-            lake,
-            inputsOf({
-                from: '2013-05-01',
-                to: '2013-05-02',
-                zoneName: 'UTC',
-                channels: [channel(1)],
-                dimensions,
-                readsIntervalFiles: [file],
-            }),
-        );
-        return bill?.sections[0]?.lines[0];
-    };
-    const even = await line('half-even');
-    assert.deepEqual([even?.amountExact, even?.amount], ['0.3775', '0.38']);
-    const up = await line('half-up');
-    assert.deepEqual([up?.amountExact, up?.amount], ['0.3775', '0.38']);
-    const odd = await writeReadings(lake, 'UTC', readings.slice(0, 1), 30);
-    const ofOne = async (mode: Rounding['mode']) => {
-        const dimensions = {
-            agreements: [agreement(1)],
-            tariffVersions: [tariffVersion(1, structure(mode))],
-            calendarVersions: [],
-            holidays: [],
-            priceSeries: [],
-        };
-        const [bill] = await billsOf(
-            lake,
-            inputsOf({
-                from: '2013-05-01',
-                to: '2013-05-02',
-                zoneName: 'UTC',
-                channels: [channel(1)],
-                dimensions,
-                readsIntervalFiles: [odd],
-            }),
-        );
-        return bill?.amountDue;
-    };
-    assert.deepEqual([await ofOne('half-even'), await ofOne('half-up')], ['0.12', '0.13']);
+        },
+        readsIntervalFiles: [await writeReadings(lake, 'UTC', readings, 30)],
+    });
+    const [bill] = await billsOf(lake, inputs);
+    const line = bill?.sections[0]?.lines[0];
+    return [line?.amountExact, line?.amount];
+}
+
+test('amounts are rounded interval by interval only with scope interval, ties included', async () => {
+    // 0.125, 0.375, 0.1275 and 0.0025: even 0.12 + 0.38 + 0.13 + 0.00, up 0.13 + 0.38 + 0.13 + 0.00
+    const kwh = [500_000n, 1_500_000n, 510_000n, 10_000n];
+    assert.deepEqual(await byInterval(kwh, 'half-even'), ['0.63', '0.63']);
+    assert.deepEqual(await byInterval(kwh, 'half-up'), ['0.63', '0.64']);
+    // −0.125 and −0.375
+    assert.deepEqual(await byInterval([-500_000n, -1_500_000n], 'half-even'), ['-0.50', '-0.50']);
+    assert.deepEqual(await byInterval([-500_000n, -1_500_000n], 'half-up'), ['-0.50', '-0.51']);
 });
 
 test('a tax is taken from the sum of the rounded lines of its group', async () => {

@@ -66,6 +66,10 @@ test('a town is read back as it was loaded', async () => {
             ['G2', 'A2', 'C2', 'MP1', 'evening', '2013-02-01', null],
         ],
     );
+});
+
+test('holidays, calendars and tariffs are read back as their documents say', async () => {
+    await loadTown(world);
     assert.deepEqual(await readHolidays(world.db, { ...YEAR, to: '2013-12-25' as CalendarDate }), [
         { holidaySet: 'england', date: '2013-05-06', name: 'Early May' },
     ]);

@@ -5,8 +5,10 @@ import { expectNone } from './expect-none.ts';
 import { findFunctions } from './functions.ts';
 import { findImports } from './imports.ts';
 import {
+    BANNED_CLASS_ENDINGS,
     BANNED_NAMES,
     BANNED_TEXT,
+    BANNED_WORDS,
     DEFAULT_EXPORTS,
     FILE_BYTES_MAX,
     FUNCTION_LINES_MAX,
@@ -43,13 +45,43 @@ test('half of the source files are short', () => {
 });
 
 test('files are named by what they are about, in kebab-case', () => {
-    const wrong = typescript.filter((file) => {
-        const words = path.posix.basename(file).split('.').slice(0, -1);
-        const isKebab = words.every((word) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(word));
-        return !isKebab || words.some((word) => BANNED_NAMES.includes(word));
-    });
+    expectNone(typescript.filter(isBadlyNamed));
+});
+
+test('classes are named by what they are', () => {
+    const wrong = typescript.flatMap((file) =>
+        emptyClassNames(readTree(file)).map((name) => `${file} has the class ${name}`),
+    );
     expectNone(wrong);
 });
+
+test('the rules about names see capitals, empty words and empty endings', () => {
+    assert.ok(!isBadlyNamed('src/registry/load-master-data.test.ts'));
+    for (const name of ['loadData', 'load_data', 'data', 'string-utils', 'helpers', 'run.manager']) {
+        assert.ok(isBadlyNamed(`src/lake/${name}.ts`), name);
+    }
+    const source =
+        'class A {}; export class RunManager<T> {}; const of = "class BInfo"; class Information {}';
+    assert.deepEqual(emptyClassNames(source), ['RunManager']);
+});
+
+function isBadlyNamed(file: string): boolean {
+    const parts = path.posix.basename(file).split('.').slice(0, -1);
+    const isKebab = parts.every((part) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(part));
+    const isEmpty = (part: string) => part.split('-').some((word) => BANNED_WORDS.includes(word));
+    return !isKebab || parts.some((part) => BANNED_NAMES.includes(part) || isEmpty(part));
+}
+
+function emptyClassNames(source: string): string[] {
+    const tokens = lexCode(source);
+    return tokens
+        .filter((token, at) => token.kind === 'word' && tokens[at - 1]?.text === 'class')
+        .map((token) => token.text)
+        .filter((name) => {
+            const ending = /[A-Z][a-z]*$/.exec(name)?.[0].toLowerCase() ?? '';
+            return BANNED_CLASS_ENDINGS.includes(ending);
+        });
+}
 
 test('nothing is exported by default', () => {
     const wrong = typescript.flatMap((file) => {
@@ -82,13 +114,15 @@ test('no file is a barrel: one that passes on only what others export, or all of
     expectNone(wrong);
 });
 
+/** After comments and brackets. */
+const SQL_BEGINNING = /^`(\s|\(|--[^\n]*\n)*(with|select|insert|update|delete|create|merge|copy|alter)\b/i;
+
 test('a long SQL text lies in a file of its own', () => {
+    assert.match('`\n -- why\n(select 1)`', SQL_BEGINNING);
+    assert.doesNotMatch('`Selected rows`', SQL_BEGINNING);
     const long = filesUnder('src', '.ts').flatMap((file) =>
         lexCode(readTree(file))
-            .filter((token) => token.kind === 'template')
-            .filter((token) =>
-                /^`\s*(with|select|insert|update|delete|create|merge|copy|alter)\b/i.test(token.text),
-            )
+            .filter((token) => token.kind === 'template' && SQL_BEGINNING.test(token.text))
             .filter((token) => token.lastLine - token.line + 1 > SQL_LINES_IN_TYPESCRIPT_MAX)
             .map((token) => `${file}:${token.line} has SQL of ${token.lastLine - token.line + 1} lines`),
     );

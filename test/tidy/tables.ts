@@ -68,6 +68,19 @@ export const BANNED_NAMES: readonly string[] = [
     'index',
 ];
 
+/** Words that say as little as one word of several, in names of files and at the end of names of classes. */
+export const BANNED_WORDS: readonly string[] = [
+    'utils',
+    'util',
+    'helpers',
+    'helper',
+    'manager',
+    'processor',
+    'misc',
+];
+/** These only at the end of a class's name: a file may well be about loading data. */
+export const BANNED_CLASS_ENDINGS: readonly string[] = [...BANNED_WORDS, 'data', 'info'];
+
 /** Made by a tool, in the tool's form; another test compares it with what the tool makes. */
 export const GENERATED_SQL: readonly string[] = ['migrations/schema.sql'];
 
@@ -91,17 +104,20 @@ export const WRAPPERS: readonly {
     { from: /^csv-parse/, within: 'src/', filesMax: 1 },
     { from: /^commander$/, within: 'src/cli/' },
     { from: /^node:sqlite$/, within: 'src/store/' },
+    // checks at every edge: contracts, master data, configuration, requests
+    { from: /^zod$/, within: 'src/' },
 ];
 
 /** Needed by the tests alone; the product does without them. */
 export const TEST_PACKAGES = /^(fast-check|hyparquet|node:test)/;
 
-/** Calls of node:fs that write. What must survive a power cut is fsynced, which only the durable module does. */
+/** Calls of node:fs that write or remove. What must survive a power cut is fsynced, which only the durable module does. */
 export const WRITING_CALLS: ReadonlySet<string> = new Set(
     (
         'writeFile appendFile rename mkdir mkdtemp fsync fdatasync truncate ftruncate copyFile link symlink cp ' +
         'writeFileSync appendFileSync renameSync mkdirSync mkdtempSync fsyncSync fdatasyncSync truncateSync ' +
-        'ftruncateSync copyFileSync linkSync symlinkSync cpSync createWriteStream'
+        'ftruncateSync copyFileSync linkSync symlinkSync cpSync createWriteStream ' +
+        'rm rmdir unlink rmSync rmdirSync unlinkSync'
     ).split(' '),
 );
 

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { bulkDay } from '../src/simulate/bulk-day.ts';
+import type { StageReport } from './chain-worker.ts';
+
+const run = promisify(execFile);
+const WORKER = fileURLToPath(new URL('chain-worker.ts', import.meta.url));
+
+export interface ChainOptions {
+    readonly meters: number;
+    readonly runs: number;
+    readonly isJson: boolean;
+}
+
+interface Side {
+    readonly rows: number;
+    readonly seconds: number;
+    readonly cpuSeconds: number;
+    readonly peakRssBytes: number;
+    readonly writtenBytes: number;
+    readonly check: { readonly intervals: number; readonly kwh: string };
+    readonly stages: Readonly<Record<string, StageReport>>;
+}
+
+/**
+ * A day of quarter-hours with 1 % corrections through gridtally and through a plain DuckDB script, in
+ * turn, each in a process of its own. Throws when the two do not publish the same energy.
+ */
+export async function benchChain(options: ChainOptions): Promise<void> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-bench-'));
+    try {
+        const day = bulkDay({
+            outFolder: path.join(folder, 'town'),
+            seed: 'bench',
+            meters: options.meters,
+            minutes: 15,
+            date: '2024-05-01',
+            marketZone: 'Europe/London',
+            correctionsRate: 0.01,
+        });
+        const pairs: { ours: Side; duckdb: Side }[] = [];
+        for (let i = 0; i < options.runs; i++) {
+            const ours = await side('gridtally', folder, day.rows + day.correctionRows);
+            const duckdb = await side('duckdb', folder, day.rows + day.correctionRows);
+            if (ours.check.kwh !== duckdb.check.kwh || ours.check.intervals !== duckdb.check.intervals) {
+                throw new Error(`the two disagree: ${JSON.stringify(ours.check)} and ${JSON.stringify(duckdb.check)}`);
+            }
+            pairs.push({ ours, duckdb });
+        }
+        report(options, pairs);
+    } finally {
+        rmSync(folder, { recursive: true, force: true });
+    }
+}
+
+async function side(name: 'gridtally' | 'duckdb', folder: string, rows: number): Promise<Side> {
+    const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', WORKER, name, folder], { maxBuffer: 1 << 26 });
+    return { rows, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
+}
+
+function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Side }[]): void {
+    const median = [...pairs].sort((a, b) => a.ours.seconds / a.duckdb.seconds - b.ours.seconds / b.duckdb.seconds)[Math.floor(pairs.length / 2)];
+    if (!median) return;
+    const { ours, duckdb } = median;
+    if (options.isJson) {
+        const { check: _check, ...chain } = ours;
+        const peers = { duckdb: { seconds: duckdb.seconds, cpuSeconds: duckdb.cpuSeconds, peakRssBytes: duckdb.peakRssBytes, stages: duckdb.stages } };
+        process.stdout.write(`${JSON.stringify({ chain: { ...chain, peers } }, null, 2)}\n`);
+        return;
+    }
+    const lines = [`${ours.rows.toLocaleString('en')} readings of ${options.meters.toLocaleString('en')} meters, ${pairs.length} paired run(s), the median pair:`];
+    for (const [name, s] of [['gridtally', ours], ['duckdb by hand', duckdb]] as const) {
+        const rate = Math.round(s.rows / s.seconds).toLocaleString('en');
+        lines.push(`${name}: ${s.seconds.toFixed(1)} s, ${rate} rows/s, CPU ${s.cpuSeconds.toFixed(1)} s, peak RSS ${mib(s.peakRssBytes)} MiB, written ${mib(s.writtenBytes)} MiB`);
+        for (const [stage, r] of Object.entries(s.stages)) lines.push(`  ${stage.padEnd(24)} ${r.seconds.toFixed(2)} s  CPU ${r.cpuSeconds.toFixed(2)} s`);
+    }
+    for (const pair of pairs) lines.push(`ratio ${(pair.ours.seconds / pair.duckdb.seconds).toFixed(2)}`);
+    process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function mib(bytes: number): number {
+    return Math.round(bytes / 1024 ** 2);
+}

@@ -1,0 +1,29 @@
+import { benchChain } from './chain.ts';
+import { benchDrafts } from './drafts.ts';
+import { machineText } from './machine.ts';
+
+const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
+npm run bench -- drafts [--customers N] [--json]           bills of a month from curated readings
+Add --quick for a size that runs in seconds.`;
+
+async function main(args: readonly string[]): Promise<number> {
+    const isJson = args.includes('--json');
+    const number = (name: string, otherwise: number) => {
+        const at = args.indexOf(name);
+        return at < 0 ? otherwise : Number(args[at + 1]);
+    };
+    const isQuick = args.includes('--quick');
+    if (!isJson) process.stdout.write(`${machineText()}\n`);
+    if (args[0] === 'chain') {
+        await benchChain({ meters: number('--meters', isQuick ? 5000 : 200_000), runs: number('--runs', 1), isJson });
+        return 0;
+    }
+    if (args[0] === 'drafts') {
+        await benchDrafts(number('--customers', isQuick ? 500 : 20_000), { isJson });
+        return 0;
+    }
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+}
+
+process.exitCode = await main(process.argv.slice(2));
