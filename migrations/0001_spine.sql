@@ -323,12 +323,14 @@ create table bills (
 create unique index bills_one_draft on bills (account_no, period_from, period_to) where state = 'draft';
 create index bills_by_period on bills (period_from, period_to);
 
+-- Master data are never deleted, so a line's references need no check of their own: three foreign keys
+-- took half of the time in which bills are written.
 create table bill_lines (
     bill_no bigint not null references bills on delete cascade,
     line_no integer not null,
-    agreement_no bigint not null references agreements,
-    metering_point_no bigint not null references metering_points,
-    tariff_version_no integer references tariff_versions,
+    agreement_no bigint not null,
+    metering_point_no bigint not null,
+    tariff_version_no integer,
     charge text not null,
     band text,
     service_from date not null,

@@ -65,10 +65,7 @@ table bill_lines (
     amount_exact numeric not null,
     amount numeric(38,8) not null,
     constraint bill_lines_pkey PRIMARY KEY (bill_no, line_no),
-    constraint bill_lines_agreement_no_fkey FOREIGN KEY (agreement_no) REFERENCES agreements(agreement_no),
-    constraint bill_lines_bill_no_fkey FOREIGN KEY (bill_no) REFERENCES bills(bill_no) ON DELETE CASCADE,
-    constraint bill_lines_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
-    constraint bill_lines_tariff_version_no_fkey FOREIGN KEY (tariff_version_no) REFERENCES tariff_versions(tariff_version_no)
+    constraint bill_lines_bill_no_fkey FOREIGN KEY (bill_no) REFERENCES bills(bill_no) ON DELETE CASCADE
 );
 
 table bills (

@@ -6,7 +6,7 @@ import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { refreshAll } from '../pipeline/chain.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
-import { ingestTown, loadTownMaster } from '../pipeline/town-chain.ts';
+import { ingestTown, loadTownMaster, townContract } from '../pipeline/town-chain.ts';
 import { REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
@@ -105,16 +105,9 @@ async function makeHome(homeFolder: string): Promise<string> {
     if (!existsSync(contract)) {
         const shipped = readFileSync(contractFiles(homeFolder).get('generic-csv') ?? '', 'utf8');
         await makeFolderDurably(path.dirname(contract));
-        await writeFileDurably(contract, townContract(shipped));
+        await writeFileDurably(contract, townContract(shipped, FEED));
     }
     return `in ${homeFolder}`;
-}
-
-/** The shipped CSV contract under another name; here a meter that nobody registered waits for a load. */
-function townContract(shipped: string): string {
-    return shipped
-        .replaceAll('generic-csv', FEED)
-        .replace(/(property: unknownMeter\n\s+value: )register/, '$1wait');
 }
 
 async function runChain(workspace: Workspace, output: Output, townFolder: string): Promise<void> {

@@ -16,6 +16,24 @@ export interface CompiledModel {
 }
 
 const compiled = new Map<string, CompiledModel>();
+const overrides = new Map<string, (text: string) => string>();
+
+/**
+ * For tests only: a model's text goes through `transform` before it is compiled, in this process, until the returned function is
+ * called. Its fingerprint changes with it, so what was made from the model becomes stale. So a test can plant a fault and
+ * show that a comparison finds it, or make everything stale without changing any meaning.
+ */
+export function overrideModel(name: string, transform: (text: string) => string): () => void {
+    const forget = () => {
+        for (const key of compiled.keys()) if (key.startsWith(`${name}.`)) compiled.delete(key);
+    };
+    overrides.set(name, transform);
+    forget();
+    return () => {
+        overrides.delete(name);
+        forget();
+    };
+}
 
 /**
  * Reads `models/<name>.sql`, or `models/<name>.<dialect>.sql` where a hot step has an engine's own text,
@@ -26,10 +44,11 @@ export function compileModel(name: string, dialect: Dialect): CompiledModel {
     const known = compiled.get(key);
     if (known) return known;
     const own = `${MODELS}${name}.${dialect}.sql`;
-    const text = readFileSync(existsSync(own) ? own : `${MODELS}${name}.sql`, 'utf8');
+    const change = overrides.get(name) ?? ((text: string) => text);
+    const text = change(readFileSync(existsSync(own) ? own : `${MODELS}${name}.sql`, 'utf8'));
     const sql = compileText(text, dialect, name);
     // the portable text is the meaning; an engine's own text is held equal to it by the tests
-    const meaning = existsSync(`${MODELS}${name}.sql`) ? readFileSync(`${MODELS}${name}.sql`, 'utf8') : text;
+    const meaning = existsSync(`${MODELS}${name}.sql`) ? change(readFileSync(`${MODELS}${name}.sql`, 'utf8')) : text;
     const fingerprint = createHash('sha256').update(meaning).digest('hex').slice(0, 16);
     const model = { name, sql, fingerprint };
     compiled.set(key, model);

@@ -11,14 +11,11 @@ export interface BatchPayload {
     readonly receivedAt: number;
 }
 
-/**
- * Where the records of a batch stand. `spool`: normalised text with line numbers, from the record parsers.
- * `direct`: one plain delimited payload, read where it lies in the raw store; only for payloads that
- * turn out clean, as it knows no lines.
- */
-export type RecordSource =
-    | { readonly kind: 'spool'; readonly path: string }
-    | { readonly kind: 'direct'; readonly path: string; readonly skipLines: number; readonly present: readonly boolean[] };
+/** Where the records of a batch stand: normalised text with line numbers, from the record parsers. */
+export interface RecordSource {
+    readonly kind: 'spool';
+    readonly path: string;
+}
 
 export interface UnknownMeter {
     readonly externalId: string;
@@ -53,13 +50,9 @@ export function judgedRows(
     source: RecordSource,
     options: Pick<TypedRowsOptions, 'fixedOffsetUs'> & { readonly feedId: number; readonly bucketSize: number },
 ): string {
-    const isDirect = source.kind === 'direct';
     const typed = typedRows(contract, {
         ...options,
-        records: isDirect ? directRecords(contract, source) : spoolRecords(contract, source.path),
-        present: isDirect ? source.present : contract.columns.map(() => true),
-        payloads: 'payloads',
-        isTrimmed: !isDirect,
+        records: spoolRecords(contract, source.path),
     });
     const broken = typed.checks.map((check) => check.when);
     const rules = typed.checks.map((check) => `case when ${check.when} then '${check.rule}' end`);
@@ -69,9 +62,7 @@ export function judgedRows(
     );
     // the texts are made for broken rows only: nearly all rows are right
     const anyBroken = `(${broken.join('\n or ')})`;
-    const judged = isDirect
-        ? `case when ${anyBroken} or is_rounded or contains(meter_key, ' ') or contains(register_key, ' ') then 'broken' else '' end as faults, '' as fault_fields`
-        : `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
+    const judged = `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
     case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${fields.join(',\n ')}) else '' end as fault_fields`;
     return `select t.payload_no, p.sequence, p.segment_no, t.line_no, t.text, t.meter_key, t.register_key, t.channel_no,
     t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
@@ -87,13 +78,4 @@ function spoolRecords(contract: FeedContract, path: string): string {
     const size = contract.layout.maxLineBytes * 3 + 4096;
     return `read_csv(${sqlText(path)}, header = false, auto_detect = false, delim = '${SPOOL_SEPARATOR}', quote = '', escape = '',
         nullstr = '${ABSENT}', max_line_size = ${size}, new_line = '\\n', columns = {${types.join(', ')}})`;
-}
-
-function directRecords(contract: FeedContract, source: RecordSource & { kind: 'direct' }): string {
-    const present = contract.columns.map((_, i) => i).filter((i) => source.present[i]);
-    const types = present.map((i) => `'c${i}': 'VARCHAR'`);
-    const text = `concat_ws(${sqlText(contract.layout.delimiter)}, ${present.map((i) => `c${i}`).join(', ')})`;
-    return `(select 0 as payload_no, cast(null as bigint) as line_no, '' as fault, ${text} as text, ${present.map((i) => `c${i}`).join(', ')}
-        from read_csv(${sqlText(source.path)}, header = false, skip = ${source.skipLines}, auto_detect = false,
-        delim = ${sqlText(contract.layout.delimiter)}, quote = '', escape = '', nullstr = '${ABSENT}', columns = {${types.join(', ')}}))`;
 }

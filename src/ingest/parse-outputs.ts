@@ -7,6 +7,7 @@ import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
+import { type PlainSource, plainRows } from './plain-rows.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -214,37 +215,46 @@ async function earlierDays(engine: EngineSession, versions: string): Promise<Par
 }
 
 /**
- * Types one plain delimited payload straight from the raw store into files of `reading_versions`.
+ * Types one plain delimited payload straight from the raw store into one file of `reading_versions`.
  * Undefined: the payload has a row that is not plainly right, or an interval twice, and must go through
- * the spool, which knows lines and order; what was written is removed.
+ * the spool, which knows rules, lines and order; what was written is removed.
  */
-export async function parseDirect(
+export async function parsePlain(
     session: ParseSession,
     lake: Lake,
     contract: FeedContract,
-    source: RecordSource & { kind: 'direct' },
+    source: PlainSource,
     options: OutputOptions & { readonly segmentNo: number },
 ): Promise<ParsedBatch | undefined> {
     const { engine } = session;
     const folder = freshFolder(lake, 'reading_versions');
     await makeFolderDurably(folder);
-    const judged = judgedRows(contract, source, { ...options, ...offsetOption(session) });
-    const fate = "case when faults <> '' then 'broken' when channel_no is null then 'unknown' else 'version' end";
-    const rows = `select ${fate} as fate, ${VERSION_SELECT(options)} from (select *, 0 as ordinal from (${judged}))`;
-    const files = await engine.writePartitioned(rows, folder, ['fate', 'market_day', 'bucket']);
-    const versions = files.filter((file) => file.keys.fate === 'version');
-    if (versions.length < files.length || (await hasRepeats(engine, versions))) {
-        await removeFiles(files.map((file) => file.path));
+    const path = `${folder}/versions.parquet`;
+    const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
+        from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
+    const file = await engine.writeFile(`select ${VERSION_SELECT(options)} from (${rows})`, path).catch((error: Error) => {
+        if (/not plain|CSV Error/.test(error.message)) return undefined;
+        throw error;
+    });
+    if (file === undefined || (await hasRepeats(engine, file.path))) {
+        await removeFiles([path]);
         return undefined;
     }
-    await syncWrittenFiles(versions.map((file) => file.path), lake.folder);
-    const count = versions.reduce((sum, file) => sum + file.rowCount, 0);
-    await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, versions.map((f) => f.path));
+    await syncWrittenFiles([path], lake.folder);
+    const parts = await engine.rows(
+        'select cast(market_day as varchar) as market_day, bucket, count(*) as row_count from written_versions group by all',
+    );
+    const counts = { records: file.rowCount, versions: file.rowCount, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} };
     return {
-        versionFiles: versions.map(partitionFile),
+        versionFiles: [
+            {
+                ...file,
+                parts: parts.map((p) => ({ marketDay: String(p.market_day) as never, bucket: Number(p.bucket), rowCount: Number(p.row_count) })),
+            },
+        ],
         waitingFiles: [],
         quarantinedFiles: [],
-        counts: [{ segmentNo: options.segmentNo, records: count, versions: count, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} }],
+        counts: [{ segmentNo: options.segmentNo, ...counts }],
         earlierDays: await earlierDays(
             engine,
             `select w.channel_no, cast(w.market_day - date '1970-01-01' as integer) as market_day_no from written_versions as w
@@ -253,15 +263,12 @@ export async function parseDirect(
     };
 }
 
-/** Looks partition by partition, so that the hash table stays as small as a bucket. */
-async function hasRepeats(engine: EngineSession, files: readonly { path: string; keys: Readonly<Record<string, string>> }[]): Promise<boolean> {
-    const groups = Map.groupBy(files, (file) => `${file.keys.market_day}/${file.keys.bucket}`);
-    for (const group of groups.values()) {
-        await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, group.map((f) => f.path));
-        const rows = await engine.rows(
-            `select 1 as found from (select channel_no, period_from from written_versions group by all having count(*) > 1) limit 1`,
-        );
-        if (rows.length > 0) return true;
-    }
-    return false;
+/** One number per interval of a channel keeps the hash table small: minutes since 1970 stay below 2^32 until 10136. */
+async function hasRepeats(engine: EngineSession, path: string): Promise<boolean> {
+    await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, [path]);
+    const rows = await engine.rows(
+        `select count(*) - count(distinct cast(channel_no as bigint) * 4294967296 + epoch_us(period_from) // 60000000) as repeats
+         from written_versions`,
+    );
+    return Number(rows[0]?.repeats) > 0;
 }

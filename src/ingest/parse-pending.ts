@@ -14,8 +14,9 @@ import { extendExpectation, registerFeedChannels } from '../registry/feed-channe
 import type { Transaction } from '../store/database.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
-import { judgeSpool, matchAgain, type ParsedBatch, parseDirect, writeParsed } from './parse-outputs.ts';
+import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
+import { isPlain, type PlainSource } from './plain-rows.ts';
 
 /** A feed as the catalogue knows it, with the contract that is in force. */
 export interface KnownFeed {
@@ -30,6 +31,8 @@ export interface Ingest {
     readonly rawFolder: string;
     readonly scratchFolder: string;
     readonly feeds: readonly KnownFeed[];
+    /** Plain payloads from this size on are read in place; tests set it low. */
+    readonly plainBytes?: number;
 }
 
 export interface ParseTotals {
@@ -55,7 +58,7 @@ interface ClaimedSegment {
 // what one batch takes from the queue: enough rows to keep the engine busy, few enough to bound its memory
 const BATCH_BYTES = 64 << 20;
 // a plain payload above this is read in place by the engine, below it goes through the spool with others
-const DIRECT_BYTES = 16 << 20;
+const PLAIN_BYTES = 16 << 20;
 const NOTED_REFUSALS = 20;
 
 /**
@@ -124,12 +127,12 @@ async function parseSegments(
         receivedAt: payload.header.receivedAt,
     }));
     await registerPayloads(session, payloads);
-    const direct = await directSource(feed, stored);
-    if (direct) {
+    const plain = await plainSource(ingest, feed, stored);
+    if (plain) {
         const segmentNo = stored[0]?.segmentNo ?? 0;
         await session.prepare(feed.contract);
         const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize, segmentNo };
-        const parsed = await parseDirect(session, ingest.lake, feed.contract, direct, options);
+        const parsed = await parsePlain(session, ingest.lake, feed.contract, plain, options);
         if (parsed) {
             await extend(ingest, parsed);
             return { parsed, refused: [], payloadCount: stored.length };
@@ -156,23 +159,18 @@ async function readSegments(ingest: Ingest, feed: KnownFeed, segments: readonly 
 }
 
 /** One large plain delimited payload, first of its segment and without anything unusual; else undefined. */
-async function directSource(
-    feed: KnownFeed,
-    stored: readonly LocatedPayload[],
-): Promise<(RecordSource & { kind: 'direct' }) | undefined> {
+async function plainSource(ingest: Ingest, feed: KnownFeed, stored: readonly LocatedPayload[]): Promise<PlainSource | undefined> {
     const only = stored.length === 1 ? stored[0]?.payload : undefined;
-    const { layout } = feed.contract;
-    if (!only || only.headerFrom !== 0 || only.header.length < DIRECT_BYTES) return undefined;
-    if (layout.format !== 'delimited' || layout.quoting !== 'none') return undefined;
-    if (feed.contract.reading.stamp.repeatedHour === 'by-order') return undefined;
-    if (compressionOf(await firstBytes(only)) !== 'none') return undefined;
+    if (!only || only.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES)) return undefined;
+    if (!isPlain(feed.contract) || compressionOf(await firstBytes(only)) !== 'none') return undefined;
     const verdict = await checkPayload(payloadBytes(only), feed.contract);
     if (!verdict.ok) return undefined;
     const { shape } = verdict;
     if (shape.hasBom || shape.hasCrlf || shape.hasLoneCr || shape.blankLines > 0 || shape.headerLine !== 1) return undefined;
+    const { sequence, receivedAt } = only.header;
     const present = feed.contract.columns.map((c) => shape.headerColumns.includes(c.name));
     // the segment's header is one line, the payload's another
-    return { kind: 'direct', path: only.segmentPath, skipLines: 2, present };
+    return { path: only.segmentPath, skipLines: 2, present, sequence, receivedAt };
 }
 
 async function firstBytes(payload: StoredPayload): Promise<Uint8Array> {

@@ -3,7 +3,7 @@ import type { FeedContract } from '../contracts/feed-contract.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { addDays, calendarDate, type CalendarDate, epochDayOf, listDays, utcDateOf } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
-import { localDays, utcDays } from '../kernel/zone-table.ts';
+import { localDays } from '../kernel/zone-table.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
@@ -11,6 +11,7 @@ import type { Lake } from '../lake/lake.ts';
 // stamps before this day are refused as impossible: no interval meter is older
 const FIRST_DAY = calendarDate('2000-01-01');
 const DAYS_AHEAD = 400;
+const DAY_US = 86_400_000_000;
 
 /**
  * An engine session with the tables that typing needs: offset table, market days and the channel
@@ -52,28 +53,29 @@ function fixedOffset(zone: Zone, days: { from: CalendarDate; to: CalendarDate })
     return changesWithin(zone, from, to).length === 0 ? offsetAt(zone, from) * 1_000_000 : undefined;
 }
 
+/**
+ * One row per UTC date: the market day at its first instant, where that day begins, and where the next three
+ * do. A UTC date touches at most three market days (two begin on it where a day of 23 hours ends).
+ */
 async function registerMarketDays(
     engine: EngineSession,
     zone: Zone,
     days: { from: CalendarDate; to: CalendarDate },
 ): Promise<void> {
+    const starts = listDays({ from: addDays(days.from, -2), to: addDays(days.to, 4) }).map((day) => ({
+        dayNo: epochDayOf(day),
+        fromUs: marketDayPeriod(zone, day).from * 1000,
+    }));
+    let at = 0;
+    const rows = listDays(days).map((date) => {
+        const dateFromUs = epochDayOf(date) * DAY_US;
+        while ((starts[at + 1]?.fromUs ?? Number.MAX_SAFE_INTEGER) <= dateFromUs) at += 1;
+        return [epochDayOf(date), starts[at]?.dayNo ?? 0, ...[0, 1, 2, 3].map((i) => starts[at + i]?.fromUs ?? 0)];
+    });
     await engine.registerRows(
-        'utc_days',
-        bigints('day_no integer', 'change_us', 'offset_before_us', 'offset_after_us'),
-        utcDays(zone, days.from, days.to).map((row) => [
-            epochDayOf(row.utcDate),
-            row.changeAt === null ? 0 : row.changeAt * 1000,
-            row.offsetBeforeS * 1_000_000,
-            row.offsetAfterS * 1_000_000,
-        ]),
-    );
-    await engine.registerRows(
-        'parse_days',
-        bigints('day_no integer', 'day_from_us', 'day_to_us'),
-        listDays(days).map((day) => {
-            const { from, to } = marketDayPeriod(zone, day);
-            return [epochDayOf(day), from * 1000, to * 1000];
-        }),
+        'utc_dates',
+        bigints('utc_day_no integer', 'first_day_no integer', 'from_0_us', 'from_1_us', 'from_2_us', 'from_3_us'),
+        rows,
     );
 }
 

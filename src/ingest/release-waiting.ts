@@ -63,18 +63,18 @@ async function releaseFiles(
 
 async function writeReleased(lake: Lake, session: ParseSession): Promise<NewFile[]> {
     const { engine } = session;
-    const instants = await engine.rows('select distinct epoch_ms(period_from) as at from matched where channel_no is not null');
+    const instants = await engine.rows('select distinct epoch_ms(period_from) as instant_ms from matched where channel_no is not null');
     await engine.registerRows(
         'released_days',
         [
-            { name: 'at', type: 'bigint' },
+            { name: 'instant_ms', type: 'bigint' },
             { name: 'market_day', type: 'date' },
         ],
-        instants.map((row) => [Number(row.at), marketDayOf(lake.zone, Number(row.at))]),
+        instants.map((row) => [Number(row.instant_ms), marketDayOf(lake.zone, Number(row.instant_ms))]),
     );
     const query = `select d.market_day, cast(m.channel_no // ${lake.bucketSize} as integer) as bucket, m.channel_no, m.period_from,
             m.interval_minutes, m.kwh, m.quality, m.source_code, m.feed_id, m.version_stamp, m.sequence, m.ordinal, m.received_at
-        from matched as m inner join released_days as d on d.at = epoch_ms(m.period_from)`;
+        from matched as m inner join released_days as d on d.instant_ms = epoch_ms(m.period_from)`;
     const parts = await engine.rows(`select cast(market_day as varchar) as market_day, bucket, count(*) as n from (${query}) group by all`);
     const folder = freshFolder(lake, 'reading_versions');
     await makeFolderDurably(folder);

@@ -20,12 +20,6 @@ export interface TypedRows {
 export interface TypedRowsOptions {
     /** Relation with payload_no, line_no, fault, text, and c0, c1 … for the contract's columns. */
     readonly records: string;
-    /** Which of the contract's columns the records have; the others count as blank. */
-    readonly present: readonly boolean[];
-    /** Relation with payload_no, received_us. */
-    readonly payloads: string;
-    /** false: fields are as they stand in the file, so a padded one is not recognised (fast path). */
-    readonly isTrimmed: boolean;
     /** The zone has one offset for ever: no join with the offset table is needed. */
     readonly fixedOffsetUs?: number;
 }
@@ -46,19 +40,19 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
         `mapped as (${mappedCte()})`,
     ].join(',\n')}
 select * from mapped`;
-    return { query, checks: rowChecks(contract, (role) => column(contract, options, role) !== undefined) };
+    return { query, checks: rowChecks(contract, (role) => column(contract, role) !== undefined) };
 }
 
-function column(contract: FeedContract, options: TypedRowsOptions, role: ColumnRole): string | undefined {
+function column(contract: FeedContract, role: ColumnRole): string | undefined {
     const index = contract.columns.findIndex((c) => c.role === role);
-    return index >= 0 && options.present[index] ? `r.c${index}` : undefined;
+    return index >= 0 ? `r.c${index}` : undefined;
 }
 
 function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     const { reading } = contract;
-    const of = (role: ColumnRole) => column(contract, options, role);
+    const of = (role: ColumnRole) => column(contract, role);
     const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
-    const value = numberText(of('value') ?? "''", options);
+    const value = of('value') ?? "''";
     const unit = of('unit');
     const unitText = unit ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)` : reading.unit;
     const minutesColumn = of('minutes');
@@ -88,11 +82,6 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${versionSql(of('version'), contract)} as version_stamp,
     ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
 from ${options.records} as r`;
-}
-
-/** In the fast path blanks around a number are still there: the pattern and the cast see it without them. */
-function numberText(value: string, options: TypedRowsOptions): string {
-    return options.isTrimmed ? value : `(case when contains(${value}, ' ') then trim(${value}) else ${value} end)`;
 }
 
 function nullTexts(value: string, texts: readonly string[]): string {
@@ -155,10 +144,16 @@ function dayedCte(options: TypedRowsOptions): string {
         return `select *, case when period_us >= 0 then cast(${local} as integer) end as market_day_no,
     ${local} * ${DAY_US} - ${options.fixedOffsetUs} as day_from_us, (${local} + 1) * ${DAY_US} - ${options.fixedOffsetUs} as day_to_us from placed`;
     }
-    return `select p.*, m.day_no as market_day_no, m.day_from_us, m.day_to_us from (
-    select p.*, cast((p.period_us + case when p.period_us < u.change_us then u.offset_before_us else u.offset_after_us end) // ${DAY_US} as integer) as local_day_no
-    from placed as p left join utc_days as u on u.day_no = cast(p.period_us // ${DAY_US} as integer)) as p
-left join parse_days as m on m.day_no = p.local_day_no`;
+    return `select p.*, ${marketDayColumns('p.period_us', 'u')}
+from placed as p left join utc_dates as u on u.utc_day_no = cast(p.period_us // ${DAY_US} as integer)`;
+}
+
+/** Market day, its first instant and its end, of an instant joined with its UTC date's row of `utc_dates`. */
+export function marketDayColumns(us: string, row: string): string {
+    const pick = (before: number) =>
+        `case when ${us} < ${row}.from_1_us then ${row}.from_${before}_us when ${us} < ${row}.from_2_us then ${row}.from_${before + 1}_us else ${row}.from_${before === 0 ? 2 : 3}_us end`;
+    const days = `case when ${us} < ${row}.from_1_us then 0 when ${us} < ${row}.from_2_us then 1 else 2 end`;
+    return `${row}.first_day_no + ${days} as market_day_no, ${pick(0)} as day_from_us, ${pick(1)} as day_to_us`;
 }
 
 function mappedCte(): string {

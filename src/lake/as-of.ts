@@ -44,5 +44,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, feeds: re
         feeds,
         watermark,
     });
+    // a recomputation publishes nothing, so it has no changes; the published ones have this name
+    await session.run('drop table changed_channel_days');
     for (const table of PUBLISHED_TABLES) await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
 }

@@ -1,0 +1,155 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
+import type { EngineRow, EngineSession } from '../../src/engine/engine.ts';
+import { contractFiles } from '../../src/ingest/feed-catalogue.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { instantText } from '../../src/kernel/period.ts';
+import { type IngestResult, ingest, load, type LoadOutcome } from '../../src/pipeline/chain.ts';
+import { registerViews } from '../../src/pipeline/published-views.ts';
+import { listPayloads } from '../../src/raw/segment-reader.ts';
+import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
+import { initHome } from '../../src/store/home.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+
+/** A home in a folder of its own, with everything real: Postgres, the engine, files. */
+export interface ChainWorld {
+    /** Room for the test's own files. */
+    readonly folder: string;
+    readonly homeFolder: string;
+    readonly workspace: Workspace;
+    /** Writes a contract into the home. */
+    contract(feed: string, text: string): void;
+    /** Ingests texts or bytes under the names given. */
+    ingest(feed: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<IngestResult>;
+    /** Loads a text as a file of that name. */
+    load(kind: MasterDataKind, name: string, text: string): Promise<LoadOutcome>;
+    /** Works in a session with one view for each published table. */
+    withViews<T>(work: (session: EngineSession) => Promise<T>, asOf?: number): Promise<T>;
+    query(sql: string, asOf?: number): Promise<EngineRow[]>;
+    end(): Promise<void>;
+}
+
+export interface WorldOptions {
+    readonly marketZone: string;
+    readonly bucketSize?: number;
+    readonly clock?: Clock;
+}
+
+export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
+    const folder = makeScratchFolder();
+    const homeFolder = path.join(folder, 'home');
+    const { marketZone, bucketSize, clock } = options;
+    await initHome(homeFolder, { marketZone, currency: 'GBP', ...(bucketSize ? { bucketSize } : {}) });
+    const workspace = await openWorkspace(homeFolder, clock);
+    let fileCount = 0;
+    const textFile = (name: string, content: string | Uint8Array): string => {
+        fileCount += 1;
+        const place = path.join(folder, 'given', String(fileCount), name);
+        mkdirSync(path.dirname(place), { recursive: true });
+        writeFileSync(place, content);
+        return place;
+    };
+    const world: ChainWorld = {
+        folder,
+        homeFolder,
+        workspace,
+        contract: (feed, text) => {
+            mkdirSync(path.join(homeFolder, 'feeds'), { recursive: true });
+            writeFileSync(path.join(homeFolder, 'feeds', `${feed}.odcs.yaml`), text);
+        },
+        ingest: (feed, files) =>
+            ingest(
+                workspace,
+                feed,
+                Object.entries(files).map(([name, content]) => ({ sourceKey: name, path: textFile(name, content) })),
+            ),
+        load: (kind, name, text) => load(workspace, { kind, file: textFile(name, text) }),
+        withViews: async (work, asOf) => {
+            const session = await workspace.lake.engine.openSession();
+            try {
+                await registerViews(session, workspace, { showsIdentity: true, ...(asOf === undefined ? {} : { asOf }) });
+                return await work(session);
+            } finally {
+                await session.close();
+            }
+        },
+        query: (sql, asOf) => world.withViews((session) => session.rows(sql), asOf),
+        end: async () => {
+            await workspace.close();
+            await removeScratchFolder(folder);
+        },
+    };
+    return world;
+}
+
+/** A clock that the test sets. */
+export function handClock(at: string): Clock & { at: number } {
+    const clock = { at: Date.parse(at), now: () => clock.at };
+    return clock;
+}
+
+export function shippedContract(feed: string): string {
+    return readFileSync(contractFiles('').get(feed) ?? '', 'utf8');
+}
+
+/** A shipped contract under another name with other settings; a setting that the contract has not is added. */
+export function variedContract(feed: string, name: string, settings: Readonly<Record<string, string>>): string {
+    let text = shippedContract(feed).replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${name}`).trimEnd();
+    for (const [property, value] of Object.entries(settings)) {
+        const known = new RegExp(`(- property: ${property}\\n\\s+value: ).*`);
+        text = known.test(text)
+            ? text.replace(known, `$1${value}`)
+            : `${text}\n      - property: ${property}\n        value: ${value}`;
+    }
+    return `${text}\n`;
+}
+
+/** Source key of every payload by its receipt sequence, as the raw segments say. */
+export async function sourceKeys(workspace: Workspace): Promise<Map<number, string>> {
+    const segments = await workspace.lake.db.query<{ path: string }>('select path from segments order by segment_no');
+    const keys = new Map<number, string>();
+    for (const segment of segments) {
+        const { payloads } = await listPayloads(path.join(workspace.home.rawFolder, segment.path));
+        for (const { header } of payloads) keys.set(header.sequence, header.sourceKey);
+    }
+    return keys;
+}
+
+/** What users see, by the identifiers of the outside world and without what tells how it arrived; sorted texts. */
+export async function publishedContent(world: ChainWorld, asOf?: number): Promise<string[]> {
+    return world.withViews(async (session) => {
+        const lines: string[] = [];
+        for (const [table, columns] of Object.entries(CONTENT)) {
+            const list = columns.map((c) => `coalesce(cast(${c} as varchar), '-')`).join(` || ' ' || `);
+            const rows = await session.rows(`select '${table} ' || ${list} as line from ${table}`);
+            lines.push(...rows.map((row) => String(row.line)));
+        }
+        return lines.sort();
+    }, asOf);
+}
+
+const COUNTS = ['kwh', 'measured_kwh', 'estimated_kwh', 'expected_count', 'measured_count', 'estimated_count', 'missing_count'];
+const CONTENT: Readonly<Record<string, readonly string[]>> = {
+    reads_15min: ['meter_id', 'register_id', 'epoch_us(read_at)', 'minutes', 'kwh', 'quality_flag', 'market_day'],
+    reads_hourly: ['meter_id', 'register_id', 'epoch_us(hour)', 'market_day', ...COUNTS],
+    reads_daily: ['meter_id', 'register_id', 'day', ...COUNTS, 'row_count', 'duplicate_count', 'superseded_count', 'withdrawn_count'],
+    reading_gaps: ['meter_id', 'register_id', 'market_day', 'epoch_us(gap_from)', 'epoch_us(gap_to)', 'missing_count'],
+};
+
+/** Lines of readings for the generic CSV feed. */
+export function readingsCsv(rows: readonly ReadingRow[]): string {
+    const lines = rows.map((r) =>
+        [r.meter, '1', instantText(r.at), r.minutes ?? 30, r.kwh ?? '', 'kWh', r.quality ?? 'A', r.version ?? ''].join(','),
+    );
+    return `meter_id,register,read_at,minutes,value,unit,quality,version\n${lines.join('\n')}\n`;
+}
+
+export interface ReadingRow {
+    readonly meter: string;
+    readonly at: number;
+    readonly kwh?: string;
+    readonly minutes?: number;
+    readonly quality?: 'A' | 'E' | 'N' | 'W';
+    readonly version?: number;
+}
