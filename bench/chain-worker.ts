@@ -51,14 +51,22 @@ async function gridtally(folder: string, clock: StageClock): Promise<object> {
     const workspace = await openWorkspace(homeFolder);
     try {
         // master data are there before a day begins: not a part of what is compared
-        await load(workspace, { kind: 'metering-points', file: path.join(town, 'master', 'metering-points.csv') });
+        await load(workspace, {
+            kind: 'metering-points',
+            file: path.join(town, 'master', 'metering-points.csv'),
+        });
         for (const name of ['readings.csv', 'corrections.csv']) {
-            await clock.time('receive, parse, append', () => ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]));
+            await clock.time('receive, parse, append', () =>
+                ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]),
+            );
         }
         await clock.time('curate, roll up, commit', () => refreshAll(workspace));
         const status = await readStatus(workspace.lake);
         const check = { intervals: status.winning, kwh: status.kwh };
-        return { check, writtenBytes: bytesBelow(workspace.home.lakeFolder) + bytesBelow(workspace.home.rawFolder) };
+        return {
+            check,
+            writtenBytes: bytesBelow(workspace.home.lakeFolder) + bytesBelow(workspace.home.rawFolder),
+        };
     } finally {
         await workspace.close();
         await removeDatabase(homeFolder);
@@ -70,7 +78,9 @@ async function main(side: string, folder: string): Promise<void> {
     const clock = new StageClock();
     const result = side === 'gridtally' ? await gridtally(folder, clock) : await peerDuckdb(folder, clock);
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
-    process.stdout.write(`${JSON.stringify({ ...clock.total(), peakRssBytes, stages: clock.stages, ...result })}\n`);
+    process.stdout.write(
+        `${JSON.stringify({ ...clock.total(), peakRssBytes, stages: clock.stages, ...result })}\n`,
+    );
 }
 
 await main(process.argv[2] ?? '', process.argv[3] ?? '');

@@ -47,7 +47,9 @@ export async function benchChain(options: ChainOptions): Promise<void> {
             const ours = await side('gridtally', folder, day.rows + day.correctionRows);
             const duckdb = await side('duckdb', folder, day.rows + day.correctionRows);
             if (ours.check.kwh !== duckdb.check.kwh || ours.check.intervals !== duckdb.check.intervals) {
-                throw new Error(`the two disagree: ${JSON.stringify(ours.check)} and ${JSON.stringify(duckdb.check)}`);
+                throw new Error(
+                    `the two disagree: ${JSON.stringify(ours.check)} and ${JSON.stringify(duckdb.check)}`,
+                );
             }
             pairs.push({ ours, duckdb });
         }
@@ -58,25 +60,46 @@ export async function benchChain(options: ChainOptions): Promise<void> {
 }
 
 async function side(name: 'gridtally' | 'duckdb', folder: string, rows: number): Promise<Side> {
-    const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', WORKER, name, folder], { maxBuffer: 1 << 26 });
+    const { stdout } = await run(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', WORKER, name, folder],
+        { maxBuffer: 1 << 26 },
+    );
     return { rows, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
 }
 
 function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Side }[]): void {
-    const median = [...pairs].sort((a, b) => a.ours.seconds / a.duckdb.seconds - b.ours.seconds / b.duckdb.seconds)[Math.floor(pairs.length / 2)];
+    const median = [...pairs].sort(
+        (a, b) => a.ours.seconds / a.duckdb.seconds - b.ours.seconds / b.duckdb.seconds,
+    )[Math.floor(pairs.length / 2)];
     if (!median) return;
     const { ours, duckdb } = median;
     if (options.isJson) {
         const { check: _check, ...chain } = ours;
-        const peers = { duckdb: { seconds: duckdb.seconds, cpuSeconds: duckdb.cpuSeconds, peakRssBytes: duckdb.peakRssBytes, stages: duckdb.stages } };
+        const peers = {
+            duckdb: {
+                seconds: duckdb.seconds,
+                cpuSeconds: duckdb.cpuSeconds,
+                peakRssBytes: duckdb.peakRssBytes,
+                stages: duckdb.stages,
+            },
+        };
         process.stdout.write(`${JSON.stringify({ chain: { ...chain, peers } }, null, 2)}\n`);
         return;
     }
-    const lines = [`${ours.rows.toLocaleString('en')} readings of ${options.meters.toLocaleString('en')} meters, ${pairs.length} paired run(s), the median pair:`];
-    for (const [name, s] of [['gridtally', ours], ['duckdb by hand', duckdb]] as const) {
+    const lines = [
+        `${ours.rows.toLocaleString('en')} readings of ${options.meters.toLocaleString('en')} meters, ${pairs.length} paired run(s), the median pair:`,
+    ];
+    for (const [name, s] of [
+        ['gridtally', ours],
+        ['duckdb by hand', duckdb],
+    ] as const) {
         const rate = Math.round(s.rows / s.seconds).toLocaleString('en');
-        lines.push(`${name}: ${s.seconds.toFixed(1)} s, ${rate} rows/s, CPU ${s.cpuSeconds.toFixed(1)} s, peak RSS ${mib(s.peakRssBytes)} MiB, written ${mib(s.writtenBytes)} MiB`);
-        for (const [stage, r] of Object.entries(s.stages)) lines.push(`  ${stage.padEnd(24)} ${r.seconds.toFixed(2)} s  CPU ${r.cpuSeconds.toFixed(2)} s`);
+        lines.push(
+            `${name}: ${s.seconds.toFixed(1)} s, ${rate} rows/s, CPU ${s.cpuSeconds.toFixed(1)} s, peak RSS ${mib(s.peakRssBytes)} MiB, written ${mib(s.writtenBytes)} MiB`,
+        );
+        for (const [stage, r] of Object.entries(s.stages))
+            lines.push(`  ${stage.padEnd(24)} ${r.seconds.toFixed(2)} s  CPU ${r.cpuSeconds.toFixed(2)} s`);
     }
     for (const pair of pairs) lines.push(`ratio ${(pair.ours.seconds / pair.duckdb.seconds).toFixed(2)}`);
     process.stdout.write(`${lines.join('\n')}\n`);

@@ -15,7 +15,11 @@ async function main(args: readonly string[]): Promise<number> {
     const isQuick = args.includes('--quick');
     if (!isJson) process.stdout.write(`${machineText()}\n`);
     if (args[0] === 'chain') {
-        await benchChain({ meters: number('--meters', isQuick ? 5000 : 200_000), runs: number('--runs', 1), isJson });
+        await benchChain({
+            meters: number('--meters', isQuick ? 5000 : 200_000),
+            runs: number('--runs', 1),
+            isJson,
+        });
         return 0;
     }
     if (args[0] === 'drafts') {

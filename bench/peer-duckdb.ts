@@ -1,7 +1,7 @@
-import { DuckDBInstance } from '@duckdb/node-api';
 import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { bytesBelow, type StageClock } from './chain-worker.ts';
 
 /**
@@ -12,7 +12,10 @@ import { bytesBelow, type StageClock } from './chain-worker.ts';
 export async function peerDuckdb(folder: string, clock: StageClock): Promise<object> {
     const out = path.join(folder, 'peer');
     mkdirSync(out);
-    const instance = await DuckDBInstance.create(':memory:', { threads: String(os.availableParallelism()), memory_limit: '4GB' });
+    const instance = await DuckDBInstance.create(':memory:', {
+        threads: String(os.availableParallelism()),
+        memory_limit: '4GB',
+    });
     const connection = await instance.connect();
     const run = async (sql: string) => connection.runAndReadAll(sql);
     await run("set TimeZone = 'UTC'");
@@ -25,11 +28,18 @@ export async function peerDuckdb(folder: string, clock: StageClock): Promise<obj
             }
         });
         await clock.time('all versions', () => write(run, `${out}/versions.parquet`, versionsSql(out)));
-        await clock.time('newest, sorted', () => write(run, `${out}/newest.parquet`, NEWEST.replaceAll('$out', out)));
+        await clock.time('newest, sorted', () =>
+            write(run, `${out}/newest.parquet`, NEWEST.replaceAll('$out', out)),
+        );
         await clock.time('hourly', () => write(run, `${out}/hourly.parquet`, HOURLY.replaceAll('$out', out)));
         await clock.time('daily', () => write(run, `${out}/daily.parquet`, DAILY.replaceAll('$out', out)));
-        const rows = (await run(`select count(*) as n, cast(sum(kwh) as varchar) as kwh from '${out}/newest.parquet'`)).getRowsJson();
-        return { check: { intervals: Number(rows[0]?.[0]), kwh: String(rows[0]?.[1]) }, writtenBytes: bytesBelow(out) };
+        const rows = (
+            await run(`select count(*) as n, cast(sum(kwh) as varchar) as kwh from '${out}/newest.parquet'`)
+        ).getRowsJson();
+        return {
+            check: { intervals: Number(rows[0]?.[0]), kwh: String(rows[0]?.[1]) },
+            writtenBytes: bytesBelow(out),
+        };
     } finally {
         connection.closeSync();
         instance.closeSync();
@@ -49,7 +59,8 @@ function sync(file: string): void {
 }
 
 function versionsSql(out: string): string {
-    const columns = "'meter_id': 'VARCHAR', 'read_at': 'TIMESTAMP', 'value': 'DECIMAL(18,6)', 'quality': 'VARCHAR'";
+    const columns =
+        "'meter_id': 'VARCHAR', 'read_at': 'TIMESTAMP', 'value': 'DECIMAL(18,6)', 'quality': 'VARCHAR'";
     return `select meter_id, read_at, value as kwh, quality, 0 as version from read_csv('${out}/readings.csv', header = true, columns = {${columns}})
         union all
         select meter_id, read_at, value, quality, version

@@ -1,14 +1,14 @@
 import { writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { exportBills, type ExportFormat, exportFileName } from '../billing/bill-export.ts';
+import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
 import { listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
-import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { count, tableText } from './output.ts';
 
 interface BillOptions extends CommonOptions {
@@ -25,7 +25,9 @@ export function addBillCommands(program: Command): void {
         .option('--period <month>', 'month, such as 2013-05')
         .action(draftCommand);
     command(bill, 'show <id>', 'one bill as text, or in full with --json').action(showCommand);
-    command(bill, 'list', 'bills with their totals').option('--period <month>', 'only of this month').action(listCommand);
+    command(bill, 'list', 'bills with their totals')
+        .option('--period <month>', 'only of this month')
+        .action(listCommand);
     const exported = program.command('export').description('write tables for other programs');
     command(exported, 'bills', 'bills and their lines')
         .option('--period <month>', 'only of this month')
@@ -46,7 +48,9 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
         const { currency } = workspace.home;
         output.result({ period: options.period, currency, ...result }, [
             `${options.period}: ${count(result.drafted)} bills drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
-            ...(result.sealed > 0 ? [`${count(result.sealed)} accounts left alone, their bills are sealed`] : []),
+            ...(result.sealed > 0
+                ? [`${count(result.sealed)} accounts left alone, their bills are sealed`]
+                : []),
             `${count(result.incomplete)} incomplete; total due ${result.totalDue} ${currency}`,
         ]);
     });
@@ -62,12 +66,25 @@ async function showCommand(billId: string, _options: CommonOptions, self: Comman
 async function listCommand(_options: BillOptions, self: Command): Promise<void> {
     const options = merged<BillOptions>(self);
     await withWorkspace(options, async ({ db }, output) => {
-        const bills = await listBills(db, options.period === undefined ? {} : { period: monthPeriod(options.period) });
+        const bills = await listBills(
+            db,
+            options.period === undefined ? {} : { period: monthPeriod(options.period) },
+        );
         output.result(
             bills,
             tableText(
                 ['bill', 'account', 'from', 'to', 'state', 'complete', 'kWh', 'due', ''],
-                bills.map((b) => [b.billId, b.accountId, b.periodFrom, b.periodTo, b.state, b.isComplete ? 'yes' : 'no', b.energyKwh, b.amountDue, b.currency]),
+                bills.map((b) => [
+                    b.billId,
+                    b.accountId,
+                    b.periodFrom,
+                    b.periodTo,
+                    b.state,
+                    b.isComplete ? 'yes' : 'no',
+                    b.energyKwh,
+                    b.amountDue,
+                    b.currency,
+                ]),
             ),
         );
     });
@@ -88,18 +105,23 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
         const period = options.period === undefined ? undefined : monthPeriod(options.period);
         const filter = period === undefined ? {} : { filter: { period } };
         if (options.out === undefined) {
-            for await (const text of exportBills(db, { table: 'bills', format, ...filter })) writeSync(1, text);
+            for await (const text of exportBills(db, { table: 'bills', format, ...filter }))
+                writeSync(1, text);
             return;
         }
         await makeFolderDurably(path.resolve(options.out));
         const files: string[] = [];
         for (const table of ['bills', 'bill_lines'] as const) {
             const file = await DurableFile.create(path.resolve(options.out), { label: table });
-            for await (const text of exportBills(db, { table, format, ...filter })) await file.append(Buffer.from(text));
+            for await (const text of exportBills(db, { table, format, ...filter }))
+                await file.append(Buffer.from(text));
             const target = path.resolve(options.out, exportFileName(table, format, period));
             await file.publish(target);
             files.push(target);
         }
-        output.result({ files }, files.map((f) => `wrote ${f}`));
+        output.result(
+            { files },
+            files.map((f) => `wrote ${f}`),
+        );
     });
 }

@@ -1,8 +1,8 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
-import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count } from './output.ts';
 
@@ -48,11 +48,22 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
             ...(options.series === undefined ? {} : { seriesId: options.series }),
             ...(options.minutes === undefined ? {} : { intervalMinutes: options.minutes }),
         });
-        output.result({ ...result, registeredChannels: result.registeredChannels.length, takenOverChannels: result.takenOverChannels.length }, [
-            `${kind}: ${count(result.rows)} rows, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
-            ...(result.registeredChannels.length > 0 ? [`${count(result.registeredChannels.length)} channels registered`] : []),
-            ...(result.released > 0 ? [`${count(result.released)} waiting readings released; next: gridtally refresh`] : []),
-        ]);
+        output.result(
+            {
+                ...result,
+                registeredChannels: result.registeredChannels.length,
+                takenOverChannels: result.takenOverChannels.length,
+            },
+            [
+                `${kind}: ${count(result.rows)} rows, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+                ...(result.registeredChannels.length > 0
+                    ? [`${count(result.registeredChannels.length)} channels registered`]
+                    : []),
+                ...(result.released > 0
+                    ? [`${count(result.released)} waiting readings released; next: gridtally refresh`]
+                    : []),
+            ],
+        );
     });
 }
 
@@ -63,14 +74,20 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         );
         const { received, parsed } = result;
         const refreshed = options.refresh
-            ? await refreshAll(workspace, ({ done, total }) => output.progress(`refresh: ${done} of ${total} partitions`))
+            ? await refreshAll(workspace, ({ done, total }) =>
+                  output.progress(`refresh: ${done} of ${total} partitions`),
+              )
             : undefined;
-        const rules = Object.entries(parsed.quarantinedByRule).sort().map(([rule, n]) => `  ${rule}: ${count(n)}`);
+        const rules = Object.entries(parsed.quarantinedByRule)
+            .sort()
+            .map(([rule, n]) => `  ${rule}: ${count(n)}`);
         output.result({ ...result, ...(refreshed ? { refreshed } : {}) }, [
             `received ${count(received.payloads)} payloads, of which ${count(received.repeats)} had been received before`,
             `parsed ${count(parsed.payloads)} payloads: ${count(parsed.records)} rows = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
             ...rules,
-            ...(parsed.rounded > 0 ? [`${count(parsed.rounded)} values had more than six decimals and were rounded half-even`] : []),
+            ...(parsed.rounded > 0
+                ? [`${count(parsed.rounded)} values had more than six decimals and were rounded half-even`]
+                : []),
             ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
             ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
             refreshed
@@ -85,10 +102,15 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
             const lines = describePlan(plan);
-            output.result(plan, [...(lines.length > 0 ? lines : ['nothing is stale']), `${count(plan.upToDate)} partitions are up to date`]);
+            output.result(plan, [
+                ...(lines.length > 0 ? lines : ['nothing is stale']),
+                `${count(plan.upToDate)} partitions are up to date`,
+            ]);
             return;
         }
-        const result = await refreshAll(workspace, ({ done, total }) => output.progress(`refresh: ${done} of ${total} partitions`));
+        const result = await refreshAll(workspace, ({ done, total }) =>
+            output.progress(`refresh: ${done} of ${total} partitions`),
+        );
         output.result(result, [
             `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
             `${count(result.changedChannelDays)} channel-days changed`,

@@ -20,7 +20,9 @@ export function command(program: Command, usage: string, description: string): C
 export function homeFolder(options: CommonOptions): string {
     const folder = options.home ?? process.env.GRIDTALLY_HOME;
     if (folder === undefined || folder === '') {
-        throw new GridtallyError('home.missing', 'no home is named', { remedy: 'Name one with --home DIR or GRIDTALLY_HOME.' });
+        throw new GridtallyError('home.missing', 'no home is named', {
+            remedy: 'Name one with --home DIR or GRIDTALLY_HOME.',
+        });
     }
     return folder;
 }

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { contractFiles } from '../ingest/feed-catalogue.ts';
-import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
+import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { refreshAll } from '../pipeline/chain.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
 import { ingestTown, loadTownMaster, townContract } from '../pipeline/town-chain.ts';
@@ -12,7 +12,7 @@ import { simulateTown } from '../simulate/town.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, initHome } from '../store/home.ts';
 import { demoSummary } from './demo-summary.ts';
-import { count, openOutput, type Output } from './output.ts';
+import { count, type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 interface DemoOptions {
@@ -32,7 +32,9 @@ const FEED = 'town';
 export function addDemoCommand(program: Command): void {
     program
         .command('demo')
-        .description('a simulated town through the whole chain, from readings to bills (what `npm start` runs)')
+        .description(
+            'a simulated town through the whole chain, from readings to bills (what `npm start` runs)',
+        )
         .option('--home <dir>', 'folder of the town and its home', 'town')
         .option('--homes <n>', 'number of homes', '1000')
         .option('--fresh', 'start anew')
@@ -48,14 +50,19 @@ async function demoCommand(options: DemoOptions): Promise<void> {
     const homeFolder = path.join(folder, 'home');
     const townFolder = path.join(folder, 'simulated');
     if (options.fresh) await removeTown(folder, homeFolder);
-    if (existsSync(path.join(homeFolder, HOME_FILE))) output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
+    if (existsSync(path.join(homeFolder, HOME_FILE)))
+        output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
     await step(output, 'simulate', () => simulateOnce(townFolder, Number(options.homes)));
     await step(output, 'home', () => makeHome(homeFolder));
     const workspace = await openWorkspace(homeFolder);
     try {
         for (const notice of workspace.notices) output.notice(notice);
         await runChain(workspace, output, townFolder);
-        const summary = await demoSummary(workspace, { months: QUARTER.months, folder, seconds: Math.round((Date.now() - startedAt) / 1000) });
+        const summary = await demoSummary(workspace, {
+            months: QUARTER.months,
+            folder,
+            seconds: Math.round((Date.now() - startedAt) / 1000),
+        });
         output.result(summary.value, summary.text);
     } finally {
         await workspace.close();
@@ -70,7 +77,11 @@ async function removeTown(folder: string, homeFolder: string): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
 }
 
-async function step(output: Output, name: string, work: (say: (line: string) => void) => Promise<string>): Promise<void> {
+async function step(
+    output: Output,
+    name: string,
+    work: (say: (line: string) => void) => Promise<string>,
+): Promise<void> {
     const from = Date.now();
     const result = await work((line) => output.progress(`${name}: ${line}`));
     output.notice(`${name.padEnd(9)} ${result} (${((Date.now() - from) / 1000).toFixed(1)} s)`);
@@ -100,7 +111,8 @@ async function simulateOnce(townFolder: string, homes: number): Promise<string> 
 }
 
 async function makeHome(homeFolder: string): Promise<string> {
-    if (!existsSync(path.join(homeFolder, HOME_FILE))) await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP' });
+    if (!existsSync(path.join(homeFolder, HOME_FILE)))
+        await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP' });
     const contract = path.join(homeFolder, 'feeds', `${FEED}.odcs.yaml`);
     if (!existsSync(contract)) {
         const shipped = readFileSync(contractFiles(homeFolder).get('generic-csv') ?? '', 'utf8');
@@ -124,7 +136,9 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
         return `${count(loaded.reduce((sum, f) => sum + f.released, 0))} waiting readings released`;
     });
     await step(output, 'refresh', async (say) => {
-        const result = await refreshAll(workspace, ({ done, total }) => say(`${done} of ${total} partitions`));
+        const result = await refreshAll(workspace, ({ done, total }) =>
+            say(`${done} of ${total} partitions`),
+        );
         return `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged`;
     });
     await step(output, 'bill', async (say) => {

@@ -15,24 +15,52 @@ export interface SummaryOptions {
 }
 
 /** What a person can check by hand after a demo: counts that add up, energy by region, bills. */
-export async function demoSummary(workspace: Workspace, options: SummaryOptions): Promise<{ value: object; text: string[] }> {
+export async function demoSummary(
+    workspace: Workspace,
+    options: SummaryOptions,
+): Promise<{ value: object; text: string[] }> {
     const status = await readStatus(workspace.lake);
     const regions = await energyByRegion(workspace);
     const month = options.months.at(-1) ?? '';
-    const largest = (await listBills(workspace.db, { period: monthPeriod(month), order: 'amount' })).slice(0, 10);
+    const largest = (await listBills(workspace.db, { period: monthPeriod(month), order: 'amount' })).slice(
+        0,
+        10,
+    );
     const shown = largest[0] === undefined ? undefined : await loadBill(workspace.db, largest[0].billId);
-    const truth = JSON.parse(readFileSync(path.join(options.folder, 'simulated', 'truth', 'totals.json'), 'utf8'));
+    const truth = JSON.parse(
+        readFileSync(path.join(options.folder, 'simulated', 'truth', 'totals.json'), 'utf8'),
+    );
     return {
-        value: { status, energyByRegion: regions, largestBills: largest, bill: shown ?? null, seconds: options.seconds, truth },
+        value: {
+            status,
+            energyByRegion: regions,
+            largestBills: largest,
+            bill: shown ?? null,
+            seconds: options.seconds,
+            truth,
+        },
         text: [
             '',
             ...accountOf(status),
             '',
             'Energy by region, kWh',
-            ...tableText(['region', 'kWh', 'meters'], regions.map((r) => [r.region, r.kwh, count(Number(r.meters))])),
+            ...tableText(
+                ['region', 'kWh', 'meters'],
+                regions.map((r) => [r.region, r.kwh, count(Number(r.meters))]),
+            ),
             '',
             `Ten largest bills of ${month}`,
-            ...tableText(['bill', 'account', 'kWh', 'due', '', 'complete'], largest.map((b) => [b.billId, b.accountId, b.energyKwh, b.amountDue, b.currency, b.isComplete ? 'yes' : 'no'])),
+            ...tableText(
+                ['bill', 'account', 'kWh', 'due', '', 'complete'],
+                largest.map((b) => [
+                    b.billId,
+                    b.accountId,
+                    b.energyKwh,
+                    b.amountDue,
+                    b.currency,
+                    b.isComplete ? 'yes' : 'no',
+                ]),
+            ),
             '',
             ...(shown ? [renderBillText(shown)] : []),
             '',
@@ -41,7 +69,9 @@ export async function demoSummary(workspace: Workspace, options: SummaryOptions)
     };
 }
 
-async function energyByRegion(workspace: Workspace): Promise<{ region: string; kwh: string; meters: number }[]> {
+async function energyByRegion(
+    workspace: Workspace,
+): Promise<{ region: string; kwh: string; meters: number }[]> {
     const session = await workspace.lake.engine.openSession();
     try {
         await registerViews(session, workspace, { showsIdentity: false });
@@ -52,15 +82,23 @@ async function energyByRegion(workspace: Workspace): Promise<{ region: string; k
                 and r.market_day >= a.valid_from and (a.valid_to is null or r.market_day < a.valid_to)
               where r.flow = 'to_customer' group by 1 order by 1`,
         );
-        return rows.map((row) => ({ region: String(row.region), kwh: String(row.kwh), meters: Number(row.meters) }));
+        return rows.map((row) => ({
+            region: String(row.region),
+            kwh: String(row.kwh),
+            meters: Number(row.meters),
+        }));
     } finally {
         await session.close();
     }
 }
 
 function accountOf(s: HomeStatus): string[] {
-    const coverage = s.intervalsExpected === 0 ? 0 : ((s.intervalsMeasured + s.intervalsEstimated) / s.intervalsExpected) * 100;
-    const line = (label: string, n: number, remark = '') => `${label.padEnd(34)}${count(n).padStart(12)}${remark === '' ? '' : `  ${remark}`}`;
+    const coverage =
+        s.intervalsExpected === 0
+            ? 0
+            : ((s.intervalsMeasured + s.intervalsEstimated) / s.intervalsExpected) * 100;
+    const line = (label: string, n: number, remark = '') =>
+        `${label.padEnd(34)}${count(n).padStart(12)}${remark === '' ? '' : `  ${remark}`}`;
     return [
         'What became of every row',
         line('files received', s.payloadsReceived, `${count(s.payloadsRefused)} refused whole`),
@@ -75,7 +113,7 @@ function accountOf(s: HomeStatus): string[] {
         line('  withdrawn', s.withdrawn),
         line('  duplicates', s.duplicates),
         line('  duplicates of a superseded one', s.duplicatesOfSuperseded),
-        line('  outside the meter\'s validity', s.outsideValidity),
+        line("  outside the meter's validity", s.outsideValidity),
         line('intervals expected', s.intervalsExpected, `coverage ${coverage.toFixed(3)} %`),
         line('  measured', s.intervalsMeasured),
         line('  estimated by the source', s.intervalsEstimated),

@@ -6,7 +6,10 @@ import { type CommonOptions, withWorkspace } from './command-context.ts';
 import { count, tableText } from './output.ts';
 
 /** Explains how a file would be read; nothing is received. Exit status 1 where something is wrong. */
-export async function checkFeedFile(file: string, options: CommonOptions & { readonly feed: string }): Promise<void> {
+export async function checkFeedFile(
+    file: string,
+    options: CommonOptions & { readonly feed: string },
+): Promise<void> {
     if (!existsSync(file)) throw new GridtallyError('usage.invalid', `no such file: ${file}`);
     await withWorkspace(options, async (workspace, output) => {
         const preview = await previewFile(workspace, options.feed, () => createReadStream(file));
@@ -21,10 +24,25 @@ export async function checkFeedFile(file: string, options: CommonOptions & { rea
         output.result(preview, [
             `${path.basename(file)} as ${options.feed}: ${count(preview.records)} rows, ${count(preview.accepted)} would be accepted`,
             `stamps: ${preview.stamps}; unit: ${preview.unit}; unknown meters: ${preview.unknownMeter}`,
-            ...tableText(['line', 'meter', 'register', 'from', 'minutes', 'kwh', 'quality'], preview.sample.map((r) => [r.line, r.meter, r.register, r.periodFrom, r.minutes, r.kwh, r.quality])),
-            ...(preview.unknownMeters > 0 ? [`${count(preview.unknownMeters)} rows are of meters that are not registered`] : []),
+            ...tableText(
+                ['line', 'meter', 'register', 'from', 'minutes', 'kwh', 'quality'],
+                preview.sample.map((r) => [
+                    r.line,
+                    r.meter,
+                    r.register,
+                    r.periodFrom,
+                    r.minutes,
+                    r.kwh,
+                    r.quality,
+                ]),
+            ),
+            ...(preview.unknownMeters > 0
+                ? [`${count(preview.unknownMeters)} rows are of meters that are not registered`]
+                : []),
             ...rules.map(([rule, n]) => `${rule}: ${count(n)} rows`),
-            ...preview.faults.map((f) => `  ${path.basename(file)}:${f.line} ${f.fields}: ${f.rules}: ${f.text}`),
+            ...preview.faults.map(
+                (f) => `  ${path.basename(file)}:${f.line} ${f.fields}: ${f.rules}: ${f.text}`,
+            ),
         ]);
         if (rules.length > 0) process.exitCode = 1;
     });

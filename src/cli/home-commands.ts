@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { initHome } from '../store/home.ts';
-import { command, type CommonOptions, homeFolder, withWorkspace } from './command-context.ts';
-import { openOutput, tableText } from './output.ts';
 import { readStatus } from '../pipeline/status.ts';
+import { initHome } from '../store/home.ts';
+import { type CommonOptions, command, homeFolder, withWorkspace } from './command-context.ts';
+import { openOutput, tableText } from './output.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface InitOptions extends CommonOptions {

@@ -6,7 +6,7 @@ import { compact } from '../lake/compaction.ts';
 import { sweep } from '../lake/sweep.ts';
 import { registerViews } from '../pipeline/published-views.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
-import { command, type CommonOptions, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { count, tableText } from './output.ts';
 
@@ -22,7 +22,11 @@ interface SweepCommandOptions extends CommonOptions {
 const DAY_MS = 86_400_000;
 
 export function addLakeCommands(program: Command): void {
-    command(program, 'sql <query>', 'a query on what is published now: reads_15min, reads_hourly, reads_daily, bills …')
+    command(
+        program,
+        'sql <query>',
+        'a query on what is published now: reads_15min, reads_hourly, reads_daily, bills …',
+    )
         .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z')
         .option('--show-identity', 'let `customers` show names and addresses')
         .action(sqlCommand);
@@ -33,7 +37,10 @@ export function addLakeCommands(program: Command): void {
     command(program, 'compact', 'join small files; content stays the same').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
             const result = await compact(lake);
-            output.result(result, `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`);
+            output.result(
+                result,
+                `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
+            );
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
@@ -43,7 +50,9 @@ export function addLakeCommands(program: Command): void {
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
     command(feed, 'check <file>', 'how a file would be read, and what is wrong with it')
         .requiredOption('--feed <name>', 'feed whose contract it follows')
-        .action((file: string, options: CommonOptions & { readonly feed: string }) => checkFeedFile(file, options));
+        .action((file: string, options: CommonOptions & { readonly feed: string }) =>
+            checkFeedFile(file, options),
+        );
 }
 
 async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
@@ -59,7 +68,15 @@ async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
                 throw new GridtallyError('sql.failed', cause.message, { cause });
             });
             const columns = Object.keys(rows[0] ?? {});
-            output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, rows.map((row) => columns.map((c) => row[c]))));
+            output.result(
+                rows,
+                rows.length === 0
+                    ? '(no rows)'
+                    : tableText(
+                          columns,
+                          rows.map((row) => columns.map((c) => row[c])),
+                      ),
+            );
         } finally {
             await session.close();
         }
@@ -78,7 +95,9 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
             ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
             ...result.missing.map((m) => `missing: ${m}`),
             ...result.unknown.map((u) => `not in the catalogue: ${u}`),
-            ...(result.entered > 0 ? [`${result.entered} segments entered from their headers; next: gridtally refresh`] : []),
+            ...(result.entered > 0
+                ? [`${result.entered} segments entered from their headers; next: gridtally refresh`]
+                : []),
         ]);
         if (!isSound) process.exitCode = 1;
     });
@@ -88,7 +107,10 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async ({ lake, clock }, output) => {
         const before = clock.now() - Number(options.keepDays) * DAY_MS;
         const result = await sweep(lake, { retiredBefore: before, orphansBefore: before });
-        output.result(result, `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`);
+        output.result(
+            result,
+            `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,
+        );
     });
 }
 
@@ -97,8 +119,19 @@ async function feedListCommand(options: CommonOptions): Promise<void> {
         const feeds = [];
         for (const name of [...contractFiles(home.folder).keys()].sort()) {
             const { contract, contractNo } = await knownFeed(db, home.folder, name, clock);
-            feeds.push({ feed: name, version: contract.version, contractNo, columns: contract.columns.map((c) => c.name).join(', ') });
+            feeds.push({
+                feed: name,
+                version: contract.version,
+                contractNo,
+                columns: contract.columns.map((c) => c.name).join(', '),
+            });
         }
-        output.result(feeds, tableText(['feed', 'version', 'columns'], feeds.map((f) => [f.feed, f.version, f.columns])));
+        output.result(
+            feeds,
+            tableText(
+                ['feed', 'version', 'columns'],
+                feeds.map((f) => [f.feed, f.version, f.columns]),
+            ),
+        );
     });
 }

@@ -44,10 +44,17 @@ function jsonText(value: unknown): string {
 /** Columns as wide as their content; numbers to the right. */
 export function tableText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string[] {
     const cells = rows.map((row) => row.map((v) => (v === null || v === undefined ? '' : String(v))));
-    const widths = columns.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)));
-    const isNumeric = columns.map((_, i) => cells.length > 0 && cells.every((row) => /^-?[\d,]*\.?\d*$/.test(row[i] ?? '')));
+    const widths = columns.map((name, i) =>
+        Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)),
+    );
+    const isNumeric = columns.map(
+        (_, i) => cells.length > 0 && cells.every((row) => /^-?[\d,]*\.?\d*$/.test(row[i] ?? '')),
+    );
     const line = (row: readonly string[]) =>
-        row.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd();
+        row
+            .map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+            .join('  ')
+            .trimEnd();
     return [line(columns), widths.map((w) => '-'.repeat(w)).join('  '), ...cells.map(line)];
 }
 
@@ -61,17 +68,24 @@ export function reportError(error: unknown, isJson: boolean): number {
     if (error instanceof GridtallyError) {
         if (isJson) {
             const { code, message, remedy, faults } = error;
-            process.stdout.write(`${JSON.stringify({ error: { code, message, remedy, faults } }, null, 2)}\n`);
+            process.stdout.write(
+                `${JSON.stringify({ error: { code, message, remedy, faults } }, null, 2)}\n`,
+            );
         }
         const faults = error.faults.map((f) => {
             const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
             return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
         });
-        process.stderr.write([`error ${error.code}: ${error.message}`, ...faults, error.remedy, ''].join('\n'));
+        process.stderr.write(
+            [`error ${error.code}: ${error.message}`, ...faults, error.remedy, ''].join('\n'),
+        );
         return error.code === 'usage.invalid' ? 2 : 1;
     }
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (isJson) process.stdout.write(`${JSON.stringify({ error: { code: 'internal', message: String(error) } }, null, 2)}\n`);
+    if (isJson)
+        process.stdout.write(
+            `${JSON.stringify({ error: { code: 'internal', message: String(error) } }, null, 2)}\n`,
+        );
     process.stderr.write(`error: ${said}\n`);
     return 1;
 }

@@ -60,7 +60,9 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
     });
     output.result(totals, [
         `wrote ${options.out}: master/, deliveries/ in the order of deliveries.ndjson, and truth/`,
-        ...Object.entries(totals).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`),
+        ...Object.entries(totals).map(
+            ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+        ),
     ]);
 }
 
@@ -72,7 +74,9 @@ function flawRates(text: string): FlawRates {
     for (const part of text.split(',')) {
         const [name = '', rate] = part.split('=');
         if (!(name in FLAWS) || !(Number(rate) >= 0)) {
-            throw new InvalidArgumentError(`--flaws: ${part} is not a flaw and its rate; flaws are ${Object.keys(FLAWS).join(', ')}`);
+            throw new InvalidArgumentError(
+                `--flaws: ${part} is not a flaw and its rate; flaws are ${Object.keys(FLAWS).join(', ')}`,
+            );
         }
         rates[name] = Number(rate);
     }

@@ -50,7 +50,10 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             lake,
             raw: { db, folder: home.rawFolder, clock },
             clock,
-            notices: [...db.recovered, ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : [])],
+            notices: [
+                ...db.recovered,
+                ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : []),
+            ],
             async close() {
                 await engine.close();
                 await db.close();

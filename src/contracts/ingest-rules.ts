@@ -27,7 +27,8 @@ export const ROW_RULES = {
     'row.stamp-off-grid': 'The stamp is not a multiple of the interval length from local midnight.',
     'row.stamp-future': 'The interval lies in the future of its receipt.',
     'row.stamp-crosses-midnight': 'The interval reaches across local midnight.',
-    'row.minutes': 'The interval length is not a whole number of minutes that gridtally knows (5, 10, 15, 30, 60).',
+    'row.minutes':
+        'The interval length is not a whole number of minutes that gridtally knows (5, 10, 15, 30, 60).',
     'row.interval-length': 'The interval length differs from the one that the channel is registered with.',
     'row.value-format': 'The value is not a plain decimal number.',
     'row.value-missing': 'The value is blank, and the quality does not say that it is missing.',

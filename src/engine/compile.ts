@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { assert } from '../kernel/errors.ts';
 import type { Dialect } from './engine.ts';
 import { MACROS } from './macros.ts';
@@ -48,7 +47,9 @@ export function compileModel(name: string, dialect: Dialect): CompiledModel {
     const text = change(readFileSync(existsSync(own) ? own : `${MODELS}${name}.sql`, 'utf8'));
     const sql = compileText(text, dialect, name);
     // the portable text is the meaning; an engine's own text is held equal to it by the tests
-    const meaning = existsSync(`${MODELS}${name}.sql`) ? change(readFileSync(`${MODELS}${name}.sql`, 'utf8')) : text;
+    const meaning = existsSync(`${MODELS}${name}.sql`)
+        ? change(readFileSync(`${MODELS}${name}.sql`, 'utf8'))
+        : text;
     const fingerprint = createHash('sha256').update(meaning).digest('hex').slice(0, 16);
     const model = { name, sql, fingerprint };
     compiled.set(key, model);
@@ -57,7 +58,10 @@ export function compileModel(name: string, dialect: Dialect): CompiledModel {
 
 /** Expands `ref('x')` and macros in any SQL text; `name` is for messages. */
 export function compileText(text: string, dialect: Dialect, name: string): string {
-    const withoutComments = text.replace(/--[^\n]*/g, '').trim().replace(/;$/, '');
+    const withoutComments = text
+        .replace(/--[^\n]*/g, '')
+        .trim()
+        .replace(/;$/, '');
     const resolved = withoutComments.replace(/\bref\(\s*'([a-z_0-9]+)'\s*\)/g, '$1');
     return expandMacros(resolved, dialect, name);
 }
@@ -74,7 +78,9 @@ function expandMacros(sql: string, dialect: Dialect, name: string): string {
         const texts = MACROS[match[1] ?? ''];
         assert(texts, `macro ${match[1]} in model ${name} for ${dialect}`);
         const expanded = args.map((arg) => expandMacros(arg.trim(), dialect, name));
-        out += sql.slice(at, match.index) + texts[dialect].replace(/\$(\d)/g, (_, n) => expanded[Number(n) - 1] ?? '');
+        out +=
+            sql.slice(at, match.index) +
+            texts[dialect].replace(/\$(\d)/g, (_, n) => expanded[Number(n) - 1] ?? '');
         at = end;
     }
 }

@@ -5,8 +5,13 @@
  */
 export interface Engine {
     readonly dialect: Dialect;
-    openSession(): Promise<EngineSession>;
+    openSession(wishes?: SessionWishes): Promise<EngineSession>;
     close(): Promise<void>;
+}
+
+export interface SessionWishes {
+    /** The left side of every join streams, the right one is held in memory, whatever sizes the engine guesses. */
+    readonly joinsAsWritten?: boolean;
 }
 
 export type Dialect = 'duckdb' | 'spark';
@@ -35,13 +40,19 @@ export interface EngineSession {
     /** A view over exactly these Parquet files (absolute paths; may be none), with exactly these columns. */
     registerFiles(view: string, columns: readonly TableColumn[], files: readonly string[]): Promise<void>;
     /** A table of rows made in TypeScript, values in column order. For dimensions, not for readings. */
-    registerRows(table: string, columns: readonly TableColumn[], rows: readonly (readonly EngineValue[])[]): Promise<void>;
+    registerRows(
+        table: string,
+        columns: readonly TableColumn[],
+        rows: readonly (readonly EngineValue[])[],
+    ): Promise<void>;
     /** Runs one statement that gives no rows. */
     run(sql: string): Promise<void>;
     /** Materialises a query as a table of the session (replacing one of the same name). */
     materialise(table: string, query: string): Promise<void>;
     /** Writes a query's rows, in its order, to one new Parquet file (not yet fsynced). */
     writeFile(query: string, path: string): Promise<WrittenFile>;
+    /** The same in any order, as rows come: needs no memory to hold them back. */
+    writeUnordered(query: string, path: string): Promise<WrittenFile>;
     /**
      * Writes a query's rows to new Parquet files below `folder`, one or more for each combination of
      * the partition columns (kept inside the files); says which files hold which combination.

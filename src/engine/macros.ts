@@ -8,7 +8,10 @@ export const MACROS: Readonly<Record<string, Readonly<Record<Dialect, string>>>>
     instant_us: { duckdb: 'epoch_us($1)', spark: 'unix_micros($1)' },
     instant_of_us: { duckdb: 'make_timestamptz($1)', spark: 'timestamp_micros($1)' },
     /** Day number since 1970-01-01 to date. */
-    date_of_day_no: { duckdb: 'make_date(cast($1 as integer))', spark: 'date_from_unix_date(cast($1 as int))' },
+    date_of_day_no: {
+        duckdb: 'make_date(cast($1 as integer))',
+        spark: 'date_from_unix_date(cast($1 as int))',
+    },
     day_no: { duckdb: "cast(($1 - date '1970-01-01') as integer)", spark: 'unix_date($1)' },
     int_div: { duckdb: '(($1) // ($2))', spark: '(($1) div ($2))' },
     /** Quotient rounded up, for operands that are not negative. */
@@ -26,7 +29,8 @@ function digestMacro(first: number, second: number, added: number): Readonly<Rec
     const mask = 2147483647;
     const text = (minute: string) => {
         const micros = `(cast(($2) * 1000000 as bigint) & ${mask})`;
-        const mark = "(case $3 when 'measured' then 11 when 'estimated' then 23 else 37 end + cast($4 as bigint) * 101)";
+        const mark =
+            "(case $3 when 'measured' then 11 when 'estimated' then 23 else 37 end + cast($4 as bigint) * 101)";
         const mixed = `((${minute} & ${mask}) * ${first} + ${micros} * ${second} + ${mark} * 16807)`;
         return `((((${mixed} & ${mask}) * (((${mixed} >> 17) & ${mask}) + ${added})) >> 16) & ${mask})`;
     };

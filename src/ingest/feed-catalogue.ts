@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Clock } from '../kernel/clock.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { readContract } from '../parsers/contract.ts';
-import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../store/database.ts';
 import type { KnownFeed } from './parse-pending.ts';
 
@@ -26,7 +26,12 @@ export function contractFiles(homeFolder: string): Map<string, string> {
  * The feed with the contract now in force; a text that was never in force before is kept as the feed's
  * next contract. Throws `feed.unknown` or `feed.contract-invalid`.
  */
-export async function knownFeed(db: Database, homeFolder: string, name: string, clock: Clock): Promise<KnownFeed> {
+export async function knownFeed(
+    db: Database,
+    homeFolder: string,
+    name: string,
+    clock: Clock,
+): Promise<KnownFeed> {
     const files = contractFiles(homeFolder);
     const file = files.get(name);
     if (file === undefined) {
@@ -38,7 +43,10 @@ export async function knownFeed(db: Database, homeFolder: string, name: string, 
     const contract = readContract(text, file);
     return db.transaction(async (tx) => {
         await tx.query('insert into feeds (name) values ($1) on conflict (name) do nothing', [name]);
-        const feeds = await tx.query<{ feedId: number }>('select feed_id as "feedId" from feeds where name = $1 for update', [name]);
+        const feeds = await tx.query<{ feedId: number }>(
+            'select feed_id as "feedId" from feeds where name = $1 for update',
+            [name],
+        );
         const feedId = feeds[0]?.feedId ?? 0;
         const newest = await tx.query<{ contractNo: number; sha256: string }>(
             `select contract_no as "contractNo", content_sha256 as sha256 from feed_contracts

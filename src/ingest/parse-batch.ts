@@ -1,7 +1,7 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { sqlText } from '../engine/sql-text.ts';
 import type { ParseSession } from './parse-session.ts';
-import { typedRows, type TypedRowsOptions } from './typed-rows.ts';
+import { type TypedRowsOptions, typedRows } from './typed-rows.ts';
 
 /** A payload of the batch, as the rows refer to it. */
 export interface BatchPayload {
@@ -28,7 +28,10 @@ const SPOOL_SEPARATOR = '\u001F';
 // a text that no field can be: a scan refuses control characters
 const ABSENT = '\u0001';
 
-export async function registerPayloads(session: ParseSession, payloads: readonly BatchPayload[]): Promise<void> {
+export async function registerPayloads(
+    session: ParseSession,
+    payloads: readonly BatchPayload[],
+): Promise<void> {
     await session.engine.registerRows(
         'payloads',
         [
@@ -48,7 +51,10 @@ export async function registerPayloads(session: ParseSession, payloads: readonly
 export function judgedRows(
     contract: FeedContract,
     source: RecordSource,
-    options: Pick<TypedRowsOptions, 'fixedOffsetUs'> & { readonly feedId: number; readonly bucketSize: number },
+    options: Pick<TypedRowsOptions, 'fixedOffsetUs'> & {
+        readonly feedId: number;
+        readonly bucketSize: number;
+    },
 ): string {
     const typed = typedRows(contract, {
         ...options,
@@ -74,7 +80,9 @@ from (${typed.query}) as t inner join payloads as p on p.payload_no = t.payload_
 
 function spoolRecords(contract: FeedContract, path: string): string {
     const names = ['payload_no', 'line_no', 'fault', 'text', ...contract.columns.map((_, i) => `c${i}`)];
-    const types = names.map((n) => `'${n}': '${n === 'payload_no' ? 'INTEGER' : n === 'line_no' ? 'BIGINT' : 'VARCHAR'}'`);
+    const types = names.map(
+        (n) => `'${n}': '${n === 'payload_no' ? 'INTEGER' : n === 'line_no' ? 'BIGINT' : 'VARCHAR'}'`,
+    );
     const size = contract.layout.maxLineBytes * 3 + 4096;
     return `read_csv(${sqlText(path)}, header = false, auto_detect = false, delim = '${SPOOL_SEPARATOR}', quote = '', escape = '',
         nullstr = '${ABSENT}', max_line_size = ${size}, new_line = '\\n', columns = {${types.join(', ')}})`;

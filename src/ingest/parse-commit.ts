@@ -31,10 +31,20 @@ export async function commitParsed(
     await appendWhole(tx, lake, 'quarantined_rows', commitNo, parsed.quarantinedFiles);
     await enterRefused(tx, lake, feed.feedId, refused);
     const counts = new Map(parsed.counts.map((c) => [c.segmentNo, c]));
-    const stats = segmentNos.map((segmentNo) => JSON.stringify({
-        ...(counts.get(segmentNo) ?? { segmentNo, records: 0, versions: 0, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} }),
-        refused: refused.filter((r) => r.segmentNo === segmentNo).length,
-    }));
+    const stats = segmentNos.map((segmentNo) =>
+        JSON.stringify({
+            ...(counts.get(segmentNo) ?? {
+                segmentNo,
+                records: 0,
+                versions: 0,
+                waiting: 0,
+                quarantined: 0,
+                rounded: 0,
+                quarantinedByRule: {},
+            }),
+            refused: refused.filter((r) => r.segmentNo === segmentNo).length,
+        }),
+    );
     await tx.query(
         `update segments s set parsed_at = to_timestamp($1 / 1000.0), parsed_contract_no = $2, parse_stats = t.stats::jsonb
            from unnest($3::bigint[], $4::text[]) as t(segment_no, stats) where s.segment_no = t.segment_no`,
@@ -65,7 +75,12 @@ export async function appendWhole(
     await insertFiles(tx, lake, table, commitNo, files, () => rows[0]?.version ?? 1);
 }
 
-async function enterRefused(tx: Transaction, lake: Lake, feedId: number, refused: readonly RefusedPayload[]): Promise<void> {
+async function enterRefused(
+    tx: Transaction,
+    lake: Lake,
+    feedId: number,
+    refused: readonly RefusedPayload[],
+): Promise<void> {
     if (refused.length === 0) return;
     await tx.query(
         `insert into refused_payloads (sequence, segment_no, feed_id, contract_no, source_key, rule_id, message, line_no, field, refused_at)

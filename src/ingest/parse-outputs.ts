@@ -1,7 +1,7 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
 import type { EngineSession, WrittenFile } from '../engine/engine.ts';
-import { dateOfEpochDay } from '../kernel/calendar-date.ts';
+import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
 import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
@@ -56,7 +56,10 @@ export async function judgeSpool(
     options: OutputOptions,
 ): Promise<UnknownMeter[]> {
     const { engine } = session;
-    await engine.materialise('judged', judgedRows(contract, source, { ...options, ...offsetOption(session) }));
+    await engine.materialise(
+        'judged',
+        judgedRows(contract, source, { ...options, ...offsetOption(session) }),
+    );
     await engine.materialise(
         'repeats',
         `select payload_no, meter_key, register_key, period_us from judged where faults = ''
@@ -89,11 +92,21 @@ export async function matchAgain(engine: EngineSession): Promise<void> {
 }
 
 /** Splits the rows of `parsed` by outcome and writes each part. Nothing is committed here. */
-export async function writeParsed(session: ParseSession, lake: Lake, options: OutputOptions): Promise<ParsedBatch> {
+export async function writeParsed(
+    session: ParseSession,
+    lake: Lake,
+    options: OutputOptions,
+): Promise<ParsedBatch> {
     const { engine } = session;
     return {
         versionFiles: await writeVersions(engine, lake, options),
-        waitingFiles: await writeWhole(engine, lake, 'waiting_rows', WAITING_SELECT(options), "faults = '' and channel_no is null"),
+        waitingFiles: await writeWhole(
+            engine,
+            lake,
+            'waiting_rows',
+            WAITING_SELECT(options),
+            "faults = '' and channel_no is null",
+        ),
         quarantinedFiles: await writeWhole(
             engine,
             lake,
@@ -103,7 +116,10 @@ export async function writeParsed(session: ParseSession, lake: Lake, options: Ou
             "faults <> ''",
         ),
         counts: await segmentCounts(engine),
-        earlierDays: await earlierDays(engine, "select channel_no, market_day_no from parsed where faults = '' and channel_no is not null"),
+        earlierDays: await earlierDays(
+            engine,
+            "select channel_no, market_day_no from parsed where faults = '' and channel_no is not null",
+        ),
     };
 }
 
@@ -127,7 +143,10 @@ async function writeVersions(engine: EngineSession, lake: Lake, options: OutputO
     await makeFolderDurably(folder);
     if (rowCount / parts.length >= SPLIT_FROM_ROWS) {
         const files = await engine.writePartitioned(query, folder, ['market_day', 'bucket']);
-        await syncWrittenFiles(files.map((f) => f.path), lake.folder);
+        await syncWrittenFiles(
+            files.map((f) => f.path),
+            lake.folder,
+        );
         return files.map((f) => partitionFile(f));
     }
     const file = await engine.writeFile(query, `${folder}/versions.parquet`);
@@ -146,7 +165,12 @@ async function writeVersions(engine: EngineSession, lake: Lake, options: OutputO
 
 function partitionFile(f: WrittenFile & { keys: Readonly<Record<string, string>> }): NewFile {
     const marketDay = (f.keys.market_day ?? '') as NewFile['parts'][number]['marketDay'];
-    return { path: f.path, rowCount: f.rowCount, byteCount: f.byteCount, parts: [{ marketDay, bucket: Number(f.keys.bucket), rowCount: f.rowCount }] };
+    return {
+        path: f.path,
+        rowCount: f.rowCount,
+        byteCount: f.byteCount,
+        parts: [{ marketDay, bucket: Number(f.keys.bucket), rowCount: f.rowCount }],
+    };
 }
 
 async function writeWhole(
@@ -190,7 +214,11 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
     }));
 }
 
-async function unknownMeters(engine: EngineSession, relation: string, where: string): Promise<UnknownMeter[]> {
+async function unknownMeters(
+    engine: EngineSession,
+    relation: string,
+    where: string,
+): Promise<UnknownMeter[]> {
     const rows = await engine.rows(
         `select p.meter_key, p.register_key, arg_min(p.minutes, coalesce(p.line_no, 0)) as minutes, min(p.market_day_no) as first_day_no
          from ${relation} as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
@@ -232,26 +260,28 @@ export async function parsePlain(
     const path = `${folder}/versions.parquet`;
     const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
         from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
-    const file = await engine.writeFile(`select ${VERSION_SELECT(options)} from (${rows})`, path).catch((error: Error) => {
-        if (/not plain|CSV Error/.test(error.message)) return undefined;
-        throw error;
-    });
-    if (file === undefined || (await hasRepeats(engine, file.path))) {
+    const file = await engine
+        .writeUnordered(`select ${VERSION_SELECT(options)} from (${rows})`, path)
+        .catch((error: Error) => {
+            if (/not plain|CSV Error/.test(error.message)) return undefined;
+            throw error;
+        });
+    const parts = file === undefined ? [] : await writtenParts(engine, path);
+    if (file === undefined || (await hasRepeats(engine, parts))) {
         await removeFiles([path]);
         return undefined;
     }
     await syncWrittenFiles([path], lake.folder);
-    const parts = await engine.rows(
-        'select cast(market_day as varchar) as market_day, bucket, count(*) as row_count from written_versions group by all',
-    );
-    const counts = { records: file.rowCount, versions: file.rowCount, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {} };
+    const counts = {
+        records: file.rowCount,
+        versions: file.rowCount,
+        waiting: 0,
+        quarantined: 0,
+        rounded: 0,
+        quarantinedByRule: {},
+    };
     return {
-        versionFiles: [
-            {
-                ...file,
-                parts: parts.map((p) => ({ marketDay: String(p.market_day) as never, bucket: Number(p.bucket), rowCount: Number(p.row_count) })),
-            },
-        ],
+        versionFiles: [{ ...file, parts }],
         waitingFiles: [],
         quarantinedFiles: [],
         counts: [{ segmentNo: options.segmentNo, ...counts }],
@@ -263,12 +293,32 @@ export async function parsePlain(
     };
 }
 
-/** One number per interval of a channel keeps the hash table small: minutes since 1970 stay below 2^32 until 10136. */
-async function hasRepeats(engine: EngineSession, path: string): Promise<boolean> {
+async function writtenParts(engine: EngineSession, path: string): Promise<NewFile['parts'][number][]> {
     await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, [path]);
-    const rows = await engine.rows(
-        `select count(*) - count(distinct cast(channel_no as bigint) * 4294967296 + epoch_us(period_from) // 60000000) as repeats
-         from written_versions`,
+    const parts = await engine.rows(
+        'select cast(market_day as varchar) as market_day, bucket, count(*) as row_count from written_versions group by all',
     );
-    return Number(rows[0]?.repeats) > 0;
+    return parts.map((p) => ({
+        marketDay: calendarDate(String(p.market_day)),
+        bucket: Number(p.bucket),
+        rowCount: Number(p.row_count),
+    }));
+}
+
+/**
+ * Looks bucket by bucket, so that the hash table stays as small as one; one number per interval of a channel
+ * keeps it smaller still (minutes since 1970 stay below 2^32 until the year 10136).
+ */
+async function hasRepeats(
+    engine: EngineSession,
+    parts: readonly { readonly bucket: number }[],
+): Promise<boolean> {
+    for (const bucket of new Set(parts.map((part) => part.bucket))) {
+        const rows = await engine.rows(
+            `select count(*) - count(distinct cast(channel_no as bigint) * 4294967296 + epoch_us(period_from) // 60000000) as repeats
+             from written_versions where bucket = ${bucket}`,
+        );
+        if (Number(rows[0]?.repeats) > 0) return true;
+    }
+    return false;
 }

@@ -66,8 +66,22 @@ const NOTED_REFUSALS = 20;
  * of one transaction, so any number of processes share the queue and a dead one's work is free at once;
  * rows, refusals and counts become visible together with the mark that the segments are parsed.
  */
-export async function parsePending(ingest: Ingest, onProgress: (totals: ParseTotals) => void = () => {}): Promise<ParseTotals> {
-    const totals: ParseTotals = { segments: 0, payloads: 0, refused: 0, records: 0, versions: 0, waiting: 0, quarantined: 0, rounded: 0, quarantinedByRule: {}, refusals: [] };
+export async function parsePending(
+    ingest: Ingest,
+    onProgress: (totals: ParseTotals) => void = () => {},
+): Promise<ParseTotals> {
+    const totals: ParseTotals = {
+        segments: 0,
+        payloads: 0,
+        refused: 0,
+        records: 0,
+        versions: 0,
+        waiting: 0,
+        quarantined: 0,
+        rounded: 0,
+        quarantinedByRule: {},
+        refusals: [],
+    };
     const session = await openParseSession(ingest.lake);
     try {
         for (const feed of ingest.feeds) {
@@ -79,14 +93,26 @@ export async function parsePending(ingest: Ingest, onProgress: (totals: ParseTot
     }
 }
 
-async function parseNextBatch(ingest: Ingest, session: ParseSession, feed: KnownFeed, totals: ParseTotals): Promise<boolean> {
+async function parseNextBatch(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    totals: ParseTotals,
+): Promise<boolean> {
     return ingest.lake.db.transaction(async (tx) => {
         const segments = await claimSegments(tx, feed.feedId);
         if (segments.length === 0) return false;
         crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
-        await commitParsed(tx, ingest.lake, feed, segments.map((s) => s.segmentNo), batch.parsed, batch.refused);
+        await commitParsed(
+            tx,
+            ingest.lake,
+            feed,
+            segments.map((s) => s.segmentNo),
+            batch.parsed,
+            batch.refused,
+        );
         addTotals(totals, segments.length, batch);
         return true;
     });
@@ -120,12 +146,14 @@ async function parseSegments(
     tx: Transaction,
 ): Promise<BatchResult> {
     const stored = await readSegments(ingest, feed, segments, tx);
-    const payloads = stored.map(({ payload, segmentNo }, payloadNo): BatchPayload => ({
-        payloadNo,
-        sequence: payload.header.sequence,
-        segmentNo,
-        receivedAt: payload.header.receivedAt,
-    }));
+    const payloads = stored.map(
+        ({ payload, segmentNo }, payloadNo): BatchPayload => ({
+            payloadNo,
+            sequence: payload.header.sequence,
+            segmentNo,
+            receivedAt: payload.header.receivedAt,
+        }),
+    );
     await registerPayloads(session, payloads);
     const plain = await plainSource(ingest, feed, stored);
     if (plain) {
@@ -146,27 +174,43 @@ interface LocatedPayload {
     readonly segmentNo: number;
 }
 
-async function readSegments(ingest: Ingest, feed: KnownFeed, segments: readonly ClaimedSegment[], tx: Transaction): Promise<LocatedPayload[]> {
-    const repeated = await repeatedSequences(tx, segments.map((s) => s.segmentNo), feed.contract.delivery.repeatWindowDays);
+async function readSegments(
+    ingest: Ingest,
+    feed: KnownFeed,
+    segments: readonly ClaimedSegment[],
+    tx: Transaction,
+): Promise<LocatedPayload[]> {
+    const repeated = await repeatedSequences(
+        tx,
+        segments.map((s) => s.segmentNo),
+        feed.contract.delivery.repeatWindowDays,
+    );
     const located: LocatedPayload[] = [];
     for (const segment of segments) {
         const { payloads } = await listPayloads(path.join(ingest.rawFolder, segment.path));
         for (const payload of payloads) {
-            if (!repeated.has(payload.header.sequence)) located.push({ payload, segmentNo: segment.segmentNo });
+            if (!repeated.has(payload.header.sequence))
+                located.push({ payload, segmentNo: segment.segmentNo });
         }
     }
     return located;
 }
 
 /** One large plain delimited payload, first of its segment and without anything unusual; else undefined. */
-async function plainSource(ingest: Ingest, feed: KnownFeed, stored: readonly LocatedPayload[]): Promise<PlainSource | undefined> {
+async function plainSource(
+    ingest: Ingest,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+): Promise<PlainSource | undefined> {
     const only = stored.length === 1 ? stored[0]?.payload : undefined;
-    if (!only || only.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES)) return undefined;
+    if (!only || only.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES))
+        return undefined;
     if (!isPlain(feed.contract) || compressionOf(await firstBytes(only)) !== 'none') return undefined;
     const verdict = await checkPayload(payloadBytes(only), feed.contract);
     if (!verdict.ok) return undefined;
     const { shape } = verdict;
-    if (shape.hasBom || shape.hasCrlf || shape.hasLoneCr || shape.blankLines > 0 || shape.headerLine !== 1) return undefined;
+    if (shape.hasBom || shape.hasCrlf || shape.hasLoneCr || shape.blankLines > 0 || shape.headerLine !== 1)
+        return undefined;
     const { sequence, receivedAt } = only.header;
     const present = feed.contract.columns.map((c) => shape.headerColumns.includes(c.name));
     // the segment's header is one line, the payload's another
@@ -188,7 +232,10 @@ async function parseBySpool(
     const spoolPath = path.join(ingest.scratchFolder, `spool-${process.pid}-${Date.now().toString(36)}.txt`);
     const sink = new ScratchFile(spoolPath);
     try {
-        const inputs = stored.map(({ payload }, ordinal) => ({ ordinal, chunks: decompressed(payloadBytes(payload)) }));
+        const inputs = stored.map(({ payload }, ordinal) => ({
+            ordinal,
+            chunks: decompressed(payloadBytes(payload)),
+        }));
         const spooled = await spoolRecords(inputs, feed.contract, sink);
         sink.close();
         const refused = spooled.flatMap(({ ordinal, verdict }) =>
@@ -201,7 +248,11 @@ async function parseBySpool(
     }
 }
 
-function refusedPayload(feed: KnownFeed, located: LocatedPayload | undefined, refusal: PayloadRefusal): RefusedPayload {
+function refusedPayload(
+    feed: KnownFeed,
+    located: LocatedPayload | undefined,
+    refusal: PayloadRefusal,
+): RefusedPayload {
     return {
         sequence: located?.payload.header.sequence ?? 0,
         segmentNo: located?.segmentNo ?? 0,
@@ -234,7 +285,11 @@ async function parseWithRegistration(
     return parsed;
 }
 
-async function registerUnknown(ingest: Ingest, feed: KnownFeed, unknown: readonly UnknownMeter[]): Promise<void> {
+async function registerUnknown(
+    ingest: Ingest,
+    feed: KnownFeed,
+    unknown: readonly UnknownMeter[],
+): Promise<void> {
     const { identifies, flow } = feed.contract.reading;
     await registerFeedChannels(ingest.lake.db, {
         feed: feed.contract.feed,

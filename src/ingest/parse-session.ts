@@ -1,10 +1,17 @@
-import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
 import type { FeedContract } from '../contracts/feed-contract.ts';
+import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { addDays, calendarDate, type CalendarDate, epochDayOf, listDays, utcDateOf } from '../kernel/calendar-date.ts';
+import {
+    addDays,
+    type CalendarDate,
+    calendarDate,
+    epochDayOf,
+    listDays,
+    utcDateOf,
+} from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
-import { localDays } from '../kernel/zone-table.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
+import { localDays } from '../kernel/zone-table.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 
@@ -26,7 +33,7 @@ export interface ParseSession {
 }
 
 export async function openParseSession(lake: Lake): Promise<ParseSession> {
-    const engine = await lake.engine.openSession();
+    const engine = await lake.engine.openSession({ joinsAsWritten: true });
     const days = { from: FIRST_DAY, to: addDays(utcDateOf(lake.clock.now()), DAYS_AHEAD) };
     const fixedOffsetUs = fixedOffset(lake.zone, days);
     if (fixedOffsetUs === undefined) await registerMarketDays(engine, lake.zone, days);
@@ -70,11 +77,22 @@ async function registerMarketDays(
     const rows = listDays(days).map((date) => {
         const dateFromUs = epochDayOf(date) * DAY_US;
         while ((starts[at + 1]?.fromUs ?? Number.MAX_SAFE_INTEGER) <= dateFromUs) at += 1;
-        return [epochDayOf(date), starts[at]?.dayNo ?? 0, ...[0, 1, 2, 3].map((i) => starts[at + i]?.fromUs ?? 0)];
+        return [
+            epochDayOf(date),
+            starts[at]?.dayNo ?? 0,
+            ...[0, 1, 2, 3].map((i) => starts[at + i]?.fromUs ?? 0),
+        ];
     });
     await engine.registerRows(
         'utc_dates',
-        bigints('utc_day_no integer', 'first_day_no integer', 'from_0_us', 'from_1_us', 'from_2_us', 'from_3_us'),
+        bigints(
+            'utc_day_no integer',
+            'first_day_no integer',
+            'from_0_us',
+            'from_1_us',
+            'from_2_us',
+            'from_3_us',
+        ),
         rows,
     );
 }
@@ -87,7 +105,13 @@ async function registerStampDays(
     await engine.registerRows(
         'stamp_days',
         [
-            ...bigints('day_no integer', 'offset_before_us', 'offset_after_us', 'change_from_us', 'change_to_us'),
+            ...bigints(
+                'day_no integer',
+                'offset_before_us',
+                'offset_after_us',
+                'change_from_us',
+                'change_to_us',
+            ),
             { name: 'change_kind', type: 'string' },
         ],
         localDays(zone, days.from, days.to).map((row) => [
@@ -108,7 +132,11 @@ function bigints(...names: string[]): { name: string; type: string }[] {
     });
 }
 
-async function registerChannelMap(engine: EngineSession, path: string, identifies: 'meter' | 'meteringPoint'): Promise<void> {
+async function registerChannelMap(
+    engine: EngineSession,
+    path: string,
+    identifies: 'meter' | 'meteringPoint',
+): Promise<void> {
     await engine.registerFiles('channels', CHANNEL_SNAPSHOT, [path]);
     const key = identifies === 'meter' ? 'meter_id' : 'metering_point_id';
     await engine.materialise(

@@ -1,7 +1,7 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import { sqlText } from '../engine/sql-text.ts';
-import { marketDayColumns } from './typed-rows.ts';
 import { stampSql } from './stamp-sql.ts';
+import { marketDayColumns } from './typed-rows.ts';
 
 /** A large plain payload, read where it lies in the raw store. */
 export interface PlainSource {
@@ -40,7 +40,8 @@ export function isPlain(contract: FeedContract): boolean {
  */
 export function plainRows(contract: FeedContract, source: PlainSource): string {
     const { reading } = contract;
-    const index = (role: ColumnRole) => contract.columns.findIndex((c, i) => c.role === role && source.present[i]);
+    const index = (role: ColumnRole) =>
+        contract.columns.findIndex((c, i) => c.role === role && source.present[i]);
     const of = (role: ColumnRole) => (index(role) < 0 ? undefined : `c${index(role)}`);
     const stamp = plainStamp(of('stamp') ?? "''", contract);
     const quality = of('quality');
@@ -82,7 +83,9 @@ function plainStamp(column: string, contract: FeedContract): { isPlain: string; 
 }
 
 function qualityCase(quality: string | undefined, codes: FeedContract['reading']['qualityCodes']): string {
-    const valued = Object.entries(codes).filter(([, meaning]) => meaning === 'measured' || meaning === 'estimated');
+    const valued = Object.entries(codes).filter(
+        ([, meaning]) => meaning === 'measured' || meaning === 'estimated',
+    );
     if (quality === undefined) return sqlText(valued.find(([code]) => code === '')?.[1] ?? '');
     return `case ${quality} ${valued.map(([code, meaning]) => `when ${sqlText(code)} then ${sqlText(meaning)}`).join(' ')} end`;
 }

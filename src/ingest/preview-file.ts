@@ -46,17 +46,42 @@ export async function previewFile(
     const sink = new ScratchFile(spoolPath);
     const session = await openParseSession(lake);
     const { stamp, unit, unknownMeter } = feed.contract.reading;
-    const clock = stamp.clock.kind === 'local' ? `local time of ${stamp.clock.zone}` : stamp.clock.kind === 'fixed' ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h` : 'UTC';
+    const clock =
+        stamp.clock.kind === 'local'
+            ? `local time of ${stamp.clock.zone}`
+            : stamp.clock.kind === 'fixed'
+              ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
+              : 'UTC';
     const head = { stamps: `${stamp.format}, interval ${stamp.marks}, ${clock}`, unit, unknownMeter };
     try {
-        const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], feed.contract, sink);
+        const [spooled] = await spoolRecords(
+            [{ ordinal: 0, chunks: decompressed(open()) }],
+            feed.contract,
+            sink,
+        );
         sink.close();
         if (spooled && !spooled.verdict.ok) {
-            return { ...head, refused: spooled.verdict.refused, records: 0, accepted: 0, unknownMeters: 0, faultsByRule: {}, sample: [], faults: [] };
+            return {
+                ...head,
+                refused: spooled.verdict.refused,
+                records: 0,
+                accepted: 0,
+                unknownMeters: 0,
+                faultsByRule: {},
+                sample: [],
+                faults: [],
+            };
         }
-        await registerPayloads(session, [{ payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() }]);
+        await registerPayloads(session, [
+            { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
+        ]);
         await session.prepare(feed.contract);
-        await judgeSpool(session, feed.contract, { kind: 'spool', path: spoolPath }, { feedId: feed.feedId, bucketSize: lake.bucketSize });
+        await judgeSpool(
+            session,
+            feed.contract,
+            { kind: 'spool', path: spoolPath },
+            { feedId: feed.feedId, bucketSize: lake.bucketSize },
+        );
         return { ...head, ...(await describeParsed(session.engine)) };
     } finally {
         await session.close();
@@ -64,19 +89,28 @@ export async function previewFile(
     }
 }
 
-type Description = Pick<FilePreview, 'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'>;
+type Description = Pick<
+    FilePreview,
+    'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'
+>;
 
-async function describeParsed(engine: { rows(query: string): Promise<Record<string, unknown>[]> }): Promise<Description> {
+async function describeParsed(engine: {
+    rows(query: string): Promise<Record<string, unknown>[]>;
+}): Promise<Description> {
     const [counts] = await engine.rows(
         `select count(*) as records, count(*) filter (where faults = '') as accepted,
             count(*) filter (where faults = '' and channel_no is null) as unknown_meters from parsed`,
     );
-    const rules = await engine.rows(`select split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by 1 order by 1`);
+    const rules = await engine.rows(
+        `select split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by 1 order by 1`,
+    );
     const sample = await engine.rows(
         `select line_no, meter_key, register_key, make_timestamptz(period_us) as period_from, minutes, kwh, quality
          from parsed where faults = '' order by line_no limit 5`,
     );
-    const faults = await engine.rows(`select line_no, faults, fault_fields, text from parsed where faults <> '' order by line_no limit 20`);
+    const faults = await engine.rows(
+        `select line_no, faults, fault_fields, text from parsed where faults <> '' order by line_no limit 20`,
+    );
     return {
         records: Number(counts?.records),
         accepted: Number(counts?.accepted),
@@ -91,6 +125,11 @@ async function describeParsed(engine: { rows(query: string): Promise<Record<stri
             kwh: r.kwh === null ? null : String(r.kwh),
             quality: String(r.quality),
         })),
-        faults: faults.map((r) => ({ line: Number(r.line_no), rules: String(r.faults), fields: String(r.fault_fields), text: String(r.text) })),
+        faults: faults.map((r) => ({
+            line: Number(r.line_no),
+            rules: String(r.faults),
+            fields: String(r.fault_fields),
+            text: String(r.text),
+        })),
     };
 }

@@ -2,7 +2,14 @@ import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { commitVersions } from '../lake/append.ts';
-import { distinctPaths, liveFiles, type NewFile, openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
+import {
+    distinctPaths,
+    liveFiles,
+    type NewFile,
+    openCommit,
+    retireFiles,
+    WHOLE_TABLE,
+} from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { appendWhole } from './parse-commit.ts';
 import type { KnownFeed } from './parse-pending.ts';
@@ -13,13 +20,22 @@ import { openParseSession, type ParseSession } from './parse-session.ts';
  * were received under. Rows keep waiting where the meter is unknown, not valid then, or of another
  * interval length. Gives how many were released; one process at a time does it.
  */
-export async function releaseWaiting(lake: Lake, feeds: readonly KnownFeed[]): Promise<{ released: number; waiting: number }> {
+export async function releaseWaiting(
+    lake: Lake,
+    feeds: readonly KnownFeed[],
+): Promise<{ released: number; waiting: number }> {
     return lake.db.withLock('release waiting', 'exclusive', async () => {
         const files = await liveFiles(lake, 'waiting_rows');
         if (files.length === 0) return { released: 0, waiting: 0 };
         const session = await openParseSession(lake);
         try {
-            return await releaseFiles(lake, session, feeds, files.map((f) => f.fileId), distinctPaths(files));
+            return await releaseFiles(
+                lake,
+                session,
+                feeds,
+                files.map((f) => f.fileId),
+                distinctPaths(files),
+            );
         } finally {
             await session.close();
         }
@@ -35,7 +51,9 @@ async function releaseFiles(
 ): Promise<{ released: number; waiting: number }> {
     const { engine } = session;
     await engine.registerFiles('waiting', LAKE_TABLES.waiting_rows, paths);
-    await engine.run('create or replace temp table matched as select w.*, cast(null as integer) as channel_no from waiting as w where false');
+    await engine.run(
+        'create or replace temp table matched as select w.*, cast(null as integer) as channel_no from waiting as w where false',
+    );
     for (const feed of feeds) {
         await session.prepare(feed.contract);
         await engine.run(
@@ -45,7 +63,9 @@ async function releaseFiles(
              where w.feed_id = ${feed.feedId}`,
         );
     }
-    const counts = await engine.rows('select count(channel_no) as released, count(*) - count(channel_no) as waiting from matched');
+    const counts = await engine.rows(
+        'select count(channel_no) as released, count(*) - count(channel_no) as waiting from matched',
+    );
     const released = Number(counts[0]?.released ?? 0);
     const waiting = Number(counts[0]?.waiting ?? 0);
     if (released === 0) return { released, waiting };
@@ -55,7 +75,9 @@ async function releaseFiles(
         const commitNo = await openCommit(tx, lake, 'release', { released });
         await commitVersions(tx, lake, commitNo, versions);
         await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
-        await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [released + waiting]);
+        await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [
+            released + waiting,
+        ]);
         await appendWhole(tx, lake, 'waiting_rows', commitNo, kept);
     });
     return { released, waiting };
@@ -63,7 +85,9 @@ async function releaseFiles(
 
 async function writeReleased(lake: Lake, session: ParseSession): Promise<NewFile[]> {
     const { engine } = session;
-    const instants = await engine.rows('select distinct epoch_ms(period_from) as instant_ms from matched where channel_no is not null');
+    const instants = await engine.rows(
+        'select distinct epoch_ms(period_from) as instant_ms from matched where channel_no is not null',
+    );
     await engine.registerRows(
         'released_days',
         [
@@ -74,17 +98,25 @@ async function writeReleased(lake: Lake, session: ParseSession): Promise<NewFile
     );
     const query = `select d.market_day, cast(m.channel_no // ${lake.bucketSize} as integer) as bucket, m.channel_no, m.period_from,
             m.interval_minutes, m.kwh, m.quality, m.source_code, m.feed_id, m.version_stamp, m.sequence, m.ordinal, m.received_at
-        from matched as m inner join released_days as d on d.instant_ms = epoch_ms(m.period_from)`;
-    const parts = await engine.rows(`select cast(market_day as varchar) as market_day, bucket, count(*) as n from (${query}) group by all`);
+        from matched as m inner join released_days as d on d.instant_ms = epoch_ms(m.period_from)
+        where m.channel_no is not null`;
+    const parts = await engine.rows(
+        `select cast(market_day as varchar) as market_day, bucket, count(*) as n from (${query}) group by all`,
+    );
     const folder = freshFolder(lake, 'reading_versions');
     await makeFolderDurably(folder);
-    const order = 'market_day nulls last, channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last';
+    const order =
+        'market_day nulls last, channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last';
     const file = await engine.writeFile(`${query} order by ${order}`, `${folder}/released.parquet`);
     await syncWrittenFiles([file.path], lake.folder);
     return [
         {
             ...file,
-            parts: parts.map((p) => ({ marketDay: String(p.market_day) as never, bucket: Number(p.bucket), rowCount: Number(p.n) })),
+            parts: parts.map((p) => ({
+                marketDay: String(p.market_day) as never,
+                bucket: Number(p.bucket),
+                rowCount: Number(p.n),
+            })),
         },
     ];
 }

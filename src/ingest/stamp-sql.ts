@@ -45,7 +45,10 @@ const DIRECTIVES: Readonly<Record<string, string>> = {
 };
 
 function patternStamp(column: string, rules: StampRules): StampSql {
-    const pattern = rules.format.replace(/%[A-Za-z]|[^%]/g, (part) => DIRECTIVES[part] ?? escapePattern(part));
+    const pattern = rules.format.replace(
+        /%[A-Za-z]|[^%]/g,
+        (part) => DIRECTIVES[part] ?? escapePattern(part),
+    );
     const format = rules.format.replaceAll("'", "''");
     const parse = (text: string) =>
         rules.format === '%Y-%m-%d %H:%M:%S'

@@ -54,7 +54,9 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
     const value = of('value') ?? "''";
     const unit = of('unit');
-    const unitText = unit ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)` : reading.unit;
+    const unitText = unit
+        ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)`
+        : reading.unit;
     const minutesColumn = of('minutes');
     const minutes = minutesColumn
         ? `case when ${minutesColumn} = '' then ${reading.intervalMinutes} when ${minutesColumn} in (${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')}) then cast(${minutesColumn} as smallint) end`
@@ -94,11 +96,16 @@ function qualityCase(
     withdrawn: string | undefined,
     withdrawnCodes: readonly string[],
 ): string {
-    const cases = codes.map(([code, meaning]) => `when ${quality} = ${sqlText(code)} then ${sqlText(meaning)}`);
-    const taken = withdrawn && withdrawnCodes.length > 0
-        ? `when ${withdrawn} in (${withdrawnCodes.map(sqlText).join(', ')}) then 'withdrawn'`
-        : '';
-    return cases.length + taken.length === 0 ? 'cast(null as varchar)' : `case ${taken} ${cases.join(' ')} end`;
+    const cases = codes.map(
+        ([code, meaning]) => `when ${quality} = ${sqlText(code)} then ${sqlText(meaning)}`,
+    );
+    const taken =
+        withdrawn && withdrawnCodes.length > 0
+            ? `when ${withdrawn} in (${withdrawnCodes.map(sqlText).join(', ')}) then 'withdrawn'`
+            : '';
+    return cases.length + taken.length === 0
+        ? 'cast(null as varchar)'
+        : `case ${taken} ${cases.join(' ')} end`;
 }
 
 function versionSql(version: string | undefined, contract: FeedContract): string {
@@ -125,10 +132,16 @@ function placedCte(contract: FeedContract): string {
     const isRepeated = `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
     const before = 't.wall_us - d.offset_before_us';
     const after = 't.wall_us - d.offset_after_us';
-    const repeated = { first: before, second: after, refuse: 'null', 'by-order': `case t.stamp_order when 1 then ${before} when 2 then ${after} end` };
-    const typed = stamp.repeatedHour === 'by-order'
-        ? '(select *, row_number() over (partition by payload_no, meter_key, register_key, wall_us order by line_no) as stamp_order from typed)'
-        : 'typed';
+    const repeated = {
+        first: before,
+        second: after,
+        refuse: 'null',
+        'by-order': `case t.stamp_order when 1 then ${before} when 2 then ${after} end`,
+    };
+    const typed =
+        stamp.repeatedHour === 'by-order'
+            ? '(select *, row_number() over (partition by payload_no, meter_key, register_key, wall_us order by line_no) as stamp_order from typed)'
+            : 'typed';
     return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
         when d.change_kind = 'missing' and ${isInChange} then null
         when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
@@ -168,32 +181,64 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
     const { value, stamp } = contract.reading;
     const isLocal = stamp.clock.kind === 'local';
     const given = (isPossible: boolean, ...checks: RowCheck[]) => (isPossible ? checks : []);
-    const needsValue = "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
+    const needsValue =
+        "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
     const isNumber = `(${needsValue} and value_is_number)`;
     const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
     const lengthUs = 'cast(minutes as bigint) * 60000000';
-    const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({ rule, role, when: `coalesce(${when}, false)` });
+    const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({
+        rule,
+        role,
+        when: `coalesce(${when}, false)`,
+    });
     return [
         check('row.meter-blank', 'meter', "meter_key = ''"),
         ...given(has('minutes'), check('row.minutes', 'minutes', 'minutes is null')),
         check('row.stamp-format', 'stamp', 'not stamp_is_well_formed'),
         ...given(
             isLocal,
-            check('row.stamp-missing-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'"),
-            check('row.stamp-repeated-hour', 'stamp', "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'"),
+            check(
+                'row.stamp-missing-hour',
+                'stamp',
+                "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'",
+            ),
+            check(
+                'row.stamp-repeated-hour',
+                'stamp',
+                "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'",
+            ),
         ),
-        check('row.stamp-impossible', 'stamp', `stamp_is_well_formed and clock_fault is null and minutes is not null and (period_us is null or (market_day_no is null and period_us < received_us))`),
-        check('row.stamp-future', 'stamp', `clock_fault is null and period_us is not null and period_us + ${lengthUs} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`),
+        check(
+            'row.stamp-impossible',
+            'stamp',
+            `stamp_is_well_formed and clock_fault is null and minutes is not null and (period_us is null or (market_day_no is null and period_us < received_us))`,
+        ),
+        check(
+            'row.stamp-future',
+            'stamp',
+            `clock_fault is null and period_us is not null and period_us + ${lengthUs} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`,
+        ),
         check('row.stamp-off-grid', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) <> 0`),
-        check('row.stamp-crosses-midnight', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) = 0 and period_us + ${lengthUs} > day_to_us`),
+        check(
+            'row.stamp-crosses-midnight',
+            'stamp',
+            `${placed} and (period_us - day_from_us) % (${lengthUs}) = 0 and period_us + ${lengthUs} > day_to_us`,
+        ),
         ...given(has('unit'), check('row.unit', 'unit', 'not unit_is_known')),
         check('row.quality', 'quality', 'stated_quality is null'),
         ...given(has('version'), check('row.version', 'version', 'has_version and version_stamp is null')),
         check('row.value-missing', 'value', `${needsValue} and value_text = ''`),
         check('row.value-format', 'value', `${needsValue} and value_text <> '' and not value_is_number`),
         check('row.value-decimals', 'value', `${isNumber} and decimal_places > ${value.maxDecimals}`),
-        ...given(!value.allowsNegative, check('row.value-negative', 'value', `${isNumber} and kwh < 0 and not has_export`)),
-        check('row.value-too-large', 'value', `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`),
+        ...given(
+            !value.allowsNegative,
+            check('row.value-negative', 'value', `${isNumber} and kwh < 0 and not has_export`),
+        ),
+        check(
+            'row.value-too-large',
+            'value',
+            `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
+        ),
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
     ];
 }

@@ -6,7 +6,8 @@
  */
 export const ERROR_CATALOGUE = {
     'decimal.invalid': 'Write digits with a point before the decimals, such as -12.34, and nothing else.',
-    'time.zone-unknown': 'Name a zone of the IANA database, such as Europe/London, or a fixed offset, such as +01:00.',
+    'time.zone-unknown':
+        'Name a zone of the IANA database, such as Europe/London, or a fixed offset, such as +01:00.',
     'time.date-invalid': 'Write a date that exists as YYYY-MM-DD.',
     'time.instant-invalid': 'Write an instant in UTC as YYYY-MM-DDThh:mm:ssZ.',
     'time.out-of-range': 'Use dates from 1970 to 2100, for which zone rules are known.',
@@ -19,18 +20,24 @@ export const ERROR_CATALOGUE = {
     'database.commit-unknown':
         'Run the command again: commands may be repeated, and go on from what did take effect.',
     'database.other-home': 'Give this home a schema of its own with database.schema in gridtally.yaml.',
-    'home.setting-fixed': 'Put the setting back; to change it, make a new home and ingest the readings again.',
+    'home.setting-fixed':
+        'Put the setting back; to change it, make a new home and ingest the readings again.',
     'database.too-old': 'Use PostgreSQL 15 or newer.',
     'yaml.invalid': 'Correct the document at the lines named.',
-    'feed.contract-invalid': 'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
-    'feed.unknown': 'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
+    'feed.contract-invalid':
+        'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
+    'feed.unknown':
+        'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
     'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',
     'raw.catalogue-behind': 'Run `gridtally verify raw --rebuild`: the database is older than the raw store.',
-    'raw.segment-damaged': 'Run `gridtally verify raw` to see what is damaged, and restore the file from a backup.',
-    'raw.compression-damaged': 'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
+    'raw.segment-damaged':
+        'Run `gridtally verify raw` to see what is damaged, and restore the file from a backup.',
+    'raw.compression-damaged':
+        'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
     'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
     'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
-    'billing.cannot-rate': 'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
+    'billing.cannot-rate':
+        'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;

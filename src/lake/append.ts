@@ -34,6 +34,13 @@ export async function commitVersions(
         [keys.map((k) => k.marketDay), keys.map((k) => k.bucket), keys.map((k) => k.rowCount), commitNo],
     );
     const versions = new Map(rows.map((row) => [partitionText(row), row.version]));
-    await insertFiles(tx, lake, 'reading_versions', commitNo, files, (key) => versions.get(partitionText(key)) ?? 1);
+    await insertFiles(
+        tx,
+        lake,
+        'reading_versions',
+        commitNo,
+        files,
+        (key) => versions.get(partitionText(key)) ?? 1,
+    );
     return keys;
 }

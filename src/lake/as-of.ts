@@ -6,8 +6,8 @@ import { distinctPaths, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { PUBLISHED_TABLES, runCurationJob } from './curation-job.ts';
 import type { Lake } from './lake.ts';
-import { readStates, type FeedPrecedence } from './refresh-state.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
+import { type FeedPrecedence, readStates } from './refresh-state.ts';
 
 /** The highest receipt sequence at or before an instant: what was known then. 0: nothing. */
 export async function watermarkAt(lake: Lake, at: number): Promise<number> {
@@ -23,17 +23,33 @@ export async function watermarkAt(lake: Lake, at: number): Promise<number> {
  * tables `lake_reads_interval`, `lake_reads_hourly`, `lake_reads_daily`, `lake_reading_gaps` and `channels`.
  * Today's rules decide; nothing is published.
  */
-export async function registerAsOf(session: EngineSession, lake: Lake, feeds: readonly FeedPrecedence[], at: number): Promise<void> {
+export async function registerAsOf(
+    session: EngineSession,
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    at: number,
+): Promise<void> {
     const watermark = await watermarkAt(lake, at);
     const versionFiles = await liveFiles(lake, 'reading_versions');
     await session.registerFiles('all_versions', LAKE_TABLES.reading_versions, distinctPaths(versionFiles));
-    const newest = await session.rows(`select cast(max(market_day) as varchar) as day from all_versions where sequence <= ${watermark}`);
+    const newest = await session.rows(
+        `select cast(max(market_day) as varchar) as day from all_versions where sequence <= ${watermark}`,
+    );
     const horizon = lake.horizon ?? (newest[0]?.day as string | null);
     const states = await readStates(lake, feeds);
     const end = horizon === null ? undefined : addDays(horizon as never, 1);
     const rebuilds = states
         .filter((s) => end !== undefined && s.marketDay < end)
-        .map((s): PlannedRebuild => ({ ...s, kind: 'curate', reasons: [], inputs: s.current, publishedVersion: 0, mergedFromVersion: 0 }));
+        .map(
+            (s): PlannedRebuild => ({
+                ...s,
+                kind: 'curate',
+                reasons: [],
+                inputs: s.current,
+                publishedVersion: 0,
+                mergedFromVersion: 0,
+            }),
+        );
     const channels = await channelDirectory(lake.db, { knownAt: at });
     await session.registerRows('channels_as_known', CHANNEL_SNAPSHOT, channels.map(channelRow));
     await runCurationJob(session, lake, {
@@ -46,5 +62,6 @@ export async function registerAsOf(session: EngineSession, lake: Lake, feeds: re
     });
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
-    for (const table of PUBLISHED_TABLES) await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
+    for (const table of PUBLISHED_TABLES)
+        await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
 }

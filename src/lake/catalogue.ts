@@ -58,7 +58,12 @@ export function distinctPaths(files: readonly { readonly path: string }[]): stri
     return [...new Set(files.map((file) => file.path))];
 }
 
-export async function openCommit(tx: Transaction, lake: Lake, kind: string, detail: object = {}): Promise<number> {
+export async function openCommit(
+    tx: Transaction,
+    lake: Lake,
+    kind: string,
+    detail: object = {},
+): Promise<number> {
     const rows = await tx.query<{ commitNo: number }>(
         `insert into commits (committed_at, kind, detail) values (to_timestamp($1 / 1000.0), $2, $3)
          returning commit_no as "commitNo"`,

@@ -10,8 +10,12 @@ export function channelRow(entry: ChannelEntry): (string | number | null)[] {
         entry.registerId,
         entry.flow,
         entry.intervalMinutes,
-        entry.validFromMs === null || entry.validFromMs === Number.NEGATIVE_INFINITY ? null : instantText(entry.validFromMs),
-        entry.validToMs === null || entry.validToMs === Number.POSITIVE_INFINITY ? null : instantText(entry.validToMs),
+        entry.validFromMs === null || entry.validFromMs === Number.NEGATIVE_INFINITY
+            ? null
+            : instantText(entry.validFromMs),
+        entry.validToMs === null || entry.validToMs === Number.POSITIVE_INFINITY
+            ? null
+            : instantText(entry.validToMs),
         entry.expectedFrom,
     ];
 }

@@ -38,11 +38,7 @@ async function writeSnapshot(lake: Lake, version: string): Promise<string> {
     const rows = await channelDirectory(lake.db);
     const session = await lake.engine.openSession();
     try {
-        await session.registerRows(
-            'directory',
-            CHANNEL_SNAPSHOT,
-            rows.map(channelRow),
-        );
+        await session.registerRows('directory', CHANNEL_SNAPSHOT, rows.map(channelRow));
         const folder = freshFolder(lake, 'channels');
         await makeFolderDurably(folder);
         const file = await session.writeFile(

@@ -1,6 +1,14 @@
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { distinctPaths, insertFiles, liveFiles, type LiveFile, type NewFile, openCommit, retireFiles } from './catalogue.ts';
+import {
+    distinctPaths,
+    insertFiles,
+    type LiveFile,
+    liveFiles,
+    type NewFile,
+    openCommit,
+    retireFiles,
+} from './catalogue.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
 
 export interface CompactionResult {
@@ -12,7 +20,8 @@ export interface CompactionResult {
 const JOIN_FROM_FILES = 4;
 
 const ORDER = {
-    reading_versions: 'channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last',
+    reading_versions:
+        'channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last',
     quarantined_rows: 'sequence nulls last, line_no nulls last',
     waiting_rows: 'sequence nulls last, ordinal nulls last',
 } as const;
@@ -37,31 +46,56 @@ export async function compact(lake: Lake): Promise<CompactionResult> {
     });
 }
 
-async function joinPartition(lake: Lake, table: keyof typeof ORDER & LakeTable, files: readonly LiveFile[]): Promise<void> {
+async function joinPartition(
+    lake: Lake,
+    table: keyof typeof ORDER & LakeTable,
+    files: readonly LiveFile[],
+): Promise<void> {
     const first = files[0];
     if (!first) return;
     const session = await lake.engine.openSession();
     try {
         await session.registerFiles('parts', LAKE_TABLES[table], distinctPaths(files));
         const names = LAKE_TABLES[table].map((c) => c.name).join(', ');
-        const only = table === 'reading_versions' ? `where market_day = date '${first.marketDay}' and bucket = ${first.bucket}` : '';
+        const only =
+            table === 'reading_versions'
+                ? `where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`
+                : '';
         const folder = freshFolder(lake, table);
         await makeFolderDurably(folder);
-        const written = await session.writeFile(`select ${names} from parts ${only} order by ${ORDER[table]}`, `${folder}/joined.parquet`);
+        const written = await session.writeFile(
+            `select ${names} from parts ${only} order by ${ORDER[table]}`,
+            `${folder}/joined.parquet`,
+        );
         await syncWrittenFiles([written.path], lake.folder);
-        await commitJoined(lake, table, files, { ...written, parts: [{ marketDay: first.marketDay, bucket: first.bucket, rowCount: written.rowCount }] });
+        await commitJoined(lake, table, files, {
+            ...written,
+            parts: [{ marketDay: first.marketDay, bucket: first.bucket, rowCount: written.rowCount }],
+        });
     } finally {
         await session.close();
     }
 }
 
-async function commitJoined(lake: Lake, table: LakeTable, files: readonly LiveFile[], joined: NewFile): Promise<void> {
+async function commitJoined(
+    lake: Lake,
+    table: LakeTable,
+    files: readonly LiveFile[],
+    joined: NewFile,
+): Promise<void> {
     const version = files.reduce((max, file) => Math.max(max, file.addedVersion), 0);
     const before = files.reduce((sum, file) => sum + file.rowCount, 0);
-    if (before !== joined.rowCount) throw new Error(`joining ${table} would change its rows from ${before} to ${joined.rowCount}`);
+    if (before !== joined.rowCount)
+        throw new Error(`joining ${table} would change its rows from ${before} to ${joined.rowCount}`);
     await lake.db.transaction(async (tx) => {
         const commitNo = await openCommit(tx, lake, 'compact', { table, files: files.length });
-        await retireFiles(tx, table, commitNo, joined.parts, files.map((file) => file.fileId));
+        await retireFiles(
+            tx,
+            table,
+            commitNo,
+            joined.parts,
+            files.map((file) => file.fileId),
+        );
         await insertFiles(tx, lake, table, commitNo, [joined], () => version);
     });
 }

@@ -47,9 +47,14 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
 export async function runCurationJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     await registerVersions(session, inputs);
     for (const table of PUBLISHED_TABLES) {
-        await session.registerFiles(`previous_${table}`, LAKE_TABLES[table], distinctPaths(inputs.previous[table]));
+        await session.registerFiles(
+            `previous_${table}`,
+            LAKE_TABLES[table],
+            distinctPaths(inputs.previous[table]),
+        );
     }
     const isMerge = inputs.rebuilds[0]?.kind === 'merge';
+    await registerPartitions(session, lake, inputs.rebuilds);
     await registerChannels(session, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     await session.run(
@@ -80,9 +85,11 @@ function nextView(session: EngineSession, table: PublishedTable, isMerge: boolea
     return `create or replace temp view next_${table} as select ${columns} from ${CURATED[table]} as t${merged}`;
 }
 
-async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: readonly PlannedRebuild[]): Promise<void> {
-    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
-    const periods = days.map((day) => ({ day, ...marketDayPeriod(lake.zone, day) }));
+async function registerPartitions(
+    session: EngineSession,
+    lake: Lake,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<void> {
     await session.registerRows(
         'job_partitions',
         [
@@ -100,6 +107,15 @@ async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: re
             r.isExpected ? 1 : 0,
         ]),
     );
+}
+
+async function registerCalendar(
+    session: EngineSession,
+    lake: Lake,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<void> {
+    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
+    const periods = days.map((day) => ({ day, ...marketDayPeriod(lake.zone, day) }));
     await session.registerRows(
         'market_days',
         [
@@ -117,7 +133,9 @@ async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: re
             { name: 'hour_from_us', type: 'bigint' },
             { name: 'hour_to_us', type: 'bigint' },
         ],
-        periods.flatMap((p) => steps(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000])),
+        periods.flatMap((p) =>
+            steps(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000]),
+        ),
     );
     const used = await session.rows('select distinct interval_minutes from channels');
     const lengths = used.map((row) => Number(row.interval_minutes));
@@ -130,7 +148,9 @@ async function registerCalendar(session: EngineSession, lake: Lake, rebuilds: re
             { name: 'slot_from_us', type: 'bigint' },
         ],
         periods.flatMap((p) =>
-            lengths.flatMap((minutes) => steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000])),
+            lengths.flatMap((minutes) =>
+                steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000]),
+            ),
         ),
     );
 }
@@ -141,9 +161,15 @@ function steps(p: { from: number; to: number }, minutes: number): number[] {
 }
 
 async function registerVersions(session: EngineSession, inputs: JobInputs): Promise<void> {
-    await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(inputs.versionFiles));
+    await session.registerFiles(
+        'version_files',
+        LAKE_TABLES.reading_versions,
+        distinctPaths(inputs.versionFiles),
+    );
     const mergedFrom = new Map(inputs.rebuilds.map((r) => [partitionText(r), r.mergedFromVersion]));
-    const unseen = inputs.versionFiles.filter((f) => f.addedVersion > (mergedFrom.get(partitionText(f)) ?? 0));
+    const unseen = inputs.versionFiles.filter(
+        (f) => f.addedVersion > (mergedFrom.get(partitionText(f)) ?? 0),
+    );
     await session.registerFiles('unseen_version_files', LAKE_TABLES.reading_versions, distinctPaths(unseen));
     await session.registerRows(
         'feed_precedence',
@@ -161,7 +187,9 @@ async function registerChannels(session: EngineSession, inputs: JobInputs, isMer
     if ('path' in inputs.channels) {
         await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channels.path]);
     } else {
-        await session.run(`create or replace temp view all_channels as select * from ${inputs.channels.table}`);
+        await session.run(
+            `create or replace temp view all_channels as select * from ${inputs.channels.table}`,
+        );
     }
     if (isMerge) {
         await session.materialise(
@@ -171,7 +199,12 @@ async function registerChannels(session: EngineSession, inputs: JobInputs, isMer
         );
     }
     const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
-    const known = inputs.watermark === undefined ? '' : `${only === '' ? ' where' : ' and'} sequence <= ${inputs.watermark}`;
-    await session.run(`create or replace temp view reading_versions as select * from version_files${only}${known}`);
+    const known =
+        inputs.watermark === undefined
+            ? ''
+            : `${only === '' ? ' where' : ' and'} sequence <= ${inputs.watermark}`;
+    await session.run(
+        `create or replace temp view reading_versions as select * from version_files${only}${known}`,
+    );
     await session.materialise('channels', `select * from all_channels${only}`);
 }

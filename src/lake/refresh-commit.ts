@@ -3,8 +3,8 @@ import type { Transaction } from '../store/database.ts';
 import { insertFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
 import { type JobInputs, PUBLISHED_TABLES } from './curation-job.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
-import type { PlannedRebuild } from './refresh-plan.ts';
 import type { RefreshResult } from './refresh.ts';
+import type { PlannedRebuild } from './refresh-plan.ts';
 
 /** Sums over the channels of a rebuilt partition; kept with it in the catalogue. */
 export interface PartitionResult {
@@ -47,7 +47,14 @@ export async function commitJob(lake: Lake, inputs: JobInputs, result: JobResult
                 const versions = await swapPartitions(tx, table, commitNo, inputs.rebuilds, result);
                 await retireFiles(tx, table, commitNo, inputs.rebuilds);
                 const files = result.files[table] ?? [];
-                await insertFiles(tx, lake, table, commitNo, files, (key) => versions.get(partitionText(key)) ?? 1);
+                await insertFiles(
+                    tx,
+                    lake,
+                    table,
+                    commitNo,
+                    files,
+                    (key) => versions.get(partitionText(key)) ?? 1,
+                );
             }
             const changes = result.files.changed_channel_days ?? [];
             await insertFiles(tx, lake, 'changed_channel_days', commitNo, changes, () => commitNo);
@@ -102,5 +109,7 @@ async function swapPartitions(
 
 function rowCount(result: JobResult, table: string, key: PartitionKey): number {
     const parts = (result.files[table] ?? []).flatMap((file) => file.parts);
-    return parts.filter((p) => partitionText(p) === partitionText(key)).reduce((sum, p) => sum + p.rowCount, 0);
+    return parts
+        .filter((p) => partitionText(p) === partitionText(key))
+        .reduce((sum, p) => sum + p.rowCount, 0);
 }

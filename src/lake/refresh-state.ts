@@ -10,11 +10,20 @@ export interface FeedPrecedence {
     readonly newestAlways: boolean;
 }
 
-const CURATION_MODELS = ['expected_channel_days', 'job_versions', 'contested_keys', 'version_outcomes', 'curated_intervals'];
+const CURATION_MODELS = [
+    'expected_channel_days',
+    'job_versions',
+    'contested_keys',
+    'version_outcomes',
+    'curated_intervals',
+];
 const ROLLUP_MODELS = ['curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
 
 /** Fingerprints of what decides the content, beside readings and registrations. */
-export function curationRules(lake: Lake, feeds: readonly FeedPrecedence[]): { curation: string; rollup: string } {
+export function curationRules(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+): { curation: string; rollup: string } {
     const models = (names: readonly string[]) =>
         names.map((name) => compileModel(`curation/${name}`, lake.engine.dialect).fingerprint);
     return {

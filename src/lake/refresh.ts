@@ -3,9 +3,15 @@ import type { EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import { liveFiles, type LiveFile, type NewFile } from './catalogue.ts';
+import { type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
-import { FILE_ORDER, type JobInputs, PUBLISHED_TABLES, type PublishedTable, runCurationJob } from './curation-job.ts';
+import {
+    FILE_ORDER,
+    type JobInputs,
+    PUBLISHED_TABLES,
+    type PublishedTable,
+    runCurationJob,
+} from './curation-job.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
@@ -113,7 +119,8 @@ async function readJobInputs(
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
     const summaries = await partitionSummaries(session, lake);
     const files: Record<string, NewFile[]> = {};
-    for (const table of PUBLISHED_TABLES) files[table] = await writeTable(session, lake, table, inputs, summaries);
+    for (const table of PUBLISHED_TABLES)
+        files[table] = await writeTable(session, lake, table, inputs, summaries);
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
@@ -123,8 +130,21 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
 
 /** Counts and checksum of each partition, from its daily rows: all of them are sums over channels. */
 async function partitionSummaries(session: EngineSession, lake: Lake): Promise<Map<string, PartitionResult>> {
-    const sums = ['row_count', 'duplicate_count', 'stale_duplicate_count', 'superseded_count', 'withdrawn_count',
-        'conflict_count', 'expected_count', 'measured_count', 'estimated_count', 'missing_count', 'digest_1', 'digest_2', 'kwh'];
+    const sums = [
+        'row_count',
+        'duplicate_count',
+        'stale_duplicate_count',
+        'superseded_count',
+        'withdrawn_count',
+        'conflict_count',
+        'expected_count',
+        'measured_count',
+        'estimated_count',
+        'missing_count',
+        'digest_1',
+        'digest_2',
+        'kwh',
+    ];
     const rows = await session.rows(
         `select cast(market_day as ${session.typeName('string')}) as market_day,
                 cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, count(*) as channel_count,
@@ -183,7 +203,10 @@ async function writeTable(
                and channel_no >= ${rebuild.bucket * lake.bucketSize}
                and channel_no < ${(rebuild.bucket + 1) * lake.bucketSize}
              order by ${FILE_ORDER[table]}`;
-        const written = await session.writeFile(query, `${folder}/${rebuild.marketDay}-${rebuild.bucket}.parquet`);
+        const written = await session.writeFile(
+            query,
+            `${folder}/${rebuild.marketDay}-${rebuild.bucket}.parquet`,
+        );
         files.push({ ...written, parts: [{ ...rebuild, rowCount: written.rowCount }] });
     }
     return files;
@@ -210,6 +233,10 @@ async function writeChanges(session: EngineSession, lake: Lake): Promise<NewFile
         `select ${columns} from changed_channel_days order by market_day nulls last, channel_no nulls last`,
         `${folder}/changes.parquet`,
     );
-    const parts = days.map((d) => ({ marketDay: String(d.market_day) as never, bucket: 0, rowCount: Number(d.row_count) }));
+    const parts = days.map((d) => ({
+        marketDay: String(d.market_day) as never,
+        bucket: 0,
+        rowCount: Number(d.row_count),
+    }));
     return [{ ...written, parts }];
 }

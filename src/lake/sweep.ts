@@ -30,12 +30,19 @@ export async function sweep(lake: Lake, options: SweepOptions): Promise<SweepRes
          returning path`,
         [options.retiredBefore],
     );
-    const known = new Set((await lake.db.query<{ path: string }>('select path from lake_files')).map((row) => row.path));
+    const known = new Set(
+        (await lake.db.query<{ path: string }>('select path from lake_files')).map((row) => row.path),
+    );
     const gone = new Set(retired.map((row) => row.path));
     const orphans = filesBelow(lake.folder).filter(
-        (file) => !known.has(file) && !gone.has(file) && statSync(path.join(lake.folder, file)).mtimeMs < options.orphansBefore,
+        (file) =>
+            !known.has(file) &&
+            !gone.has(file) &&
+            statSync(path.join(lake.folder, file)).mtimeMs < options.orphansBefore,
     );
-    const all = [...gone, ...orphans].map((file) => path.join(lake.folder, file)).filter((file) => existsSync(file));
+    const all = [...gone, ...orphans]
+        .map((file) => path.join(lake.folder, file))
+        .filter((file) => existsSync(file));
     const bytes = all.reduce((sum, file) => sum + statSync(file).size, 0);
     await removeFiles(all);
     return { retiredFiles: gone.size, orphanFiles: orphans.length, bytes };

@@ -1,15 +1,15 @@
-import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { deliveringFeeds, knownFeed } from '../ingest/feed-catalogue.ts';
+import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { releaseWaiting } from '../ingest/release-waiting.ts';
-import { currentPlan, refresh, type RefreshProgress, type RefreshResult } from '../lake/refresh.ts';
+import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import type { Lake } from '../lake/lake.ts';
+import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
-import type { Lake } from '../lake/lake.ts';
 import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts';
 import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
 import type { Home } from '../store/home.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
 
 /** What the steps of the chain share. */
 export interface Chain {
@@ -44,7 +44,11 @@ export async function ingest(
 ): Promise<IngestResult> {
     const feed = await knownFeed(chain.lake.db, chain.home.folder, feedName, chain.lake.clock);
     const received = { payloads: 0, repeats: 0 };
-    const source = { feedId: feed.feedId, name: feedName, repeatWindowDays: feed.contract.delivery.repeatWindowDays };
+    const source = {
+        feedId: feed.feedId,
+        name: feedName,
+        repeatWindowDays: feed.contract.delivery.repeatWindowDays,
+    };
     for await (const receipt of receive(chain.raw, source, payloads)) {
         received.payloads += 1;
         if (receipt.isRepeat) received.repeats += 1;
@@ -54,7 +58,10 @@ export async function ingest(
 }
 
 /** Parses every received payload that no process has parsed. */
-export async function parseReceived(chain: Chain, onProgress: (progress: IngestProgress) => void = () => {}): Promise<ParseTotals> {
+export async function parseReceived(
+    chain: Chain,
+    onProgress: (progress: IngestProgress) => void = () => {},
+): Promise<ParseTotals> {
     const feeds = await feedsOf(chain);
     return parsePending(
         { lake: chain.lake, rawFolder: chain.raw.folder, scratchFolder: chain.home.scratchFolder, feeds },
@@ -75,7 +82,12 @@ export interface LoadOutcome extends LoadResult {
 /** Loads master data and releases the readings that waited for it. */
 export async function load(
     chain: Chain,
-    options: { readonly kind: MasterDataKind; readonly file: string; readonly seriesId?: string; readonly intervalMinutes?: number },
+    options: {
+        readonly kind: MasterDataKind;
+        readonly file: string;
+        readonly seriesId?: string;
+        readonly intervalMinutes?: number;
+    },
 ): Promise<LoadOutcome> {
     const result = await loadMasterData(chain.lake.db, {
         ...options,
@@ -102,6 +114,9 @@ export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
     return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
 }
 
-export async function refreshAll(chain: Chain, onProgress?: (progress: RefreshProgress) => void): Promise<RefreshResult> {
+export async function refreshAll(
+    chain: Chain,
+    onProgress?: (progress: RefreshProgress) => void,
+): Promise<RefreshResult> {
     return refresh(chain.lake, precedenceOf(await feedsOf(chain)), onProgress);
 }

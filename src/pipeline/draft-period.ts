@@ -19,7 +19,9 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
     const intervals = await liveFiles(lake, 'reads_interval', period);
     const gaps = await liveFiles(lake, 'reading_gaps', period);
     const horizon = lake.horizon ?? (await newestMarketDay(lake));
-    const newest = await lake.db.query<{ commitNo: number }>('select coalesce(max(commit_no), 0) as "commitNo" from commits');
+    const newest = await lake.db.query<{ commitNo: number }>(
+        'select coalesce(max(commit_no), 0) as "commitNo" from commits',
+    );
     return {
         period,
         zone: lake.zone,
@@ -30,6 +32,8 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
         gapFiles: distinctPaths(gaps),
         horizonTo: horizon === undefined ? null : addDays(horizon, 1),
         lakeCommitNo: newest[0]?.commitNo ?? 0,
-        partitionVersions: Object.fromEntries(intervals.map((file) => [partitionText(file), file.addedVersion])),
+        partitionVersions: Object.fromEntries(
+            intervals.map((file) => [partitionText(file), file.addedVersion]),
+        ),
     };
 }

@@ -14,16 +14,27 @@ export interface ViewOptions {
     readonly showsIdentity: boolean;
 }
 
-const LAKE_VIEWS: readonly LakeTable[] = ['reading_versions', 'quarantined_rows', 'waiting_rows', 'reading_gaps', 'changed_channel_days'];
+const LAKE_VIEWS: readonly LakeTable[] = [
+    'reading_versions',
+    'quarantined_rows',
+    'waiting_rows',
+    'reading_gaps',
+    'changed_channel_days',
+];
 
 /**
  * One view per published table, named and shaped as docs/tables.md says. `meter_id` is the outside
  * identifier of the meter installation.
  */
-export async function registerViews(session: EngineSession, chain: Chain, options: ViewOptions): Promise<void> {
+export async function registerViews(
+    session: EngineSession,
+    chain: Chain,
+    options: ViewOptions,
+): Promise<void> {
     const { lake } = chain;
     if (options.asOf === undefined) {
-        for (const table of ['reads_interval', 'reads_hourly', 'reads_daily'] as const) await registerLake(session, chain, table, `lake_${table}`);
+        for (const table of ['reads_interval', 'reads_hourly', 'reads_daily'] as const)
+            await registerLake(session, chain, table, `lake_${table}`);
         await registerLake(session, chain, 'reading_gaps', 'lake_reading_gaps');
         await session.registerFiles('channels', CHANNEL_SNAPSHOT, [(await channelSnapshot(lake)).path]);
     } else {
@@ -32,12 +43,18 @@ export async function registerViews(session: EngineSession, chain: Chain, option
     for (const table of LAKE_VIEWS) {
         if (table !== 'reading_gaps') await registerLake(session, chain, table, table);
     }
-    for (const [name, text] of Object.entries(READ_VIEWS)) await session.run(`create or replace temp view ${name} as ${text}`);
+    for (const [name, text] of Object.entries(READ_VIEWS))
+        await session.run(`create or replace temp view ${name} as ${text}`);
     await registerMasterData(session, chain, options);
     await registerBills(session, chain);
 }
 
-async function registerLake(session: EngineSession, chain: Chain, table: LakeTable, view: string): Promise<void> {
+async function registerLake(
+    session: EngineSession,
+    chain: Chain,
+    table: LakeTable,
+    view: string,
+): Promise<void> {
     await session.registerFiles(view, LAKE_TABLES[table], distinctPaths(await liveFiles(chain.lake, table)));
 }
 
@@ -66,16 +83,49 @@ const READ_VIEWS: Readonly<Record<string, string>> = {
 };
 
 async function registerMasterData(session: EngineSession, chain: Chain, options: ViewOptions): Promise<void> {
-    const customers = await readCustomers(chain.lake.db, options.asOf === undefined ? {} : { knownAt: options.asOf });
+    const customers = await readCustomers(
+        chain.lake.db,
+        options.asOf === undefined ? {} : { knownAt: options.asOf },
+    );
     const identity = options.showsIdentity ? ['name', 'email', 'address'] : [];
     await session.registerRows(
         'customers',
         texts('customer_id', ...identity, 'joined_on date'),
-        customers.map((c) => [c.customerId, ...(options.showsIdentity ? [c.name, c.email, c.address] : []), c.joinedOn]),
+        customers.map((c) => [
+            c.customerId,
+            ...(options.showsIdentity ? [c.name, c.email, c.address] : []),
+            c.joinedOn,
+        ]),
     );
-    await registerQuery(session, chain, 'tariffs', texts('plan_id', 'name', 'valid_from date', 'valid_to date', 'is_current boolean', 'structure'), TARIFFS);
-    await registerQuery(session, chain, 'agreements', texts('agreement_id', 'account_id', 'customer_id', 'metering_point_id', 'tariff_id', 'move_in date', 'move_out date'), AGREEMENTS);
-    await registerQuery(session, chain, 'metering_point_attributes', texts('metering_point_id', 'attribute', 'value', 'valid_from date', 'valid_to date'), ATTRIBUTES);
+    await registerQuery(
+        session,
+        chain,
+        'tariffs',
+        texts('plan_id', 'name', 'valid_from date', 'valid_to date', 'is_current boolean', 'structure'),
+        TARIFFS,
+    );
+    await registerQuery(
+        session,
+        chain,
+        'agreements',
+        texts(
+            'agreement_id',
+            'account_id',
+            'customer_id',
+            'metering_point_id',
+            'tariff_id',
+            'move_in date',
+            'move_out date',
+        ),
+        AGREEMENTS,
+    );
+    await registerQuery(
+        session,
+        chain,
+        'metering_point_attributes',
+        texts('metering_point_id', 'attribute', 'value', 'valid_from date', 'valid_to date'),
+        ATTRIBUTES,
+    );
 }
 
 async function registerBills(session: EngineSession, chain: Chain): Promise<void> {
@@ -83,14 +133,41 @@ async function registerBills(session: EngineSession, chain: Chain): Promise<void
         session,
         chain,
         'bills',
-        texts('bill_id', 'customer_id', 'account_id', 'period_start date', 'period_end date', 'kwh_total decimal(38,6)', 'total_due decimal(38,8)', 'currency', 'state', 'is_complete boolean', 'issued_at timestamp'),
+        texts(
+            'bill_id',
+            'customer_id',
+            'account_id',
+            'period_start date',
+            'period_end date',
+            'kwh_total decimal(38,6)',
+            'total_due decimal(38,8)',
+            'currency',
+            'state',
+            'is_complete boolean',
+            'issued_at timestamp',
+        ),
         BILLS,
     );
     await registerQuery(
         session,
         chain,
         'bill_lines',
-        texts('bill_id', 'line_no integer', 'agreement_id', 'charge', 'band', 'service_from date', 'service_to date', 'quantity decimal(38,12)', 'quantity_unit', 'measured_kwh decimal(38,6)', 'estimated_kwh decimal(38,6)', 'price decimal(38,12)', 'amount_exact', 'amount decimal(38,8)'),
+        texts(
+            'bill_id',
+            'line_no integer',
+            'agreement_id',
+            'charge',
+            'band',
+            'service_from date',
+            'service_to date',
+            'quantity decimal(38,12)',
+            'quantity_unit',
+            'measured_kwh decimal(38,6)',
+            'estimated_kwh decimal(38,6)',
+            'price decimal(38,12)',
+            'amount_exact',
+            'amount decimal(38,8)',
+        ),
         BILL_LINES,
     );
 }
@@ -102,9 +179,19 @@ function texts(...names: string[]): TableColumn[] {
     });
 }
 
-async function registerQuery(session: EngineSession, chain: Chain, table: string, columns: readonly TableColumn[], query: string): Promise<void> {
+async function registerQuery(
+    session: EngineSession,
+    chain: Chain,
+    table: string,
+    columns: readonly TableColumn[],
+    query: string,
+): Promise<void> {
     const rows = await chain.lake.db.query<Record<string, unknown>>(query);
-    await session.registerRows(table, columns, rows.map((row) => columns.map((c) => cell(row[c.name], c.type))));
+    await session.registerRows(
+        table,
+        columns,
+        rows.map((row) => columns.map((c) => cell(row[c.name], c.type))),
+    );
 }
 
 function cell(value: unknown, type: string): string | number | boolean | null {

@@ -47,7 +47,9 @@ export async function readStatus(lake: Lake): Promise<HomeStatus> {
         `select key as rule, sum(value::bigint)::bigint as n from segments, jsonb_each_text(parse_stats -> 'quarantinedByRule')
           group by key order by key`,
     );
-    const [curated] = await lake.db.query<Record<string, number> & { kwh: string; first: string | null; last: string | null }>(CURATED);
+    const [curated] = await lake.db.query<
+        Record<string, number> & { kwh: string; first: string | null; last: string | null }
+    >(CURATED);
     const [versions] = await lake.db.query<{ rows: number; waiting: number }>(
         `select coalesce(sum(row_count) filter (where table_name = 'reading_versions'), 0)::bigint as rows,
                 coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting from partitions`,
@@ -56,7 +58,8 @@ export async function readStatus(lake: Lake): Promise<HomeStatus> {
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );
-    const n = (row: object | undefined, name: string) => Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
+    const n = (row: object | undefined, name: string) =>
+        Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
     return {
         payloadsReceived: n(received, 'payloads'),
         payloadsRefused: n(received, 'refused'),
@@ -89,7 +92,17 @@ export async function readStatus(lake: Lake): Promise<HomeStatus> {
 }
 
 const CURATED = `
-select ${['rows', 'duplicates', 'superseded', 'withdrawn', 'conflicts', 'expected', 'measured', 'estimated', 'missing']
+select ${[
+    'rows',
+    'duplicates',
+    'superseded',
+    'withdrawn',
+    'conflicts',
+    'expected',
+    'measured',
+    'estimated',
+    'missing',
+]
     .map((name) => `coalesce(sum((stats ->> '${name}')::bigint), 0)::bigint as ${name}`)
     .join(', ')},
        coalesce(sum((stats ->> 'staleDuplicates')::bigint), 0)::bigint as stale_duplicates,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { IncomingPayload } from '../raw/receive.ts';
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
-import { type Chain, ingest, type IngestResult, load } from './chain.ts';
+import { type Chain, type IngestResult, ingest, load } from './chain.ts';
 
 /** Order in which a town's master data depend on each other. */
 const LOAD_ORDER: readonly { readonly kind: MasterDataKind; readonly file: string }[] = [
@@ -23,7 +23,11 @@ export interface LoadedFile {
 }
 
 /** Loads those of a town's master data files that the folder has. */
-export async function loadTownMaster(chain: Chain, folder: string, onFile: (file: LoadedFile) => void = () => {}): Promise<LoadedFile[]> {
+export async function loadTownMaster(
+    chain: Chain,
+    folder: string,
+    onFile: (file: LoadedFile) => void = () => {},
+): Promise<LoadedFile[]> {
     const loaded: LoadedFile[] = [];
     for (const { kind, file } of LOAD_ORDER) {
         const source = path.join(folder, file);
@@ -57,6 +61,10 @@ export async function ingestTown(
 ): Promise<IngestResult> {
     const list = readFileSync(path.join(townFolder, 'deliveries.ndjson'), 'utf8').trim().split('\n');
     const deliveries = list.map((line) => JSON.parse(line) as Delivery);
-    const payloads = deliveries.map((d): IncomingPayload => ({ sourceKey: path.basename(d.path), path: path.join(townFolder, d.path) }));
-    return ingest(chain, feedName, payloads, ({ stage, done }) => onProgress(`${stage}: ${done} of ${payloads.length} files`));
+    const payloads = deliveries.map(
+        (d): IncomingPayload => ({ sourceKey: path.basename(d.path), path: path.join(townFolder, d.path) }),
+    );
+    return ingest(chain, feedName, payloads, ({ stage, done }) =>
+        onProgress(`${stage}: ${done} of ${payloads.length} files`),
+    );
 }

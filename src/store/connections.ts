@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { GridtallyError } from '../kernel/errors.ts';
-import { leaseServer, type ServerLease } from './embedded-postgres.ts';
+import { leaseServer, type ServerAddress, type ServerLease } from './embedded-postgres.ts';
 import { TYPES } from './pg-types.ts';
 
 export interface DatabaseOptions {
@@ -22,6 +22,8 @@ export class Connections {
     readonly schema: string;
     readonly recovered: readonly string[];
     readonly #lease: ServerLease | undefined;
+    /** Where the embedded server is now: a restart moves it to another port. */
+    #address: ServerAddress | undefined;
     readonly #url: string | undefined;
     readonly #pool: pg.Pool;
     #patienceMs = 0;
@@ -38,6 +40,7 @@ export class Connections {
         this.schema = options.schema;
         this.recovered = lease?.recovered ?? [];
         this.#lease = lease;
+        this.#address = lease?.address;
         this.#url = options.url;
         this.#pool = new pg.Pool({ ...this.#settings(), max: POOL_MAX });
         this.#pool.on('error', ignore);
@@ -106,9 +109,9 @@ export class Connections {
 
     #settings(): pg.ClientConfig {
         const place =
-            this.#lease === undefined
+            this.#address === undefined
                 ? { connectionString: this.#url ?? '' }
-                : { ...this.#lease.address, ssl: false };
+                : { ...this.#address, ssl: false };
         const session = [
             `search_path=${this.schema}`,
             'timezone=UTC',
@@ -142,7 +145,10 @@ export class Connections {
                 const isOver = Date.now() - startedAt >= patienceMs;
                 if (!isConnectionLost(error) || isOver) throw this.unreachable(error);
                 const address = await this.#lease?.revive();
-                if (address) Object.assign(this.#pool.options, address);
+                if (address) {
+                    this.#address = address;
+                    Object.assign(this.#pool.options, address);
+                }
                 await sleep(pauseMs);
             }
         }

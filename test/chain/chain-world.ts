@@ -5,7 +5,7 @@ import type { EngineRow, EngineSession } from '../../src/engine/engine.ts';
 import { contractFiles } from '../../src/ingest/feed-catalogue.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { instantText } from '../../src/kernel/period.ts';
-import { type IngestResult, ingest, load, type LoadOutcome } from '../../src/pipeline/chain.ts';
+import { type IngestResult, ingest, type LoadOutcome, load } from '../../src/pipeline/chain.ts';
 import { registerViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
@@ -62,13 +62,19 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
             ingest(
                 workspace,
                 feed,
-                Object.entries(files).map(([name, content]) => ({ sourceKey: name, path: textFile(name, content) })),
+                Object.entries(files).map(([name, content]) => ({
+                    sourceKey: name,
+                    path: textFile(name, content),
+                })),
             ),
         load: (kind, name, text) => load(workspace, { kind, file: textFile(name, text) }),
         withViews: async (work, asOf) => {
             const session = await workspace.lake.engine.openSession();
             try {
-                await registerViews(session, workspace, { showsIdentity: true, ...(asOf === undefined ? {} : { asOf }) });
+                await registerViews(session, workspace, {
+                    showsIdentity: true,
+                    ...(asOf === undefined ? {} : { asOf }),
+                });
                 return await work(session);
             } finally {
                 await session.close();
@@ -94,8 +100,14 @@ export function shippedContract(feed: string): string {
 }
 
 /** A shipped contract under another name with other settings; a setting that the contract has not is added. */
-export function variedContract(feed: string, name: string, settings: Readonly<Record<string, string>>): string {
-    let text = shippedContract(feed).replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${name}`).trimEnd();
+export function variedContract(
+    feed: string,
+    name: string,
+    settings: Readonly<Record<string, string>>,
+): string {
+    let text = shippedContract(feed)
+        .replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${name}`)
+        .trimEnd();
     for (const [property, value] of Object.entries(settings)) {
         const known = new RegExp(`(- property: ${property}\\n\\s+value: ).*`);
         text = known.test(text)
@@ -107,7 +119,9 @@ export function variedContract(feed: string, name: string, settings: Readonly<Re
 
 /** Source key of every payload by its receipt sequence, as the raw segments say. */
 export async function sourceKeys(workspace: Workspace): Promise<Map<number, string>> {
-    const segments = await workspace.lake.db.query<{ path: string }>('select path from segments order by segment_no');
+    const segments = await workspace.lake.db.query<{ path: string }>(
+        'select path from segments order by segment_no',
+    );
     const keys = new Map<number, string>();
     for (const segment of segments) {
         const { payloads } = await listPayloads(path.join(workspace.home.rawFolder, segment.path));
@@ -129,18 +143,59 @@ export async function publishedContent(world: ChainWorld, asOf?: number): Promis
     }, asOf);
 }
 
-const COUNTS = ['kwh', 'measured_kwh', 'estimated_kwh', 'expected_count', 'measured_count', 'estimated_count', 'missing_count'];
+const COUNTS = [
+    'kwh',
+    'measured_kwh',
+    'estimated_kwh',
+    'expected_count',
+    'measured_count',
+    'estimated_count',
+    'missing_count',
+];
 const CONTENT: Readonly<Record<string, readonly string[]>> = {
-    reads_15min: ['meter_id', 'register_id', 'epoch_us(read_at)', 'minutes', 'kwh', 'quality_flag', 'market_day'],
+    reads_15min: [
+        'meter_id',
+        'register_id',
+        'epoch_us(read_at)',
+        'minutes',
+        'kwh',
+        'quality_flag',
+        'market_day',
+    ],
     reads_hourly: ['meter_id', 'register_id', 'epoch_us(hour)', 'market_day', ...COUNTS],
-    reads_daily: ['meter_id', 'register_id', 'day', ...COUNTS, 'row_count', 'duplicate_count', 'superseded_count', 'withdrawn_count'],
-    reading_gaps: ['meter_id', 'register_id', 'market_day', 'epoch_us(gap_from)', 'epoch_us(gap_to)', 'missing_count'],
+    reads_daily: [
+        'meter_id',
+        'register_id',
+        'day',
+        ...COUNTS,
+        'row_count',
+        'duplicate_count',
+        'superseded_count',
+        'withdrawn_count',
+    ],
+    reading_gaps: [
+        'meter_id',
+        'register_id',
+        'market_day',
+        'epoch_us(gap_from)',
+        'epoch_us(gap_to)',
+        'missing_count',
+    ],
 };
 
 /** Lines of readings for the generic CSV feed. */
 export function readingsCsv(rows: readonly ReadingRow[]): string {
     const lines = rows.map((r) =>
-        [r.meter, '1', instantText(r.at), r.minutes ?? 30, r.kwh ?? '', 'kWh', r.quality ?? 'A', r.version ?? ''].join(','),
+        [
+            r.meter,
+            '1',
+            instantText(r.at),
+            r.minutes ?? 30,
+            r.kwh ?? '',
+            'kWh',
+            r.quality ?? 'A',
+            r.version ?? '',
+        ].join(','),
     );
     return `meter_id,register,read_at,minutes,value,unit,quality,version\n${lines.join('\n')}\n`;
 }

@@ -142,13 +142,16 @@ async function compareFiles(
     town: TownWorld,
     files: readonly FileLine[],
 ): Promise<void> {
-    const rows = await session.rows(
-        `select file, outcome, rule, count(*) as n from found group by all`,
-    );
+    const rows = await session.rows(`select file, outcome, rule, count(*) as n from found group by all`);
     const counts = new Map<string, Record<string, number>>();
     for (const { file, outcome, rule, n } of rows) {
         const ofFile = counts.get(String(file)) ?? {};
-        const name = outcome === 'quarantined' ? String(rule) : outcome === 'superseded' ? 'accepted' : String(outcome);
+        const name =
+            outcome === 'quarantined'
+                ? String(rule)
+                : outcome === 'superseded'
+                  ? 'accepted'
+                  : String(outcome);
         ofFile[name] = (ofFile[name] ?? 0) + Number(n);
         counts.set(String(file), ofFile);
     }
@@ -170,7 +173,9 @@ async function compareFiles(
     differences.equal(
         'refused files',
         Object.fromEntries(refused.map((r) => [r.file, r.rule])),
-        Object.fromEntries(files.flatMap((f) => (f.refusedRule ? [[path.basename(f.file), f.refusedRule]] : []))),
+        Object.fromEntries(
+            files.flatMap((f) => (f.refusedRule ? [[path.basename(f.file), f.refusedRule]] : [])),
+        ),
     );
 }
 
@@ -192,7 +197,8 @@ async function compareFileFlaws(
     for (const flaw of flaws.filter((f) => f.file !== null && f.line === null)) {
         const file = path.basename(flaw.file ?? '');
         differences.equal(`${file} is known`, known.has(flaw.file ?? ''), true);
-        if (flaw.expected === 'file_refused') differences.equal(`${flaw.flaw} ${file}`, ruleOf.get(file), flaw.rule);
+        if (flaw.expected === 'file_refused')
+            differences.equal(`${flaw.flaw} ${file}`, ruleOf.get(file), flaw.rule);
         else {
             assert.ok(['accepted', 'duplicate'].includes(flaw.expected), `${flaw.flaw} is ${flaw.expected}`);
             differences.equal(`${flaw.flaw} ${file}`, rowsOf.get(file), flaw.rows);
@@ -227,11 +233,13 @@ async function compareOthers(
         const at = Date.parse(flaw.period_from ?? '');
         const what = `${flaw.flaw} ${flaw.meter} ${flaw.period_from}`;
         const key = `${flaw.meter} ${flaw.register} ${at}`;
-        if (flaw.expected === 'released') differences.equal(`${what} waited`, waited.has(`${key} ${flaw.rule}`), true);
+        if (flaw.expected === 'released')
+            differences.equal(`${what} waited`, waited.has(`${key} ${flaw.rule}`), true);
         if (flaw.file !== null) continue;
         if (flaw.expected === 'missing') differences.equal(what, missing.has(key), true);
         else if (flaw.flaw === 'exchanged') differences.equal(what, begun.has(`${flaw.meter} ${at}`), true);
-        else if (flaw.flaw === 'moved') differences.equal(what, moved.has(`${flaw.meter} ${localDate(town, at)}`), true);
+        else if (flaw.flaw === 'moved')
+            differences.equal(what, moved.has(`${flaw.meter} ${localDate(town, at)}`), true);
         else assert.fail(`nobody says what becomes of ${what}`);
     }
 }
@@ -247,5 +255,8 @@ function localDate(town: TownWorld, at: number): string {
 
 function readLines<T>(town: TownWorld, name: string): T[] {
     const text = readFileSync(path.join(town.townFolder, 'truth', name), 'utf8');
-    return text.split('\n').slice(0, -1).map((line): T => JSON.parse(line));
+    return text
+        .split('\n')
+        .slice(0, -1)
+        .map((line): T => JSON.parse(line));
 }

@@ -62,7 +62,11 @@ async function registerTruth(session: EngineSession, town: TownWorld): Promise<v
         from read_csv('${file}', header = true, all_varchar = true, nullstr = 'no text is null')`);
 }
 
-async function compareReadings(session: EngineSession, differences: Differences, zone: string): Promise<void> {
+async function compareReadings(
+    session: EngineSession,
+    differences: Differences,
+    zone: string,
+): Promise<void> {
     await differences.between(
         session,
         'an interval',
@@ -71,7 +75,8 @@ async function compareReadings(session: EngineSession, differences: Differences,
     );
     const sums = `cast(sum(cast(kwh as decimal(18, 6))) as varchar) as kwh, count(*) as expected, count(*) filter (where quality = 'good') as good,
         count(*) filter (where quality = 'estimated') as estimated, count(*) filter (where quality = 'missing') as missing`;
-    const found = 'cast(kwh as varchar) as kwh, expected_count, measured_count, estimated_count, missing_count';
+    const found =
+        'cast(kwh as varchar) as kwh, expected_count, measured_count, estimated_count, missing_count';
     await differences.between(
         session,
         'an hour',
@@ -87,7 +92,11 @@ async function compareReadings(session: EngineSession, differences: Differences,
     );
 }
 
-async function compareRegions(session: EngineSession, differences: Differences, town: TownWorld): Promise<void> {
+async function compareRegions(
+    session: EngineSession,
+    differences: Differences,
+    town: TownWorld,
+): Promise<void> {
     const rows = await session.rows(
         `select c.flow, a.value as region, cast(sum(r.kwh) as varchar) as kwh from reads_daily as r
          inner join (select distinct meter_id, register_id, metering_point_id, flow from channels) as c using (meter_id, register_id)
@@ -114,7 +123,10 @@ async function compareTotals(differences: Differences, town: TownWorld): Promise
         files: [status.payloadsReceived, totals.files],
         'unparsed files': [status.payloadsUnparsed, 0],
         'refused files': [status.payloadsRefused, totals.refusedFiles],
-        'refused files by rule': [Object.fromEntries(refused.map((r) => [r.rule, Number(r.n)])), totals.refusedFilesByRule],
+        'refused files by rule': [
+            Object.fromEntries(refused.map((r) => [r.rule, Number(r.n)])),
+            totals.refusedFilesByRule,
+        ],
         rows: [status.rowsReceived, totals.rows],
         'accounted rows': [status.versions + status.rowsQuarantined + status.rowsWaiting, totals.rows],
         distinct: [status.versions - status.duplicates - status.duplicatesOfSuperseded, totals.distinct],
@@ -125,7 +137,10 @@ async function compareTotals(differences: Differences, town: TownWorld): Promise
         quarantined: [status.rowsQuarantined, totals.quarantined],
         'quarantined by rule': [status.quarantinedByRule, totals.quarantinedByRule],
         waiting: [status.rowsWaiting, totals.waiting],
-        'waiting by reason': [Object.fromEntries(waiting.map((w) => [w.reason, Number(w.n)])), totals.waitingByReason],
+        'waiting by reason': [
+            Object.fromEntries(waiting.map((w) => [w.reason, Number(w.n)])),
+            totals.waitingByReason,
+        ],
         released: [town.released, totals.released],
         'outside validity': [status.outsideValidity, 0],
         conflicts: [status.conflicts, 0],

@@ -24,10 +24,18 @@ export async function openTown(
     options: Omit<TownOptions, 'outFolder' | 'feedName'> & { bucketSize?: number },
 ): Promise<TownWorld> {
     const { bucketSize, ...town } = options;
-    const world = await openChainWorld({ marketZone: town.marketZone, ...(bucketSize ? { bucketSize } : {}) });
+    const world = await openChainWorld({
+        marketZone: town.marketZone,
+        ...(bucketSize ? { bucketSize } : {}),
+    });
     try {
         const townFolder = path.join(world.folder, 'town');
-        const totals = await simulateTown({ ...town, outFolder: townFolder, feedName: FEED, unknownMeters: 'wait' });
+        const totals = await simulateTown({
+            ...town,
+            outFolder: townFolder,
+            feedName: FEED,
+            unknownMeters: 'wait',
+        });
         world.contract(FEED, townContract(shippedContract(town.feed), FEED));
         await loadTownMaster(world.workspace, path.join(townFolder, 'master'));
         await ingestTown(world.workspace, townFolder, FEED);

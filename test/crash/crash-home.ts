@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { initHome } from '../../src/store/home.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
+import { initHome } from '../../src/store/home.ts';
 import { CORRECTIONS, type CrashInput, WAITING } from './crash-input.ts';
 
 export interface MasterFile {
@@ -30,7 +30,9 @@ export async function makeCrashHome(folder: string): Promise<void> {
     );
     writeFileSync(
         path.join(feeds, `${WAITING}.odcs.yaml`),
-        contract(generic, WAITING, [['value: register\n      - property: identifies', 'value: wait\n      - property: identifies']]),
+        contract(generic, WAITING, [
+            ['value: register\n      - property: identifies', 'value: wait\n      - property: identifies'],
+        ]),
     );
 }
 
@@ -60,10 +62,21 @@ export function writeMasterFiles(folder: string, input: CrashInput): MasterFiles
 }
 
 function partyFiles(folder: string, when: string, meters: readonly string[], from: string): MasterFile[] {
-    const table = (header: string, row: (meter: string) => string) => `${[header, ...meters.map(row)].join('\n')}\n`;
+    const table = (header: string, row: (meter: string) => string) =>
+        `${[header, ...meters.map(row)].join('\n')}\n`;
     return [
-        file(folder, 'customers', `customers-${when}.csv`, table('customer_id,name', (m) => `C-${m},Customer ${m}`)),
-        file(folder, 'accounts', `accounts-${when}.csv`, table('account_id,customer_id', (m) => `A-${m},C-${m}`)),
+        file(
+            folder,
+            'customers',
+            `customers-${when}.csv`,
+            table('customer_id,name', (m) => `C-${m},Customer ${m}`),
+        ),
+        file(
+            folder,
+            'accounts',
+            `accounts-${when}.csv`,
+            table('account_id,customer_id', (m) => `A-${m},C-${m}`),
+        ),
         file(
             folder,
             'metering-points',

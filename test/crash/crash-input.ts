@@ -155,7 +155,10 @@ function waitingDocument(meter: string, days: number, random: RandomStream): Doc
 }
 
 /** Up to three stamped versions of some half-hours: values, estimates, withdrawals; a few stamps stand for two values. */
-function correctionDocuments(homes: ReadonlyMap<string, readonly string[]>, random: RandomStream): Document[] {
+function correctionDocuments(
+    homes: ReadonlyMap<string, readonly string[]>,
+    random: RandomStream,
+): Document[] {
     const lines: string[] = [];
     for (const [meter, readings] of homes) {
         for (const reading of readings) {
@@ -179,7 +182,8 @@ function correctionDocuments(homes: ReadonlyMap<string, readonly string[]>, rand
 
 function correction(meter: string, at: number, version: number, random: RandomStream): string {
     const quality = random.pick(['A', 'A', 'A', 'E', 'W', 'N']);
-    const value = quality === 'W' || quality === 'N' ? '' : `${random.between(0, 3)}.${random.between(0, 999)}`;
+    const value =
+        quality === 'W' || quality === 'N' ? '' : `${random.between(0, 3)}.${random.between(0, 999)}`;
     return genericLine(meter, at, value, quality, version);
 }
 

@@ -6,13 +6,31 @@ import { registerViews } from '../../src/pipeline/published-views.ts';
 export type HomeContent = ReadonlyMap<string, readonly string[]>;
 
 const METER = ['meter_id', 'metering_point_id', 'register_id'];
-const COUNTS = ['expected_count', 'measured_count', 'estimated_count', 'missing_count', 'digest_1', 'digest_2'];
+const COUNTS = [
+    'expected_count',
+    'measured_count',
+    'estimated_count',
+    'missing_count',
+    'digest_1',
+    'digest_2',
+];
 const KWH = ['kwh', 'measured_kwh', 'estimated_kwh'];
 
 const TABLES: Readonly<Record<string, { readonly from: string; readonly columns: readonly string[] }>> = {
     reads_interval: {
         from: 'reads_interval inner join feed_names using (feed_id)',
-        columns: [...METER, 'flow', 'market_day', 'period_from', 'interval_minutes', 'kwh', 'quality', 'source_code', 'flags', 'feed'],
+        columns: [
+            ...METER,
+            'flow',
+            'market_day',
+            'period_from',
+            'interval_minutes',
+            'kwh',
+            'quality',
+            'source_code',
+            'flags',
+            'feed',
+        ],
     },
     reads_hourly: {
         from: 'reads_hourly',
@@ -22,7 +40,16 @@ const TABLES: Readonly<Record<string, { readonly from: string; readonly columns:
     reads_daily: {
         from: 'reads_daily',
         columns: [
-            ...['meter_id', 'register_id', 'day', ...KWH, ...COUNTS, 'superseded_count', 'withdrawn_count', 'conflict_count'],
+            ...[
+                'meter_id',
+                'register_id',
+                'day',
+                ...KWH,
+                ...COUNTS,
+                'superseded_count',
+                'withdrawn_count',
+                'conflict_count',
+            ],
             'row_count - duplicate_count - stale_duplicate_count',
         ],
     },
@@ -35,7 +62,10 @@ const TABLES: Readonly<Record<string, { readonly from: string; readonly columns:
         from: '(select distinct feed_id, rule_ids, fields, original_text from quarantined_rows) inner join feed_names using (feed_id)',
         columns: ['feed', 'rule_ids', 'fields', 'original_text'],
     },
-    waiting_rows: { from: 'waiting_rows', columns: ['meter_key', 'period_from', 'kwh', 'quality', 'version_stamp'] },
+    waiting_rows: {
+        from: 'waiting_rows',
+        columns: ['meter_key', 'period_from', 'kwh', 'quality', 'version_stamp'],
+    },
 };
 
 const BILLS = `select concat_ws('|', b.bill_id, b.content_sha256, b.state, b.is_complete, b.energy_kwh, b.amount_due,
@@ -48,7 +78,9 @@ export async function contentOf(workspace: Workspace): Promise<HomeContent> {
     await withViews(workspace, async (session) => {
         for (const [table, { from, columns }] of Object.entries(TABLES)) {
             const texts = columns.map((column) => `coalesce(cast(${column} as varchar), 'null')`);
-            const rows = await session.rows(`select concat_ws('|', ${texts.join(', ')}) as line from ${from} order by 1`);
+            const rows = await session.rows(
+                `select concat_ws('|', ${texts.join(', ')}) as line from ${from} order by 1`,
+            );
             content.set(
                 table,
                 rows.map((row) => String(row.line)),
@@ -64,11 +96,16 @@ export async function contentOf(workspace: Workspace): Promise<HomeContent> {
 }
 
 /** Runs `work` with a session that has the published views and `feed_names`. */
-export async function withViews<T>(workspace: Workspace, work: (session: EngineSession) => Promise<T>): Promise<T> {
+export async function withViews<T>(
+    workspace: Workspace,
+    work: (session: EngineSession) => Promise<T>,
+): Promise<T> {
     const session = await workspace.lake.engine.openSession();
     try {
         await registerViews(session, workspace, { showsIdentity: false });
-        const feeds = await workspace.lake.db.query<{ id: number; name: string }>('select feed_id as id, name from feeds');
+        const feeds = await workspace.lake.db.query<{ id: number; name: string }>(
+            'select feed_id as id, name from feeds',
+        );
         await session.registerRows(
             'feed_names',
             [
@@ -90,7 +127,10 @@ export function differences(expected: HomeContent, found: HomeContent, when: str
         const lacking = except(rows, others);
         const extra = except(others, rows);
         if (lacking.length + extra.length === 0) return [];
-        const shown = [...lacking.slice(0, 3).map((row) => `- ${row}`), ...extra.slice(0, 3).map((row) => `+ ${row}`)];
+        const shown = [
+            ...lacking.slice(0, 3).map((row) => `- ${row}`),
+            ...extra.slice(0, 3).map((row) => `+ ${row}`),
+        ];
         return [
             `${when}: ${table} lacks ${lacking.length} rows and has ${extra.length} others\n  ${shown.join('\n  ')}`,
         ];

@@ -25,7 +25,7 @@ async function take(workspace: Workspace, step: WorkerStep): Promise<void> {
     else if (step.kind === 'compact') await compact(workspace.lake);
     else if (step.kind === 'draft') {
         for (const month of step.months) await draftPeriod(workspace, monthPeriod(month));
-    } else {
+    } else if (step.kind === 'load') {
         for (const file of step.files) await load(workspace, file);
     }
 }

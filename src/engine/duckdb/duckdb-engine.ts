@@ -1,7 +1,16 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { statSync } from 'node:fs';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import type {
+    Engine,
+    EngineRow,
+    EngineSession,
+    EngineValue,
+    PartitionFile,
+    SessionWishes,
+    TableColumn,
+    WrittenFile,
+} from '../engine.ts';
 import { sqlText } from '../sql-text.ts';
-import type { Engine, EngineRow, EngineSession, EngineValue, PartitionFile, TableColumn, WrittenFile } from '../engine.ts';
 
 export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
@@ -16,8 +25,8 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
     const sessions = new Set<DuckdbSession>();
     return {
         dialect: 'duckdb',
-        async openSession() {
-            const session = await openDuckdbSession(options, () => sessions.delete(session));
+        async openSession(wishes: SessionWishes = {}) {
+            const session = await openDuckdbSession(options, wishes, () => sessions.delete(session));
             sessions.add(session);
             return session;
         },
@@ -27,14 +36,23 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
     };
 }
 
-async function openDuckdbSession(options: DuckdbOptions, onClose: () => void): Promise<DuckdbSession> {
+async function openDuckdbSession(
+    options: DuckdbOptions,
+    wishes: SessionWishes,
+    onClose: () => void,
+): Promise<DuckdbSession> {
     const instance = await DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
         temp_directory: options.spillFolder,
     });
     const connection = await instance.connect();
-    await connection.run("set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false");
+    await connection.run(
+        "set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false",
+    );
+    // a scan of text is estimated at a few thousand rows, so the optimizer would build its hash table on the readings
+    if (wishes.joinsAsWritten)
+        await connection.run("set disabled_optimizers = 'build_side_probe_side, join_order'");
     return new DuckdbSession(instance, connection, onClose);
 }
 
@@ -57,16 +75,27 @@ export class DuckdbSession implements EngineSession {
         return type;
     }
 
-    async registerFiles(view: string, columns: readonly TableColumn[], files: readonly string[]): Promise<void> {
-        const list = columns.map((c) => `cast(${c.name} as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
+    async registerFiles(
+        view: string,
+        columns: readonly TableColumn[],
+        files: readonly string[],
+    ): Promise<void> {
+        const list = columns
+            .map((c) => `cast(${c.name} as ${this.typeName(c.type)}) as ${c.name}`)
+            .join(', ');
         const none = columns.map((c) => `cast(null as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
-        const source = files.length === 0
-            ? `select ${none} where false`
-            : `select ${list} from read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = false)`;
+        const source =
+            files.length === 0
+                ? `select ${none} where false`
+                : `select ${list} from read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = false)`;
         await this.run(`create or replace temp view ${view} as ${source}`);
     }
 
-    async registerRows(table: string, columns: readonly TableColumn[], rows: readonly (readonly EngineValue[])[]): Promise<void> {
+    async registerRows(
+        table: string,
+        columns: readonly TableColumn[],
+        rows: readonly (readonly EngineValue[])[],
+    ): Promise<void> {
         const definition = columns.map((c) => `${c.name} ${this.typeName(c.type)}`).join(', ');
         await this.run(`create or replace temp table ${table} (${definition})`);
         if (rows.length === 0) return;
@@ -88,8 +117,19 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeFile(query: string, path: string): Promise<WrittenFile> {
-        const result = await this.#connection.runAndReadAll(`copy (${query}) to ${sqlText(path)} (${PARQUET})`);
+        const result = await this.#connection.runAndReadAll(
+            `copy (${query}) to ${sqlText(path)} (${PARQUET})`,
+        );
         return { path, rowCount: Number(result.getRows()[0]?.[0] ?? 0), byteCount: statSync(path).size };
+    }
+
+    async writeUnordered(query: string, path: string): Promise<WrittenFile> {
+        await this.run('set preserve_insertion_order = false');
+        try {
+            return await this.writeFile(query, path);
+        } finally {
+            await this.run('set preserve_insertion_order = true');
+        }
     }
 
     async writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]> {
@@ -110,7 +150,9 @@ export class DuckdbSession implements EngineSession {
     async rows(query: string): Promise<EngineRow[]> {
         const result = await this.#connection.runAndReadAll(query);
         const names = result.deduplicatedColumnNames();
-        return result.getRows().map((row) => Object.fromEntries(names.map((name, i) => [name, plainValue(row[i] ?? null)])));
+        return result
+            .getRows()
+            .map((row) => Object.fromEntries(names.map((name, i) => [name, plainValue(row[i] ?? null)])));
     }
 
     async cancel(): Promise<void> {

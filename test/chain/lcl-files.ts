@@ -1,0 +1,66 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type { IncomingPayload } from '../../src/raw/receive.ts';
+
+/** Real readings beside the checkout, which are not part of it. */
+export const LCL_FOLDER =
+    process.env['GRIDTALLY_LCL'] ?? path.resolve(import.meta.dirname, '../../../shared/data/lcl');
+
+export const LCL_SKIP = existsSync(LCL_FOLDER)
+    ? false
+    : 'the data of Low Carbon London is not on this machine';
+
+export function lclHomes(): string[] {
+    return readdirSync(path.join(LCL_FOLDER, 'readings'))
+        .map((name) => name.slice(0, 9))
+        .sort();
+}
+
+export function lclPayloads(homes: readonly string[]): IncomingPayload[] {
+    return homes.map((home) => ({ sourceKey: `${home}.csv.gz`, path: fileOf(home) }));
+}
+
+function fileOf(home: string): string {
+    return path.join(LCL_FOLDER, 'readings', `${home}.csv.gz`);
+}
+
+export interface LclReading {
+    readonly at: number;
+    /** Ten-millionths of a kWh: the digits as they stand in the file. */
+    readonly tenMillionths: bigint;
+}
+
+/** A home's file read by hand. */
+export function readLcl(home: string): LclReading[] {
+    const [, ...lines] = gunzipSync(readFileSync(fileOf(home)))
+        .toString()
+        .trim()
+        .split('\n');
+    return lines.flatMap((line) => {
+        const [, stamp = '', value = ''] = line.split(',').map((field) => field.trim());
+        if (value === 'Null') return [];
+        const [whole = '', part = ''] = value.split('.');
+        return [
+            {
+                at: Date.parse(`${stamp.replace(' ', 'T')}Z`),
+                tenMillionths: BigInt(whole + part.padEnd(7, '0')),
+            },
+        ];
+    });
+}
+
+/** Millionths of a kWh, halves to the even. */
+export function microKwh({ tenMillionths }: LclReading): bigint {
+    const rest = tenMillionths % 10n;
+    const micro = tenMillionths / 10n;
+    return micro + (rest > 5n || (rest === 5n && micro % 2n === 1n) ? 1n : 0n);
+}
+
+export function lclTable(name: string): Record<string, string>[] {
+    const [header = '', ...lines] = readFileSync(path.join(LCL_FOLDER, name), 'utf8').trim().split(/\r?\n/);
+    const names = header.split(',');
+    return lines.map((line) =>
+        Object.fromEntries(line.split(',').map((value, i) => [names[i] ?? '', value])),
+    );
+}

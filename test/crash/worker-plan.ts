@@ -1,0 +1,71 @@
+import { CRASH_STAGES } from '../../src/kernel/faults.ts';
+import type { RandomStream } from '../../src/simulate/random-stream.ts';
+import type { MasterFiles } from './crash-home.ts';
+import type { Delivery } from './crash-input.ts';
+import type { WorkerStep } from './worker-step.ts';
+
+/** The stages of the chain; `start` belongs to the tests of the embedded database. */
+export const STAGES = CRASH_STAGES.filter((stage) => stage !== 'start');
+export type Stage = (typeof STAGES)[number];
+
+export const MONTHS = ['2013-03', '2013-04'];
+
+export interface WorkerPlan {
+    readonly stage: Stage | undefined;
+    readonly crash: string;
+    readonly forget: string;
+    readonly steps: readonly WorkerStep[];
+    readonly killAfterMs?: number;
+}
+
+export interface PlanningInputs {
+    /** Stages that have not been killed often enough, with how often is left. */
+    readonly wanted: ReadonlyMap<Stage, number>;
+    /** Gives the next deliveries, never none. */
+    readonly take: (count: number) => Delivery[];
+    readonly masterFiles: MasterFiles;
+    readonly isPlanted: boolean;
+}
+
+/** What a worker does and where it is killed: its steps lead up to the stage, so that there is work in it. */
+export function planWorker(random: RandomStream, inputs: PlanningInputs): WorkerPlan {
+    const stage = chooseStage(random, inputs.wanted);
+    const group = () => inputs.take(random.between(1, 5));
+    const parse: WorkerStep = { kind: inputs.isPlanted ? 'parse marking first' : 'parse' };
+    const groups = Array.from({ length: stage === 'receive' ? 2 : 1 }, group);
+    const steps: WorkerStep[] = stage === 'draft' ? [] : [{ kind: 'receive', groups }];
+    const isAhead = stage === undefined || random.chance(0.3);
+    if (stage !== 'draft' && (stage !== 'receive' || isAhead)) steps.push(parse);
+    if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });
+    if (random.chance(0.1)) steps.push({ kind: 'compact' });
+    if (stage === 'curate' || stage === 'roll-up' || stage === 'commit' || isAhead)
+        steps.push({ kind: 'refresh' });
+    if (stage === 'draft' || isAhead) steps.push({ kind: 'draft', months: random.shuffled(MONTHS) });
+    return {
+        stage,
+        steps,
+        crash: stage === undefined ? '' : `${stage}:${passOf(stage, random)}`,
+        forget: random.pick(['', '1', 'torn']),
+        ...(stage === undefined && random.chance(0.5) ? { killAfterMs: random.between(300, 2500) } : {}),
+    };
+}
+
+/** One in seven is not armed, and may be killed anywhere. */
+function chooseStage(random: RandomStream, wanted: ReadonlyMap<Stage, number>): Stage | undefined {
+    const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
+    if (total === 0 || random.chance(1 / 7)) return undefined;
+    let at = random.between(1, total);
+    for (const [stage, count] of wanted) {
+        at -= count;
+        if (at <= 0) return stage;
+    }
+    return undefined;
+}
+
+/** Passes that a worker with work in the stage is likely to reach. */
+function passOf(stage: Stage, random: RandomStream): number {
+    if (stage === 'receive') return random.between(1, 6);
+    if (stage === 'append') return random.pick([1, 2, 2, 3]);
+    if (stage === 'draft') return random.between(1, 4);
+    return random.chance(0.2) ? 2 : 1;
+}
