@@ -1,8 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
-import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count } from './output.ts';
 
@@ -32,11 +32,6 @@ export function addChainCommands(program: Command): void {
     command(program, 'refresh', 'rebuild every stale partition, and no other')
         .option('--plan', 'only print what would be rebuilt')
         .action(refreshCommand);
-}
-
-function wholeNumber(text: string): number {
-    if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
-    return Number(text);
 }
 
 async function loadCommand(kind: string, file: string, options: LoadOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
@@ -40,4 +40,10 @@ export async function withWorkspace(
     } finally {
         await workspace.close();
     }
+}
+
+/** An option's value as a whole number that is not negative. */
+export function wholeNumber(text: string): number {
+    if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+    return Number(text);
 }

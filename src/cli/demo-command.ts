@@ -1,9 +1,9 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { contractFiles } from '../ingest/feed-catalogue.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import { makeFolderDurably, removeFolder, writeFileDurably } from '../kernel/durable.ts';
+import { shippedContracts } from '../parsers/feed-catalogue.ts';
 import { refreshAll } from '../pipeline/chain.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
 import { ingestTown, loadTownMaster, townContract } from '../pipeline/town-chain.ts';
@@ -11,13 +11,14 @@ import { REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, initHome } from '../store/home.ts';
+import { wholeNumber } from './command-context.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 interface DemoOptions {
     readonly home: string;
-    readonly homes: string;
+    readonly homes: number;
     readonly fresh?: boolean;
     readonly exit?: boolean;
     readonly json?: boolean;
@@ -36,7 +37,7 @@ export function addDemoCommand(program: Command): void {
             'a simulated town through the whole chain, from readings to bills (what `npm start` runs)',
         )
         .option('--home <dir>', 'folder of the town and its home', 'town')
-        .option('--homes <n>', 'number of homes', '1000')
+        .option('--homes <n>', 'number of homes', wholeNumber, 1000)
         .option('--fresh', 'start anew')
         .option('--exit', 'return to the shell when done')
         .option('--json', 'print one JSON document')
@@ -52,7 +53,7 @@ async function demoCommand(options: DemoOptions): Promise<void> {
     if (options.fresh) await removeTown(folder, homeFolder);
     if (existsSync(path.join(homeFolder, HOME_FILE)))
         output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
-    await step(output, 'simulate', () => simulateOnce(townFolder, Number(options.homes)));
+    await step(output, 'simulate', () => simulateOnce(townFolder, options.homes));
     await step(output, 'home', () => makeHome(homeFolder));
     const workspace = await openWorkspace(homeFolder);
     try {
@@ -74,7 +75,7 @@ async function removeTown(folder: string, homeFolder: string): Promise<void> {
     if (!existsSync(folder)) return;
     if (!existsSync(path.join(homeFolder, HOME_FILE)) && !existsSync(path.join(folder, 'simulated'))) return;
     await removeDatabase(homeFolder);
-    rmSync(folder, { recursive: true, force: true });
+    await removeFolder(folder);
 }
 
 async function step(
@@ -90,7 +91,7 @@ async function step(
 async function simulateOnce(townFolder: string, homes: number): Promise<string> {
     const done = path.join(townFolder, 'truth', 'totals.json');
     if (!existsSync(done)) {
-        rmSync(townFolder, { recursive: true, force: true });
+        await removeFolder(townFolder);
         await simulateTown({
             outFolder: townFolder,
             seed: SEED,
@@ -115,7 +116,7 @@ async function makeHome(homeFolder: string): Promise<string> {
         await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP' });
     const contract = path.join(homeFolder, 'feeds', `${FEED}.odcs.yaml`);
     if (!existsSync(contract)) {
-        const shipped = readFileSync(contractFiles(homeFolder).get('generic-csv') ?? '', 'utf8');
+        const shipped = shippedContracts().get('generic-csv')?.text ?? '';
         await makeFolderDurably(path.dirname(contract));
         await writeFileDurably(contract, townContract(shipped, FEED));
     }

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { readStatus } from '../pipeline/status.ts';
+import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { initHome } from '../store/home.ts';
-import { type CommonOptions, command, homeFolder, withWorkspace } from './command-context.ts';
-import { openOutput, tableText } from './output.ts';
+import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
+import { openOutput } from './output.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface InitOptions extends CommonOptions {
     readonly zone?: string;
     readonly currency?: string;
-    readonly bucketSize?: string;
+    readonly bucketSize?: number;
     readonly databaseUrl?: string;
     readonly databaseSchema?: string;
 }
@@ -17,15 +17,23 @@ export function addHomeCommands(program: Command): void {
     command(program, 'init', 'make a home: configuration, database and lake')
         .option('--zone <iana>', 'market zone whose local days are the market days', 'UTC')
         .option('--currency <code>', 'ISO 4217 currency', 'GBP')
-        .option('--bucket-size <n>', 'channels per bucket, a power of two', '16384')
+        .option('--bucket-size <n>', 'channels per bucket, a power of two', wholeNumber, 16_384)
         .option('--database-url <url>', 'another PostgreSQL 15 or newer')
         .option('--database-schema <name>', 'its schema', 'gridtally')
         .action(initCommand);
     command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
             const status = await readStatus(lake);
-            output.result(status, tableText(['', ''], Object.entries(status)).slice(2));
+            output.result(status, statusText(status));
         }),
+    );
+}
+
+function statusText(status: HomeStatus): string[] {
+    return Object.entries(status).flatMap(([name, value]) =>
+        typeof value === 'object' && value !== null
+            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${String(n).padStart(14)}`)
+            : [`${name.padEnd(32)}${String(value ?? '').padStart(14)}`],
     );
 }
 
@@ -35,7 +43,7 @@ async function initCommand(options: InitOptions): Promise<void> {
     const home = await initHome(folder, {
         ...(options.zone === undefined ? {} : { marketZone: options.zone }),
         ...(options.currency === undefined ? {} : { currency: options.currency }),
-        ...(options.bucketSize === undefined ? {} : { bucketSize: Number(options.bucketSize) }),
+        ...(options.bucketSize === undefined ? {} : { bucketSize: options.bucketSize }),
         ...(options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl }),
         ...(options.databaseSchema === undefined ? {} : { databaseSchema: options.databaseSchema }),
     });

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { contractFiles, knownFeed } from '../ingest/feed-catalogue.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import { sweep } from '../lake/sweep.ts';
+import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { registerViews } from '../pipeline/published-views.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
-import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
-import { count, tableText } from './output.ts';
+import { count, openOutput, tableText } from './output.ts';
 
 interface SqlOptions extends CommonOptions {
     readonly asOf?: string;
@@ -16,7 +16,7 @@ interface SqlOptions extends CommonOptions {
 }
 
 interface SweepCommandOptions extends CommonOptions {
-    readonly keepDays: string;
+    readonly keepDays: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -44,7 +44,7 @@ export function addLakeCommands(program: Command): void {
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
-        .option('--keep-days <n>', 'keep what was replaced or written within so many days', '7')
+        .option('--keep-days <n>', 'keep what was replaced or written within so many days', wholeNumber, 7)
         .action(sweepCommand);
     const feed = program.command('feed').description('feeds and their contracts');
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
@@ -105,7 +105,7 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
 
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async ({ lake, clock }, output) => {
-        const before = clock.now() - Number(options.keepDays) * DAY_MS;
+        const before = clock.now() - options.keepDays * DAY_MS;
         const result = await sweep(lake, { retiredBefore: before, orphansBefore: before });
         output.result(
             result,
@@ -115,23 +115,19 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
 }
 
 async function feedListCommand(options: CommonOptions): Promise<void> {
-    await withWorkspace(options, async ({ db, home, clock }, output) => {
-        const feeds = [];
-        for (const name of [...contractFiles(home.folder).keys()].sort()) {
-            const { contract, contractNo } = await knownFeed(db, home.folder, name, clock);
-            feeds.push({
-                feed: name,
-                version: contract.version,
-                contractNo,
-                columns: contract.columns.map((c) => c.name).join(', '),
-            });
-        }
-        output.result(
-            feeds,
-            tableText(
-                ['feed', 'version', 'columns'],
-                feeds.map((f) => [f.feed, f.version, f.columns]),
-            ),
-        );
-    });
+    const output = openOutput(options.json === true);
+    const feeds = [...homeContracts(homeFolder(options)).values()]
+        .map(({ contract }) => ({
+            feed: contract.feed,
+            version: contract.version,
+            columns: contract.columns.map((c) => c.name).join(', '),
+        }))
+        .sort((a, b) => (a.feed < b.feed ? -1 : 1));
+    output.result(
+        feeds,
+        tableText(
+            ['feed', 'version', 'columns'],
+            feeds.map((f) => [f.feed, f.version, f.columns]),
+        ),
+    );
 }

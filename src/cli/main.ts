@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
@@ -7,10 +9,20 @@ import { addLakeCommands } from './lake-commands.ts';
 import { reportError } from './output.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 
+const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
+
+/** A reader that has seen enough (`| head`) ends the text, not the work. */
+for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') throw error;
+    });
+}
+
 /** The command line; exit status 0 done, 1 failed, 2 wrong usage. */
 async function main(): Promise<number> {
     const program = new Command('gridtally')
         .description('Electricity meter readings into numbers that people pay by.')
+        .version(JSON.parse(readFileSync(PACKAGE, 'utf8')).version)
         .exitOverride()
         .showHelpAfterError();
     addHomeCommands(program);

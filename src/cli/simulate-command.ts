@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { EVERY_FLAW, FLAWS, type FlawRates, REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
 import type { Delivery, Minutes, TownCompression, TownFeed } from '../simulate/town-options.ts';
+import { wholeNumber } from './command-context.ts';
 import { openOutput } from './output.ts';
 
 interface SimulateOptions {
@@ -36,11 +37,6 @@ export function addSimulateCommand(program: Command): void {
         .option('--flaws <rates>', 'none, realistic, all, or such as late=0.01,missing=0.02', 'realistic')
         .option('--json', 'print one JSON document')
         .action(simulateCommand);
-}
-
-function wholeNumber(text: string): number {
-    if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
-    return Number(text);
 }
 
 async function simulateCommand(options: SimulateOptions): Promise<void> {

@@ -3,10 +3,10 @@ import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
 import { ScratchFile } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
+import { contractOf } from '../parsers/feed-catalogue.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { spoolRecords } from '../parsers/record-spool.ts';
 import type { Home } from '../store/home.ts';
-import { knownFeed } from './feed-catalogue.ts';
 import { registerPayloads } from './parse-batch.ts';
 import { judgeSpool } from './parse-outputs.ts';
 import { openParseSession } from './parse-session.ts';
@@ -41,11 +41,11 @@ export async function previewFile(
     open: () => AsyncIterable<Buffer>,
 ): Promise<FilePreview> {
     const { lake, home } = place;
-    const feed = await knownFeed(lake.db, home.folder, feedName, lake.clock);
+    const { contract } = contractOf(feedName, home.folder);
     const spoolPath = path.join(home.scratchFolder, `check-${process.pid}.txt`);
     const sink = new ScratchFile(spoolPath);
     const session = await openParseSession(lake);
-    const { stamp, unit, unknownMeter } = feed.contract.reading;
+    const { stamp, unit, unknownMeter } = contract.reading;
     const clock =
         stamp.clock.kind === 'local'
             ? `local time of ${stamp.clock.zone}`
@@ -54,11 +54,7 @@ export async function previewFile(
               : 'UTC';
     const head = { stamps: `${stamp.format}, interval ${stamp.marks}, ${clock}`, unit, unknownMeter };
     try {
-        const [spooled] = await spoolRecords(
-            [{ ordinal: 0, chunks: decompressed(open()) }],
-            feed.contract,
-            sink,
-        );
+        const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], contract, sink);
         sink.close();
         if (spooled && !spooled.verdict.ok) {
             return {
@@ -75,12 +71,12 @@ export async function previewFile(
         await registerPayloads(session, [
             { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
         ]);
-        await session.prepare(feed.contract);
+        await session.prepare(contract);
         await judgeSpool(
             session,
-            feed.contract,
+            contract,
             { kind: 'spool', path: spoolPath },
-            { feedId: feed.feedId, bucketSize: lake.bucketSize },
+            { feedId: 0, bucketSize: lake.bucketSize },
         );
         return { ...head, ...(await describeParsed(session.engine)) };
     } finally {

@@ -23,7 +23,12 @@ function isoStamp(column: string, rules: StampRules): StampSql {
     // nearly every stamp has whole seconds: its first 19 characters are the wall clock
     const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
     const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${body}') else ${toSeconds} end`;
-    const wallUs = midnightAware(text, (t) => `epoch_us(try_cast(${t} as timestamp))`, rules.allows2400);
+    const wallUs = midnightAware(
+        text,
+        (t) => `epoch_us(try_cast(${t} as timestamp))`,
+        ISO_HOUR_AT,
+        rules.allows2400,
+    );
     const sign = `case when contains(right(${column}, 6), '+') then 1 else -1 end`;
     const digits = `regexp_replace(right(${column}, 6), '[^0-9]', '', 'g')`;
     const minutes = `(cast(substr(right(${digits}, 4), 1, 2) as bigint) * 60 + cast(right(${digits}, 2) as bigint))`;
@@ -34,6 +39,9 @@ function isoStamp(column: string, rules: StampRules): StampSql {
         then ${sign} * ${minutes} * 60000000 end`,
     };
 }
+
+/** `2013-05-01T` stands before the hour. */
+const ISO_HOUR_AT = 12;
 
 const DIRECTIVES: Readonly<Record<string, string>> = {
     '%Y': '\\d{4}',
@@ -56,9 +64,15 @@ function patternStamp(column: string, rules: StampRules): StampSql {
             : `epoch_us(try_strptime(${text}, '${format}'))`;
     return {
         isWellFormed: `regexp_full_match(${column}, '${pattern}')`,
-        wallUs: midnightAware(column, parse, rules.allows2400),
+        wallUs: midnightAware(column, parse, hourPlace(rules.format), rules.allows2400),
         offsetUs: 'cast(null as bigint)',
     };
+}
+
+/** Place of the hour's first digit, from 1, in a stamp of the format: every directive has a fixed width. */
+function hourPlace(format: string): number {
+    const before = format.slice(0, format.indexOf('%H'));
+    return before.replaceAll('%Y', '    ').replace(/%[A-Za-z]/g, '  ').length + 1;
 }
 
 function escapePattern(character: string): string {
@@ -66,8 +80,14 @@ function escapePattern(character: string): string {
 }
 
 /** 24:00 is refused unless the contract allows it; then it is 00:00 of the next day. */
-function midnightAware(text: string, parse: (text: string) => string, allows2400: boolean): string {
-    const is2400 = `contains(${text}, '24:00')`;
+function midnightAware(
+    text: string,
+    parse: (text: string) => string,
+    hourAt: number,
+    allows2400: boolean,
+): string {
+    // only where the hour stands: 18:24:00 has the same characters
+    const is2400 = `(substr(${text}, ${hourAt}, 5) = '24:00')`;
     if (!allows2400) return `case when not ${is2400} then ${parse(text)} end`;
     return `case when ${is2400} then ${parse(`replace(${text}, '24:00', '00:00')`)} + ${DAY_US} else ${parse(text)} end`;
 }

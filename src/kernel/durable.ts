@@ -97,6 +97,11 @@ export async function makeFolderDurably(folder: string): Promise<void> {
     if (firstMade !== undefined) isKept(`name:${firstMade}`);
 }
 
+/** Removes a folder with all that it holds, if it is there. Not durable: after a power cut some of it may be back. */
+export async function removeFolder(folder: string): Promise<void> {
+    await rm(folder, { recursive: true, force: true });
+}
+
 /** Removes a file, if it is there; afterwards it stays away after a power cut. */
 export async function removeFile(filePath: string): Promise<void> {
     await removeFiles([filePath]);

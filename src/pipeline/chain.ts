@@ -1,4 +1,4 @@
-import { deliveringFeeds, knownFeed } from '../ingest/feed-catalogue.ts';
+import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { releaseWaiting } from '../ingest/release-waiting.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';

@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import type { EngineRow, EngineSession } from '../../src/engine/engine.ts';
-import { contractFiles } from '../../src/ingest/feed-catalogue.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { shippedContracts } from '../../src/parsers/feed-catalogue.ts';
 import { type IngestResult, ingest, type LoadOutcome, load } from '../../src/pipeline/chain.ts';
 import { registerViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
@@ -96,7 +96,7 @@ export function handClock(at: string): Clock & { at: number } {
 }
 
 export function shippedContract(feed: string): string {
-    return readFileSync(contractFiles('').get(feed) ?? '', 'utf8');
+    return shippedContracts().get(feed)?.text ?? '';
 }
 
 /** A shipped contract under another name with other settings; a setting that the contract has not is added. */

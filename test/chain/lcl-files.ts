@@ -5,7 +5,7 @@ import type { IncomingPayload } from '../../src/raw/receive.ts';
 
 /** Real readings beside the checkout, which are not part of it. */
 export const LCL_FOLDER =
-    process.env['GRIDTALLY_LCL'] ?? path.resolve(import.meta.dirname, '../../../shared/data/lcl');
+    process.env.GRIDTALLY_LCL ?? path.resolve(import.meta.dirname, '../../../shared/data/lcl');
 
 export const LCL_SKIP = existsSync(LCL_FOLDER)
     ? false

@@ -13,7 +13,8 @@ const TARIFF = `tariffs:
   - tariff_id: trial
     name: Both tariffs of the trial
     versions:
-      - rounding: { mode: half-even, amount_digits: 8, scope: line }
+      - valid_from: 2013-01-01
+        rounding: { mode: half-even, amount_digits: 8, scope: line }
         charges:
           - { id: flat, label: Flat, kind: energy-flat, price_per_kwh: 0.14228 }
           - id: dtou
@@ -148,7 +149,7 @@ function reference(): Record<string, Figures> {
                     name === 'max_hh' ? nearest([text], 6) : Number(text),
                 ]),
             );
-            return [LCLid, { ...numbers, first: withTime(row['first']), last: withTime(row['last']) }];
+            return [LCLid, { ...numbers, first: withTime(row.first), last: withTime(row.last) }];
         }),
     );
 }

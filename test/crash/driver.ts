@@ -12,7 +12,7 @@ import { type MasterFile, type MasterFiles, makeCrashHome, writeMasterFiles } fr
 import { type CrashInput, type Delivery, makeCrashInput } from './crash-input.ts';
 import { contentOf, differences, type HomeContent } from './home-content.ts';
 import { Storm, type StormCounts } from './storm.ts';
-import { MONTHS } from './worker-plan.ts';
+import { MONTHS, type Stage } from './worker-plan.ts';
 
 export interface CrashRunOptions {
     readonly seed: string;
@@ -23,6 +23,8 @@ export interface CrashRunOptions {
     readonly parallel: number;
     /** How often the database server is killed too. */
     readonly serverKills: number;
+    /** Where kills are wanted; every stage unless told. */
+    readonly stages?: readonly Stage[];
     /** Plants a fault in the workers: see `parseMarkingFirst`. */
     readonly isPlanted?: boolean;
 }
@@ -106,13 +108,15 @@ async function judgeViolent(
     expected: HomeContent,
 ): Promise<{ findings: string[]; orphansSwept: number }> {
     const findings: string[] = [];
+    // The first difference is shown, not what follows from it.
     const compare = async (when: string) => {
+        if (findings.length > 0) return;
         findings.push(...differences(expected, await contentOf(workspace), when));
     };
     await loadAll(workspace, masterFiles.late);
     await publish(workspace);
-    findings.push(...(await countFindings(workspace, storm)));
     await compare('after the last run');
+    findings.push(...(await countFindings(workspace, storm)));
 
     const raw = await verifyRaw(workspace.raw, { rebuild: true });
     for (const damage of raw.damaged) findings.push(`raw store: ${JSON.stringify(damage)}`);

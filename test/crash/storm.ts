@@ -13,6 +13,8 @@ export interface StormOptions {
     readonly killsPerStage: number;
     readonly parallel: number;
     readonly serverKills: number;
+    /** Where kills are wanted; every stage unless told. */
+    readonly stages?: readonly Stage[];
     readonly isPlanted?: boolean;
     readonly compileCache: string;
 }
@@ -66,8 +68,18 @@ export class Storm {
 
     /** Until every stage has had its kills and every piece is acknowledged. */
     async run(): Promise<void> {
+        // A killed worker writes no compiled modules for the next one.
+        await runWorker({
+            home: this.#home,
+            steps: [],
+            crash: '',
+            forget: '',
+            compileCache: this.#options.compileCache,
+        });
         const slots = Array.from({ length: this.#options.parallel }, () => this.#runSlot());
         await Promise.all([...slots, this.#killServers()]);
+        const lacking = this.#pieces.filter(({ sourceKey }) => !this.#rowsOf.has(sourceKey));
+        if (lacking.length > 0) this.findings.push(`${lacking.length} pieces were never acknowledged`);
     }
 
     async #runSlot(): Promise<void> {
@@ -118,7 +130,7 @@ export class Storm {
     }
 
     #wanted(): Map<Stage, number> {
-        const left = STAGES.map(
+        const left = (this.#options.stages ?? STAGES).map(
             (stage) => [stage, this.#options.killsPerStage - (this.#kills.get(stage) ?? 0)] as const,
         );
         return new Map(left.filter(([, count]) => count > 0));

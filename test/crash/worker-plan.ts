@@ -30,10 +30,11 @@ export interface PlanningInputs {
 /** What a worker does and where it is killed: its steps lead up to the stage, so that there is work in it. */
 export function planWorker(random: RandomStream, inputs: PlanningInputs): WorkerPlan {
     const stage = chooseStage(random, inputs.wanted);
-    const group = () => inputs.take(random.between(1, 5));
+    // a delivery that is taken must be given to the worker, else nobody has it
+    const groupCount = stage === 'draft' ? 0 : stage === 'receive' ? 2 : 1;
+    const groups = Array.from({ length: groupCount }, () => inputs.take(random.between(1, 5)));
     const parse: WorkerStep = { kind: inputs.isPlanted ? 'parse marking first' : 'parse' };
-    const groups = Array.from({ length: stage === 'receive' ? 2 : 1 }, group);
-    const steps: WorkerStep[] = stage === 'draft' ? [] : [{ kind: 'receive', groups }];
+    const steps: WorkerStep[] = groupCount === 0 ? [] : [{ kind: 'receive', groups }];
     const isAhead = stage === undefined || random.chance(0.3);
     if (stage !== 'draft' && (stage !== 'receive' || isAhead)) steps.push(parse);
     if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
-import { knownFeed } from '../../src/ingest/feed-catalogue.ts';
+import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
 import { monthPeriod } from '../../src/kernel/calendar-date.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
 import { crashPoint } from '../../src/kernel/faults.ts';
