@@ -158,7 +158,7 @@ export class Connections {
 const LOST_CODES =
     /^(08...|57P0[123]|ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
 const LOST_MESSAGES =
-    /connection terminated|connection error and is not queryable|timeout exceeded when trying to connect/i;
+    /connection terminated|is not queryable|timeout expired|timeout exceeded when trying to connect/i;
 
 /** Whether the server or the way to it went away, as against a statement that it refused. */
 export function isConnectionLost(error: unknown): boolean {

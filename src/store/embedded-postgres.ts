@@ -49,7 +49,10 @@ export interface ServerLease {
     readonly address: ServerAddress;
     /** What a crash had left and this start put right, as sentences; empty on a quiet start. */
     readonly recovered: readonly string[];
-    /** Starts the server again where it has ended meanwhile; gives its present address. Throws `database.start-failed`. */
+    /**
+     * Starts the server again where it has ended meanwhile; gives its present address. Throws `database.start-failed`, and
+     * `database.unreachable` once the lease is released: nobody would stop what it started.
+     */
     revive(): Promise<ServerAddress>;
     /** Leaves; the last one to leave stops the server. */
     release(): Promise<void>;
@@ -72,7 +75,16 @@ export async function leaseServer(home: string): Promise<ServerLease> {
         isUnused?.();
         const address = await ensureRunning(present, recovered, isUnused !== undefined);
         const leave = await fileLock(present.leaseLock, 'shared', 5000);
-        return { address, recovered, revive: () => revive(home), release: () => release(home, leave) };
+        let isReleased = false;
+        return {
+            address,
+            recovered,
+            revive: () => revive(home, () => isReleased),
+            release: () => {
+                isReleased = true;
+                return release(home, leave);
+            },
+        };
     } finally {
         unlock();
     }
@@ -91,10 +103,12 @@ export async function removeDatabase(home: string): Promise<boolean> {
     });
 }
 
-async function revive(home: string): Promise<ServerAddress> {
+async function revive(home: string, isReleased: () => boolean): Promise<ServerAddress> {
     const cluster = await clusterOf(home);
     const unlock = await fileLock(cluster.startLock, 'exclusive', STARTING_MS_MAX);
     try {
+        // Asked under the lock: a release that comes later waits for it, and stops what is started here.
+        if (isReleased()) throw new GridtallyError('database.unreachable', 'the database has been closed');
         return await ensureRunning(cluster, [], false);
     } finally {
         unlock();
@@ -132,28 +146,29 @@ async function ensureRunning(
     if (!isMade(cluster)) await makeCluster(cluster, recovered);
     if (!existsSync(cluster.secret)) {
         await stopServer(cluster);
+        await takeAwayPidFile(cluster, recovered);
         await renewPassword(cluster);
         recovered.push('The password of the database was missing; it has a new one.');
     }
     const startedAt = Date.now();
     for (let refusals = 0; ; ) {
-        const server = readPidFile(cluster.folder);
-        if (server && (await isPostgres(server.pid, cluster.folder))) {
+        if (await isRunning(cluster)) {
             const address = await awaitAnswer(cluster, startedAt);
             if (address && isUnused && refusals === 0 && !recovered.includes(RESTARTED))
                 recovered.push(LEFT_RUNNING);
             if (address) return address;
             continue;
         }
-        if (server) takeAwayPidFile(cluster, server.pid, recovered);
+        await takeAwayPidFile(cluster, recovered);
         crashPoint('start');
         try {
             await startServer(cluster);
             isUnused = false;
         } catch (error) {
-            refusals += 1;
-            if (refusals === REFUSALS_MAX) throw refusedToStart(cluster, error);
-            await sleep(100 * refusals);
+            const isOver = Date.now() - startedAt > STARTING_MS_MAX;
+            if (isOver || !isHeldByOrphans(cluster)) refusals += 1;
+            if (isOver || refusals === REFUSALS_MAX) throw refusedToStart(cluster, error);
+            await sleep(100 * Math.max(refusals, 1));
         }
     }
 }
@@ -179,14 +194,27 @@ async function awaitAnswer(cluster: Cluster, startedAt: number): Promise<ServerA
     }
 }
 
+async function isRunning(cluster: Cluster): Promise<boolean> {
+    const server = readPidFile(cluster.folder);
+    return server !== undefined && (await isPostgres(server.pid, cluster.folder));
+}
+
 /**
  * A pid file whose process is gone is Postgres' own affair: it also looks for orphans that still use the shared memory. Only where another
  * program, or a dead process that nobody has collected, has that pid would Postgres refuse for good.
  */
-function takeAwayPidFile(cluster: Cluster, pid: number, recovered: string[]): void {
+async function takeAwayPidFile(cluster: Cluster, recovered: string[]): Promise<void> {
+    const server = readPidFile(cluster.folder);
+    if (!server || (await isRunning(cluster))) return;
     if (!recovered.includes(RESTARTED)) recovered.push(RESTARTED);
-    const isStillThere = readPidFile(cluster.folder)?.pid === pid;
-    if (isAlive(pid) && isStillThere) rmSync(path.join(cluster.folder, 'postmaster.pid'), { force: true });
+    const isStillThere = readPidFile(cluster.folder)?.pid === server.pid;
+    if (isAlive(server.pid) && isStillThere)
+        rmSync(path.join(cluster.folder, 'postmaster.pid'), { force: true });
+}
+
+/** A session outlives a server that was killed until its statement ends; Postgres does not start beside it. */
+function isHeldByOrphans(cluster: Cluster): boolean {
+    return /shared memory block .* is still in use/.test(endOfLog(cluster));
 }
 
 async function startServer(cluster: Cluster): Promise<void> {
@@ -203,8 +231,7 @@ async function startServer(cluster: Cluster): Promise<void> {
 }
 
 async function stopServer(cluster: Cluster): Promise<void> {
-    const server = readPidFile(cluster.folder);
-    if (!server || !(await isPostgres(server.pid, cluster.folder))) return;
+    if (!(await isRunning(cluster))) return;
     // One that ends by itself meanwhile makes this fail; one that does not end is left for the next start to find.
     await execute(cluster, cluster.binaries.pgCtl, ['stop', '-m', 'fast', '-w', '-D', cluster.folder]).catch(
         () => {},
@@ -217,11 +244,13 @@ function addressOf(cluster: Cluster): Omit<ServerAddress, 'port'> {
 }
 
 function refusedToStart(cluster: Cluster, cause: unknown): GridtallyError {
-    const log = existsSync(cluster.logFile)
-        ? readFileSync(cluster.logFile, 'utf8').trimEnd().split('\n')
-        : [];
-    const message = `the database does not start; its log ${cluster.logFile} ends with:\n${log.slice(-5).join('\n')}`;
+    const message = `the database does not start; its log ${cluster.logFile} ends with:\n${endOfLog(cluster)}`;
     return new GridtallyError('database.start-failed', message, { cause });
+}
+
+function endOfLog(cluster: Cluster): string {
+    if (!existsSync(cluster.logFile)) return '';
+    return readFileSync(cluster.logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
 }
 
 function wrongPassword(cluster: Cluster, cause: unknown): GridtallyError {

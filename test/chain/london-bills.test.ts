@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BillDocument } from '../../src/billing/bill-document.ts';

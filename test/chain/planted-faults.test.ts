@@ -99,16 +99,6 @@ test('a wrong hour after a clock change is found', async () => {
     );
 });
 
-test('a clock-change day of 24 hours is found', async () => {
-    const differences = await differencesWith('curation/expected_channel_days', (text) =>
-        text.replace(
-            'least(c.valid_to_us, j.day_to_us)',
-            'least(c.valid_to_us, j.day_from_us + 86400000000)',
-        ),
-    );
-    assert.ok(differences.length > 0);
-});
-
 test('once the faults are gone nothing differs any more', async () => {
     assert.deepEqual((await planRefreshOf(town.workspace)).rebuilds, []);
     assert.deepEqual(await compareTown(town, ZONE), []);

@@ -140,6 +140,38 @@ describe('the embedded database of a home', () => {
         await lease.release();
     });
 
+    it('gets a new password also where the server was killed and its pid now is another program’s', async () => {
+        const worker = await new WorkerProcess(home).open();
+        await killServer(home);
+        await worker.kill();
+        const pidFile = path.join(serverOf(home).folder, 'postmaster.pid');
+        writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, String(process.ppid)));
+        rmSync(path.join(home, 'database', 'password'));
+        const lease = await leaseServer(home);
+        assert.match(lease.recovered.join(), /had not been shut down.*password/);
+        await lease.release();
+        assert.equal(serverOf(home).pid, undefined);
+    });
+
+    it('is not started again for one who has left', async () => {
+        const lease = await leaseServer(home);
+        const released = lease.release();
+        await assert.rejects(lease.revive(), { code: 'database.unreachable' });
+        await released;
+        assert.equal(serverOf(home).pid, undefined);
+    });
+
+    it('waits for a statement that outlives its killed server', async () => {
+        const db = await openDatabase({ home, schema: 'gridtally' });
+        const count = db.query(`select count(*) from generate_series(1, 40000000)`).catch(() => {});
+        await sleep(200);
+        await killServer(home);
+        await db.withLock('revive', 'exclusive', async () => {});
+        await count;
+        await db.close();
+        assert.equal(serverOf(home).pid, undefined);
+    });
+
     it('is not replaced by an empty one where its folder is gone', async () => {
         const { folder } = serverOf(home);
         renameSync(folder, `${folder}.away`);

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const BENCH = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
+
+test('the small benchmark of the chain publishes the same energy as the script beside it, and reports both', async () => {
+    // the benchmark itself fails where intervals or kWh of the two differ
+    const { stdout } = await run(process.execPath, [BENCH, 'chain', '--meters', '1000', '--json']);
+    const { chain } = JSON.parse(stdout);
+    // 96 quarter-hours of 1,000 meters, and about 1 % corrections
+    assert.ok(chain.rows > 96_000 && chain.rows < 98_000, `${chain.rows} rows`);
+    assert.deepEqual(Object.keys(chain.stages), ['receive, parse, append', 'curate, roll up, commit']);
+    assert.ok(chain.seconds > 0 && chain.peakRssBytes > 0 && chain.peers.duckdb.seconds > 0);
+});

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
+import { LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
+import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
+import { parsePending } from '../../src/ingest/parse-pending.ts';
+import { distinctPaths, liveFiles } from '../../src/lake/catalogue.ts';
+import { load } from '../../src/pipeline/chain.ts';
+import { receive } from '../../src/raw/receive.ts';
+import { initHome } from '../../src/store/home.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+
+const METERS = `metering_point_id,meter_id,register,interval_minutes,valid_from
+MP1,M1,1,15,2024-01-01
+MP2,M2,1,15,2024-01-01
+`;
+const RIGHT = [
+    'M1,2024-03-31T00:00:00Z,0.123456,A,7',
+    'M1,2024-03-31T00:30:00Z,10,E,',
+    'M2,2024-03-30T23:30:00Z,0.5,,8',
+    'M2,2024-10-27T00:30:00Z,999.999,A,9',
+];
+
+/** Rows that only the spool can judge, each of which must send the whole payload there. */
+const NOT_PLAIN: Readonly<Record<string, string>> = {
+    'a padded value': 'M1,2024-04-01T00:00:00Z, 0.1,A,1',
+    'an offset': 'M1,2024-04-01T01:00:00+01:00,0.1,A,1',
+    'an unknown meter': 'M9,2024-04-01T00:00:00Z,0.1,A,1',
+    'a stamp off the grid': 'M1,2024-04-01T00:10:00Z,0.1,A,1',
+    'a withdrawal': 'M1,2024-04-01T00:00:00Z,,W,1',
+    'a negative value': 'M1,2024-04-01T00:00:00Z,-0.1,A,1',
+    'an unknown quality': 'M1,2024-04-01T00:00:00Z,0.1,Z,1',
+    'a row cut short': 'M1,2024-04-01T00:00:00Z,0.1',
+    'the same interval again': 'M1,2024-03-31T00:00:00Z,0.2,A,7',
+};
+
+describe('a plain payload read in place', () => {
+    let folder = '';
+    let workspace: Workspace;
+
+    before(async () => {
+        folder = makeScratchFolder();
+        await initHome(path.join(folder, 'home'), { marketZone: 'Europe/London' });
+        workspace = await openWorkspace(path.join(folder, 'home'));
+        writeFileSync(path.join(folder, 'meters.csv'), METERS);
+        await load(workspace, { kind: 'metering-points', file: path.join(folder, 'meters.csv') });
+    });
+    after(async () => {
+        await workspace.close();
+        await removeScratchFolder(folder);
+    });
+
+    async function deliver(name: string, lines: readonly string[], plainBytes: number) {
+        const { db, raw, lake, home, clock } = workspace;
+        const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
+        const rows = lines.map((line) => `${line}\n`).join('');
+        const bytes = Buffer.from(`meter_id,read_at,value,quality,version\n${rows}`);
+        const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
+        let sequence = 0;
+        for await (const receipt of receive(raw, source, [{ sourceKey: name, bytes }]))
+            sequence = receipt.sequence;
+        const { scratchFolder } = home;
+        const totals = await parsePending({
+            lake,
+            rawFolder: raw.folder,
+            scratchFolder,
+            feeds: [feed],
+            plainBytes,
+        });
+        return { totals, versions: await versionsOf(sequence) };
+    }
+
+    async function versionsOf(sequence: number): Promise<string[]> {
+        const session = await workspace.lake.engine.openSession();
+        try {
+            const files = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
+            await session.registerFiles('versions', LAKE_TABLES.reading_versions, files);
+            const rows = await session.rows(
+                `select * exclude (sequence, received_at, ordinal) from versions where sequence = ${sequence} order by all`,
+            );
+            return rows.map((row) => Object.values(row).join(' '));
+        } finally {
+            await session.close();
+        }
+    }
+
+    it('gives the same rows as the spool', async () => {
+        const inPlace = await deliver('in-place.csv', RIGHT, 1);
+        const spooled = await deliver('spooled.csv', RIGHT, Number.MAX_SAFE_INTEGER);
+        assert.equal(inPlace.versions.length, RIGHT.length);
+        assert.deepEqual(inPlace.versions, spooled.versions);
+        assert.deepEqual(inPlace.totals, spooled.totals);
+    });
+
+    for (const [what, line] of Object.entries(NOT_PLAIN)) {
+        it(`goes through the spool for ${what}`, async () => {
+            const inPlace = await deliver(`${what} 1.csv`, [...RIGHT, line], 1);
+            const spooled = await deliver(`${what} 2.csv`, [...RIGHT, line], Number.MAX_SAFE_INTEGER);
+            assert.equal(inPlace.totals.records, RIGHT.length + 1);
+            assert.deepEqual(inPlace.totals, spooled.totals);
+            assert.deepEqual(inPlace.versions, spooled.versions);
+        });
+    }
+});
