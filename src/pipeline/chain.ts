@@ -63,10 +63,13 @@ export async function parseReceived(
     onProgress: (progress: IngestProgress) => void = () => {},
 ): Promise<ParseTotals> {
     const feeds = await feedsOf(chain);
-    return parsePending(
+    const totals = await parsePending(
         { lake: chain.lake, rawFolder: chain.raw.folder, scratchFolder: chain.home.scratchFolder, feeds },
-        (totals) => onProgress({ stage: 'parse', done: totals.payloads }),
+        ({ payloads }) => onProgress({ stage: 'parse', done: payloads }),
     );
+    // a load that committed after these rows looked for their meter, and before they began to wait, missed them
+    if (totals.waiting > 0) await releaseWaiting(chain.lake, feeds);
+    return totals;
 }
 
 export async function feedsOf(chain: Chain): Promise<KnownFeed[]> {
