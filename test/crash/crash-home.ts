@@ -20,7 +20,7 @@ const GENERIC = fileURLToPath(new URL('../../feeds/generic-csv.odcs.yaml', impor
 
 /** A home of London with small buckets, and the contracts of its own feeds. */
 export async function makeCrashHome(folder: string): Promise<void> {
-    await initHome(folder, { marketZone: 'Europe/London', bucketSize: 16 });
+    await initHome(folder, { marketZone: 'Europe/London', bucketSize: 32 });
     const feeds = path.join(folder, 'feeds');
     mkdirSync(feeds);
     const generic = readFileSync(GENERIC, 'utf8');

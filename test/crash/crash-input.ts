@@ -46,12 +46,12 @@ interface Document {
 }
 
 const REAL = path.resolve(import.meta.dirname, '../../../shared/data/lcl/readings');
-const FROM = calendarDate('2013-03-28');
+const FROM = calendarDate('2013-03-30');
 const LCL_HEADER = 'LCLid,tstp,energy(kWh/hh)';
 const GENERIC_HEADER = 'meter_id,register,read_at,minutes,value,unit,quality,version';
 const HALF_HOUR_MS = 1_800_000;
 
-/** Writes the payloads of a seed below `folder`; the days hold the spring clock change of London. */
+/** Writes the payloads of a seed below `folder`; two days hold London's spring clock change and end in April. */
 export function makeCrashInput(folder: string, options: CrashInputOptions): CrashInput {
     const random = randomStream(options.seed, 'crash input');
     const isReal = existsSync(REAL);

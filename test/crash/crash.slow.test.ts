@@ -10,7 +10,7 @@ test('fifty kills inside every stage of sixty homes leave the content of one qui
     const run = await runCrashes({
         seed,
         homes: 60,
-        days: 5,
+        days: 2,
         parallel: 3,
         killsPerStage: 50,
         serverKills: 10,

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { runCrashes } from './driver.ts';
 import { STAGES } from './worker-plan.ts';
 
-const SMALL = { homes: 6, days: 4, parallel: 3 };
+const SMALL = { homes: 4, days: 2, parallel: 3 };
 // What the workers do follows from the seed; how they overlap, and so what they meet, does not.
 const seed = process.env.GRIDTALLY_CRASH_SEED ?? 'short';
 
@@ -18,7 +18,7 @@ test('kills inside every stage, with everything twice and in random order, leave
 test('payloads that are marked before their rows are in are found missing', async () => {
     const run = await runCrashes({
         ...SMALL,
-        homes: 3,
+        homes: 2,
         seed,
         stages: ['parse'],
         killsPerStage: 4,

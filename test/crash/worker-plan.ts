@@ -35,10 +35,10 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
     const groups = Array.from({ length: groupCount }, () => inputs.take(random.between(1, 5)));
     const parse: WorkerStep = { kind: inputs.isPlanted ? 'parse marking first' : 'parse' };
     const steps: WorkerStep[] = groupCount === 0 ? [] : [{ kind: 'receive', groups }];
-    const isAhead = stage === undefined || random.chance(0.3);
+    const isAhead = stage === undefined || random.chance(0.2);
     if (stage !== 'draft' && (stage !== 'receive' || isAhead)) steps.push(parse);
     if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });
-    if (random.chance(0.1)) steps.push({ kind: 'compact' });
+    if (random.chance(0.05)) steps.push({ kind: 'compact' });
     if (stage === 'curate' || stage === 'roll-up' || stage === 'commit' || isAhead)
         steps.push({ kind: 'refresh' });
     if (stage === 'draft' || isAhead) steps.push({ kind: 'draft', months: random.shuffled(MONTHS) });
