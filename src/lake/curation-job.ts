@@ -57,19 +57,25 @@ export async function runCurationJob(session: EngineSession, lake: Lake, inputs:
     await registerPartitions(session, lake, inputs.rebuilds);
     await registerChannels(session, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
-    await session.run(
-        `create or replace temp view job_versions as ${compileModel('curation/job_versions', session.dialect).sql}`,
-    );
-    for (const name of ['expected_channel_days', 'contested_keys', 'version_outcomes']) {
+    for (const name of ['job_versions', 'expected_channel_days', 'contested_keys', 'version_outcomes']) {
         await materialiseModel(session, name, name);
     }
-    for (const table of PUBLISHED_TABLES) await materialiseModel(session, CURATED[table], CURATED[table]);
+    // read twice, and each time cheaper than to write and read it
+    await session.run(
+        `create or replace temp view curated_intervals as ${modelSql(session, 'curated_intervals')}`,
+    );
+    for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
+        await materialiseModel(session, name, name);
     for (const table of PUBLISHED_TABLES) await session.run(nextView(session, table, isMerge));
     await materialiseModel(session, 'changed_channel_days', 'changed_days');
 }
 
 async function materialiseModel(session: EngineSession, table: string, model: string): Promise<void> {
-    await session.materialise(table, compileModel(`curation/${model}`, session.dialect).sql);
+    await session.materialise(table, modelSql(session, model));
+}
+
+function modelSql(session: EngineSession, model: string): string {
+    return compileModel(`curation/${model}`, session.dialect).sql;
 }
 
 /** The rows to publish: what was computed and, for a merge, every other channel as it was. */
