@@ -106,7 +106,9 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async ({ lake, clock }, output) => {
         const before = clock.now() - options.keepDays * DAY_MS;
-        const result = await sweep(lake, { retiredBefore: before, orphansBefore: before });
+        // a step that is under way has files that no commit names yet
+        const orphansBefore = Math.min(before, clock.now() - DAY_MS);
+        const result = await sweep(lake, { retiredBefore: before, orphansBefore });
         output.result(
             result,
             `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,

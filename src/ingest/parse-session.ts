@@ -15,7 +15,7 @@ import { localDays } from '../kernel/zone-table.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 
-// stamps before this day are refused as impossible: no interval meter is older
+// the day of `FIRST_STAMP_US`
 const FIRST_DAY = calendarDate('2000-01-01');
 const DAYS_AHEAD = 400;
 const DAY_US = 86_400_000_000;

@@ -1,7 +1,7 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import { sqlText } from '../engine/sql-text.ts';
 import { stampSql } from './stamp-sql.ts';
-import { marketDayColumns } from './typed-rows.ts';
+import { FIRST_STAMP_US, KNOWN_MINUTES, marketDayColumns } from './typed-rows.ts';
 
 /** A large plain payload, read where it lies in the raw store. */
 export interface PlainSource {
@@ -52,6 +52,8 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const mustHold = [
         isValue,
         stamp.isPlain,
+        // casts take more than the rules allow: 30.0 is no length, and 24:00 would be the next day's midnight
+        ...(minutes ? [`${minutes} in ('', ${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')})`] : []),
         ...(of('unit') ? [`${of('unit')} in ('', 'kWh')`] : []),
         ...(of('withdrawn') ? [`${of('withdrawn')} = ''`] : []),
         ...(version ? [`regexp_full_match(${version}, '\\d{0,18}')`] : []),
@@ -78,7 +80,7 @@ function plainStamp(column: string, contract: FeedContract): { isPlain: string; 
     }
     return {
         isPlain: `regexp_full_match(${column}, '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z')`,
-        us: `epoch_us(try_cast(substr(${column}, 1, 19) as timestamp))`,
+        us: `case when substr(${column}, 12, 2) <> '24' then epoch_us(try_cast(substr(${column}, 1, 19) as timestamp)) end`,
     };
 }
 
@@ -108,6 +110,7 @@ function fate(contract: FeedContract, source: PlainSource): string {
         `d.kwh <= cast(${sqlText(value.maxKwh)} as decimal(18, 6))`,
         value.allowsNegative ? `d.kwh >= -cast(${sqlText(value.maxKwh)} as decimal(18, 6))` : 'd.kwh >= 0',
         'd.minutes = c.interval_minutes',
+        `d.period_us >= ${FIRST_STAMP_US}`,
         `(d.period_us - d.day_from_us) % ${lengthUs} = 0`,
         `d.period_us + ${lengthUs} <= least(d.day_to_us, ${latestUs})`,
     ];

@@ -25,7 +25,9 @@ export interface TypedRowsOptions {
 }
 
 const DAY_US = 86_400_000_000;
-const KNOWN_MINUTES = [5, 10, 15, 30, 60];
+export const KNOWN_MINUTES = [5, 10, 15, 30, 60];
+/** 2000-01-01 in UTC: an earlier stamp is refused as impossible, as no interval meter is older. */
+export const FIRST_STAMP_US = 946_684_800_000_000;
 
 /**
  * Builds the query that types records: text to meter, register, interval, quality, kWh and version stamp,
@@ -154,7 +156,7 @@ from ${typed} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${D
 function dayedCte(options: TypedRowsOptions): string {
     if (options.fixedOffsetUs !== undefined) {
         const local = `((period_us + ${options.fixedOffsetUs}) // ${DAY_US})`;
-        return `select *, case when period_us >= 0 then cast(${local} as integer) end as market_day_no,
+        return `select *, case when period_us >= ${FIRST_STAMP_US} then cast(${local} as integer) end as market_day_no,
     ${local} * ${DAY_US} - ${options.fixedOffsetUs} as day_from_us, (${local} + 1) * ${DAY_US} - ${options.fixedOffsetUs} as day_to_us from placed`;
     }
     return `select p.*, ${marketDayColumns('p.period_us', 'u')}

@@ -1,5 +1,6 @@
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { assert } from '../kernel/errors.ts';
 import {
     distinctPaths,
     insertFiles,
@@ -28,31 +29,47 @@ const ORDER = {
 
 /**
  * Joins the small files of tables that grow by appending. Every version is kept and content stays the
- * same, so nothing becomes stale: the joined file carries the newest partition version of its parts.
+ * same, so nothing becomes stale: a joined file carries the newest partition version of its parts. A file is
+ * joined in all its partitions by one commit, never in some: who reads it for one would find the others' rows too.
  */
 export async function compact(lake: Lake): Promise<CompactionResult> {
     return lake.db.withLock('release waiting', 'exclusive', async () => {
         const result = { filesBefore: 0, filesAfter: 0 };
         for (const table of ['reading_versions', 'quarantined_rows', 'waiting_rows'] as const) {
-            const groups = Map.groupBy(await liveFiles(lake, table), partitionText);
-            for (const files of groups.values()) {
-                if (files.length < JOIN_FROM_FILES) continue;
-                await joinPartition(lake, table, files);
-                result.filesBefore += files.length;
-                result.filesAfter += 1;
-            }
+            const crowded = partsOfCrowdedFiles(await liveFiles(lake, table));
+            const groups = [...Map.groupBy(crowded, partitionText).values()];
+            if (groups.length === 0) continue;
+            const joined: JoinedPartition[] = [];
+            for (const files of groups) joined.push(await joinPartition(lake, table, files));
+            await commitJoined(lake, table, joined);
+            result.filesBefore += crowded.length;
+            result.filesAfter += joined.length;
         }
         return result;
     });
+}
+
+/** All parts of the files that stand in a partition with too many. */
+function partsOfCrowdedFiles(live: readonly LiveFile[]): LiveFile[] {
+    const crowded = [...Map.groupBy(live, partitionText).values()].filter(
+        (files) => files.length >= JOIN_FROM_FILES,
+    );
+    const fileIds = new Set(crowded.flat().map((file) => file.fileId));
+    return live.filter((file) => fileIds.has(file.fileId));
+}
+
+interface JoinedPartition {
+    readonly files: readonly LiveFile[];
+    readonly joined: NewFile;
 }
 
 async function joinPartition(
     lake: Lake,
     table: keyof typeof ORDER & LakeTable,
     files: readonly LiveFile[],
-): Promise<void> {
+): Promise<JoinedPartition> {
     const first = files[0];
-    if (!first) return;
+    assert(first, 'a partition to join has files');
     const session = await lake.engine.openSession();
     try {
         await session.registerFiles('parts', LAKE_TABLES[table], distinctPaths(files));
@@ -68,10 +85,11 @@ async function joinPartition(
             `${folder}/joined.parquet`,
         );
         await syncWrittenFiles([written.path], lake.folder);
-        await commitJoined(lake, table, files, {
-            ...written,
-            parts: [{ marketDay: first.marketDay, bucket: first.bucket, rowCount: written.rowCount }],
-        });
+        const before = files.reduce((sum, file) => sum + file.rowCount, 0);
+        if (before !== written.rowCount)
+            throw new Error(`joining ${table} would change its rows from ${before} to ${written.rowCount}`);
+        const part = { marketDay: first.marketDay, bucket: first.bucket, rowCount: written.rowCount };
+        return { files, joined: { ...written, parts: [part] } };
     } finally {
         await session.close();
     }
@@ -80,22 +98,27 @@ async function joinPartition(
 async function commitJoined(
     lake: Lake,
     table: LakeTable,
-    files: readonly LiveFile[],
-    joined: NewFile,
+    partitions: readonly JoinedPartition[],
 ): Promise<void> {
-    const version = files.reduce((max, file) => Math.max(max, file.addedVersion), 0);
-    const before = files.reduce((sum, file) => sum + file.rowCount, 0);
-    if (before !== joined.rowCount)
-        throw new Error(`joining ${table} would change its rows from ${before} to ${joined.rowCount}`);
+    const versions = new Map(
+        partitions.flatMap(({ files, joined }) =>
+            joined.parts.map((part) => [
+                partitionText(part),
+                files.reduce((max, file) => Math.max(max, file.addedVersion), 0),
+            ]),
+        ),
+    );
+    const files = partitions.flatMap((partition) => partition.files);
     await lake.db.transaction(async (tx) => {
         const commitNo = await openCommit(tx, lake, 'compact', { table, files: files.length });
-        await retireFiles(
+        await retireFiles(tx, table, commitNo, files, [...new Set(files.map((file) => file.fileId))]);
+        await insertFiles(
             tx,
+            lake,
             table,
             commitNo,
-            joined.parts,
-            files.map((file) => file.fileId),
+            partitions.map(({ joined }) => joined),
+            (key) => versions.get(partitionText(key)) ?? 1,
         );
-        await insertFiles(tx, lake, table, commitNo, [joined], () => version);
     });
 }

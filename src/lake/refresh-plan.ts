@@ -7,6 +7,8 @@ export interface CurationInputs {
     readonly versions: number;
     /** Registrations that touch the partition, as `count:highest`. */
     readonly registration: string;
+    /** The home's horizon and registrations expect readings in it. */
+    readonly isExpected: boolean;
     /** Fingerprint of the models that decide and of the feeds' precedence. */
     readonly curation: string;
     /** Fingerprint of the models that sum. */
@@ -73,6 +75,7 @@ function staleReasons(state: PartitionState): string[] {
     const reasons: string[] = [];
     if (was.versions !== state.current.versions) reasons.push('readings');
     if (was.registration !== state.current.registration) reasons.push('registration');
+    if (was.isExpected !== state.current.isExpected) reasons.push('expectation');
     if (was.curation !== state.current.curation) reasons.push('curation rules');
     if (was.rollup !== state.current.rollup) reasons.push('rollup rules');
     return reasons;

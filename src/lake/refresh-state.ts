@@ -52,7 +52,12 @@ export async function readStates(lake: Lake, feeds: readonly FeedPrecedence[]): 
     return rows.map((row) => ({
         marketDay: row.marketDay,
         bucket: row.bucket,
-        current: { versions: row.versions, registration: row.registration, ...rules },
+        current: {
+            versions: row.versions,
+            registration: row.registration,
+            isExpected: row.isExpected,
+            ...rules,
+        },
         versionRows: row.versionRows,
         newVersionRows: row.newVersionRows,
         isExpected: row.isExpected,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { overrideModel } from '../../src/engine/compile.ts';
 import { compact } from '../../src/lake/compaction.ts';
 import { sweep } from '../../src/lake/sweep.ts';
 import { planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
@@ -157,4 +158,28 @@ test('rows that waited through a compaction are released by the load of their me
         `select count(*) as n from reads_15min where meter_id = 'C' and quality_flag = 'good'`,
     );
     assert.equal(Number(row?.n), 30);
+});
+
+test('a file of two days, one of them joined, counts once in both when all is rebuilt', async () => {
+    const third = FROM + 48 * HOUR;
+    for (let n = 0; n < 4; n += 1) {
+        clock.at += HOUR;
+        const hours = n < 3 ? [0, 1, 24, 25] : [0, 1];
+        const readings = hours.map((h) => ({ meter: 'A', at: third + h * HOUR, minutes: 60, kwh: `${n}.5` }));
+        await world.ingest('waits', {
+            [`pair-${n}.csv`]: readingsCsv(readings.map((r) => ({ ...r, version: n }))),
+        });
+    }
+    await refreshAll(world.workspace);
+    const [published, appended] = [await publishedContent(world), await appendedRows()];
+    await compact(world.workspace.lake);
+    assert.deepEqual(await appendedRows(), appended);
+    const restore = overrideModel('curation/job_versions', (text) => `${text}\n-- anew`);
+    try {
+        const { rebuilt } = await refreshAll(world.workspace);
+        assert.ok(rebuilt > 1);
+        assert.deepEqual(await publishedContent(world), published);
+    } finally {
+        restore();
+    }
 });

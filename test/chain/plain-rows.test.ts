@@ -33,6 +33,8 @@ const NOT_PLAIN: Readonly<Record<string, string>> = {
     'a negative value': 'M1,2024-04-01T00:00:00Z,-0.1,A,1',
     'an unknown quality': 'M1,2024-04-01T00:00:00Z,0.1,Z,1',
     'a row cut short': 'M1,2024-04-01T00:00:00Z,0.1',
+    'a stamp of 24:00': 'M1,2024-04-01T24:00:00Z,0.1,A,1',
+    'a stamp before all meters': 'M1,1999-12-31T00:00:00Z,0.1,A,1',
     'the same interval again': 'M1,2024-03-31T00:00:00Z,0.2,A,7',
 };
 
