@@ -57,6 +57,7 @@ interface ClaimedSegment {
 
 // what one batch takes from the queue: enough rows to keep the engine busy, few enough to bound its memory
 const BATCH_BYTES = 64 << 20;
+const BATCH_SEGMENTS = 200;
 // a plain payload above this is read in place by the engine, below it goes through the spool with others
 const PLAIN_BYTES = 16 << 20;
 const NOTED_REFUSALS = 20;
@@ -118,17 +119,21 @@ async function parseNextBatch(
     });
 }
 
+/** Locks segments one after the other until the batch is full, and no more: others parse the rest meanwhile. */
 async function claimSegments(tx: Transaction, feedId: number): Promise<ClaimedSegment[]> {
-    const open = await tx.query<ClaimedSegment>(
-        `select segment_no as "segmentNo", feed_id as "feedId", path, payload_bytes as "payloadBytes" from segments
-          where feed_id = $1 and parsed_at is null order by segment_no limit 200 for update skip locked`,
-        [feedId],
-    );
+    const taken: ClaimedSegment[] = [];
     let bytes = 0;
-    const taken = open.filter((segment, i) => {
-        bytes += segment.payloadBytes;
-        return i === 0 || bytes <= BATCH_BYTES;
-    });
+    while (taken.length < BATCH_SEGMENTS && bytes < BATCH_BYTES) {
+        const [next] = await tx.query<ClaimedSegment>(
+            `select segment_no as "segmentNo", feed_id as "feedId", path, payload_bytes as "payloadBytes" from segments
+              where feed_id = $1 and parsed_at is null and segment_no > $2 and ($3::bigint is null or payload_bytes <= $3)
+              order by segment_no limit 1 for update skip locked`,
+            [feedId, taken.at(-1)?.segmentNo ?? 0, taken.length === 0 ? null : BATCH_BYTES - bytes],
+        );
+        if (!next) break;
+        taken.push(next);
+        bytes += next.payloadBytes;
+    }
     return taken;
 }
 

@@ -1,5 +1,6 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { assert } from '../kernel/errors.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { commitVersions } from '../lake/append.ts';
 import {
@@ -74,7 +75,8 @@ async function releaseFiles(
     await lake.db.transaction(async (tx) => {
         const commitNo = await openCommit(tx, lake, 'release', { released });
         await commitVersions(tx, lake, commitNo, versions);
-        await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
+        const retired = await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
+        assert(retired === fileIds.length, 'the waiting rows to release are still those that were read');
         await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [
             released + waiting,
         ]);

@@ -26,6 +26,8 @@ export const ERROR_CATALOGUE = {
     'yaml.invalid': 'Correct the document at the lines named.',
     'feed.contract-invalid':
         'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
+    'ingest.meter-ambiguous':
+        'Load metering points so that each meter and register is installed at one place at a time, then ingest again; nothing was lost.',
     'feed.unknown':
         'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
     'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',

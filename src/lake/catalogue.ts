@@ -115,19 +115,24 @@ export async function insertFiles(
     );
 }
 
-/** Takes files out of what readers see; they stay on disk until the sweep. */
+/**
+ * Takes files out of what readers see; they stay on disk until the sweep. Gives how many parts it took out:
+ * a step that replaces named files asserts the number, as another process may have replaced them meanwhile.
+ */
 export async function retireFiles(
     tx: Transaction,
     table: LakeTable | 'channels',
     commitNo: number,
     keys: readonly PartitionKey[],
     fileIds?: readonly number[],
-): Promise<void> {
-    await tx.query(
+): Promise<number> {
+    const retired = await tx.query(
         `update partition_files p set removed_in = $2
            from unnest($3::date[], $4::int[]) as k(market_day, bucket)
           where p.table_name = $1 and p.market_day = k.market_day and p.bucket = k.bucket
-            and p.removed_in is null and ($5::bigint[] is null or p.file_id = any($5))`,
+            and p.removed_in is null and ($5::bigint[] is null or p.file_id = any($5))
+         returning p.file_id`,
         [table, commitNo, keys.map((k) => k.marketDay), keys.map((k) => k.bucket), fileIds ?? null],
     );
+    return retired.length;
 }

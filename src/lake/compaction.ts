@@ -111,7 +111,9 @@ async function commitJoined(
     const files = partitions.flatMap((partition) => partition.files);
     await lake.db.transaction(async (tx) => {
         const commitNo = await openCommit(tx, lake, 'compact', { table, files: files.length });
-        await retireFiles(tx, table, commitNo, files, [...new Set(files.map((file) => file.fileId))]);
+        const fileIds = [...new Set(files.map((file) => file.fileId))];
+        const retired = await retireFiles(tx, table, commitNo, files, fileIds);
+        assert(retired === files.length, `the files to join of ${table} are still those that were read`);
         await insertFiles(
             tx,
             lake,

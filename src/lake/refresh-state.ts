@@ -1,6 +1,7 @@
 import { compileModel } from '../engine/compile.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
+import type { Database } from '../store/database.ts';
 import type { Lake } from './lake.ts';
 import type { CurationInputs, PartitionState } from './refresh-plan.ts';
 
@@ -68,8 +69,11 @@ export async function readStates(lake: Lake, feeds: readonly FeedPrecedence[]): 
 }
 
 /** The newest market day with a reading; undefined while the lake is empty. */
-export async function newestMarketDay(lake: Lake): Promise<CalendarDate | undefined> {
-    const rows = await lake.db.query<{ day: CalendarDate | null }>(
+export async function newestMarketDay(
+    lake: Lake,
+    db: Pick<Database, 'query'> = lake.db,
+): Promise<CalendarDate | undefined> {
+    const rows = await db.query<{ day: CalendarDate | null }>(
         `select max(market_day) as day from partitions where table_name = 'reading_versions'`,
     );
     return rows[0]?.day ?? undefined;

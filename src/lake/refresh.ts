@@ -19,8 +19,9 @@ import { type FeedPrecedence, readStates } from './refresh-state.ts';
 
 // one job of two million rows keeps the engine within about 1 GB and its two threads busy
 const JOB_LIMITS = { maxRows: 2_000_000, maxPartitions: 62 };
-// another process may commit to the same partitions meanwhile; each round takes what is left
-const MAX_ROUNDS = 20;
+
+// another process rebuilds these partitions now; when it is done, or dead, its claim is free
+const CLAIMED_WAIT_MS = 100;
 
 export interface RefreshProgress {
     readonly done: number;
@@ -50,7 +51,7 @@ export async function refresh(
     onProgress: (progress: RefreshProgress) => void = () => {},
 ): Promise<RefreshResult> {
     const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
-    for (let round = 0; round < MAX_ROUNDS; round++) {
+    for (;;) {
         const plan = await currentPlan(lake, feeds);
         if (plan.rebuilds.length === 0) return total;
         const channels = await channelSnapshot(lake);
@@ -66,7 +67,6 @@ export async function refresh(
             onProgress({ done, total: plan.rebuilds.length });
         }
     }
-    return total;
 }
 
 async function runJob(
@@ -79,7 +79,7 @@ async function runJob(
     try {
         const rebuilds = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
         if (rebuilds.length === 0) {
-            await new Promise((resolve) => setTimeout(resolve, 50));
+            await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
             return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
         }
         const inputs = await readJobInputs(lake, feeds, channelsPath, rebuilds);

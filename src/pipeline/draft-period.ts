@@ -14,26 +14,32 @@ export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<Dra
     return draftBills({ db, engine, clock }, () => readBillingInputs(chain, period));
 }
 
+/** Everything at one moment: a refresh that commits meanwhile is seen whole or not at all. */
 async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<BillingInputs> {
     const { lake, home } = chain;
-    const intervals = await liveFiles(lake, 'reads_interval', period);
-    const gaps = await liveFiles(lake, 'reading_gaps', period);
-    const horizon = lake.horizon ?? (await newestMarketDay(lake));
-    const newest = await lake.db.query<{ commitNo: number }>(
-        'select coalesce(max(commit_no), 0) as "commitNo" from commits',
+    return lake.db.transaction(
+        async (tx) => {
+            const intervals = await liveFiles(lake, 'reads_interval', period, tx);
+            const gaps = await liveFiles(lake, 'reading_gaps', period, tx);
+            const horizon = lake.horizon ?? (await newestMarketDay(lake, tx));
+            const newest = await tx.query<{ commitNo: number }>(
+                'select coalesce(max(commit_no), 0) as "commitNo" from commits',
+            );
+            return {
+                period,
+                zone: lake.zone,
+                currency: home.currency,
+                dimensions: await readRatingDimensions(tx, { period, zone: lake.zone }),
+                channels: await channelDirectory(tx),
+                readsIntervalFiles: distinctPaths(intervals),
+                gapFiles: distinctPaths(gaps),
+                horizonTo: horizon === undefined ? null : addDays(horizon, 1),
+                lakeCommitNo: newest[0]?.commitNo ?? 0,
+                partitionVersions: Object.fromEntries(
+                    [...gaps, ...intervals].map((file) => [partitionText(file), file.addedVersion]),
+                ),
+            };
+        },
+        { isolation: 'repeatable read', readOnly: true },
     );
-    return {
-        period,
-        zone: lake.zone,
-        currency: home.currency,
-        dimensions: await readRatingDimensions(lake.db, { period, zone: lake.zone }),
-        channels: await channelDirectory(lake.db),
-        readsIntervalFiles: distinctPaths(intervals),
-        gapFiles: distinctPaths(gaps),
-        horizonTo: horizon === undefined ? null : addDays(horizon, 1),
-        lakeCommitNo: newest[0]?.commitNo ?? 0,
-        partitionVersions: Object.fromEntries(
-            intervals.map((file) => [partitionText(file), file.addedVersion]),
-        ),
-    };
 }

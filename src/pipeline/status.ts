@@ -75,7 +75,7 @@ export async function readStatus(lake: Lake): Promise<HomeStatus> {
         superseded: n(curated, 'superseded'),
         withdrawn: n(curated, 'withdrawn'),
         winning: n(curated, 'measured') + n(curated, 'estimated'),
-        outsideValidity: Math.max(0, n(versions, 'rows') - n(curated, 'rows')),
+        outsideValidity: n(versions, 'rows') - n(curated, 'rows'),
         conflicts: n(curated, 'conflicts'),
         intervalsExpected: n(curated, 'expected'),
         intervalsMeasured: n(curated, 'measured'),
