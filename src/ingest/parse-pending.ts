@@ -208,8 +208,7 @@ async function plainSource(
     stored: readonly LocatedPayload[],
 ): Promise<PlainSource | undefined> {
     const only = stored.length === 1 ? stored[0]?.payload : undefined;
-    if (only?.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES))
-        return undefined;
+    if (only?.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES)) return undefined;
     if (!isPlain(feed.contract) || compressionOf(await firstBytes(only)) !== 'none') return undefined;
     const verdict = await checkPayload(payloadBytes(only), feed.contract);
     if (!verdict.ok) return undefined;
