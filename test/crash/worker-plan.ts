@@ -51,10 +51,10 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
     };
 }
 
-/** One in seven is not armed, and may be killed anywhere. */
+/** One in ten is not armed, and may be killed anywhere. */
 function chooseStage(random: RandomStream, wanted: ReadonlyMap<Stage, number>): Stage | undefined {
     const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
-    if (total === 0 || random.chance(1 / 7)) return undefined;
+    if (total === 0 || random.chance(0.1)) return undefined;
     let at = random.between(1, total);
     for (const [stage, count] of wanted) {
         at -= count;
@@ -68,5 +68,5 @@ function passOf(stage: Stage, random: RandomStream): number {
     if (stage === 'receive') return random.between(1, 6);
     if (stage === 'append') return random.pick([1, 2, 2, 3]);
     if (stage === 'draft') return random.between(1, 4);
-    return random.chance(0.2) ? 2 : 1;
+    return random.chance(0.1) ? 2 : 1;
 }
