@@ -11,9 +11,19 @@ hours as (
         cast(sum(measured_count) as integer) as measured_count,
         cast(sum(estimated_count) as integer) as estimated_count,
         cast(sum(missing_count) as integer) as missing_count,
-        cast(sum(digest_1) as bigint) as digest_1,
-        cast(sum(digest_2) as bigint) as digest_2,
     from ref('curated_hours')
+    group by market_day, channel_no
+),
+
+digests as (
+    select
+        market_day,
+        channel_no,
+        sum(reading_digest_1(instant_us(period_from), kwh, quality, interval_minutes))
+            as digest_1,
+        sum(reading_digest_2(instant_us(period_from), kwh, quality, interval_minutes))
+            as digest_2,
+    from ref('curated_intervals')
     group by market_day, channel_no
 ),
 
@@ -31,7 +41,7 @@ contested as (
     select
         market_day,
         channel_no,
-        sum(case when has_no_value then 1 else 0 end) as empty_count,
+        sum(case when kwh is null then 1 else 0 end) as empty_count,
         sum(case when outcome = 'duplicate' then 1 else 0 end) as duplicate_count,
         sum(case when outcome = 'duplicate_of_superseded' then 1 else 0 end)
             as stale_duplicate_count,
@@ -68,8 +78,8 @@ select
     coalesce(h.measured_count, 0) as measured_count,
     coalesce(h.estimated_count, 0) as estimated_count,
     coalesce(h.missing_count, 0) as missing_count,
-    coalesce(h.digest_1, 0) as digest_1,
-    coalesce(h.digest_2, 0) as digest_2,
+    cast(coalesce(g.digest_1, 0) as bigint) as digest_1,
+    cast(coalesce(g.digest_2, 0) as bigint) as digest_2,
     cast(coalesce(c.row_count, 0) as integer) as row_count,
     cast(coalesce(c.duplicate_count, 0) as integer) as duplicate_count,
     cast(coalesce(c.stale_duplicate_count, 0) as integer) as stale_duplicate_count,
@@ -78,3 +88,4 @@ select
     cast(coalesce(c.conflict_count, 0) as integer) as conflict_count,
 from hours as h
 full outer join counts as c on c.market_day = h.market_day and c.channel_no = h.channel_no
+left join digests as g on g.market_day = h.market_day and g.channel_no = h.channel_no

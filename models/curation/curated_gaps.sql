@@ -14,6 +14,16 @@ incomplete_days as (
     where d.channel_no is null or d.missing_count > 0
 ),
 
+present_slots as (
+    select
+        r.market_day,
+        r.channel_no,
+        instant_us(r.period_from) as slot_from_us,
+    from ref('curated_intervals') as r
+    inner join incomplete_days as i
+        on i.market_day = r.market_day and i.channel_no = r.channel_no
+),
+
 missing_slots as (
     select
         i.market_day,
@@ -27,11 +37,11 @@ missing_slots as (
         and s.interval_minutes = i.interval_minutes
         and s.slot_from_us >= i.expected_from_us
         and s.slot_from_us < i.expected_to_us
-    left join ref('curated_intervals') as r
-        on r.market_day = i.market_day
-        and r.channel_no = i.channel_no
-        and instant_us(r.period_from) = s.slot_from_us
-    where r.channel_no is null
+    left join present_slots as p
+        on p.market_day = i.market_day
+        and p.channel_no = i.channel_no
+        and p.slot_from_us = s.slot_from_us
+    where p.channel_no is null
 ),
 
 runs as (

@@ -7,10 +7,6 @@ readings as (
         int_div(instant_us(r.period_from) - d.day_from_us, 3600000000) as hour_no,
         r.kwh,
         r.quality,
-        reading_digest_1(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
-            as digest_1,
-        reading_digest_2(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
-            as digest_2,
     from ref('curated_intervals') as r
     inner join ref('market_days') as d on d.market_day = r.market_day
 ),
@@ -24,8 +20,6 @@ sums as (
         sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
         count(*) as present_count,
         count(case when quality = 'estimated' then 1 end) as estimated_count,
-        sum(digest_1) as digest_1,
-        sum(digest_2) as digest_2,
     from readings
     group by market_day, channel_no, hour_no
 ),
@@ -42,8 +36,6 @@ present as (
         present_count,
         present_count - estimated_count as measured_count,
         estimated_count,
-        digest_1,
-        digest_2,
     from sums
 ),
 
@@ -105,8 +97,6 @@ full_hours as (
         p.present_count as expected_count,
         p.measured_count,
         p.estimated_count,
-        p.digest_1,
-        p.digest_2,
     from present as p
     left join incomplete_days as i
         on i.market_day = p.market_day and i.channel_no = p.channel_no
@@ -124,8 +114,6 @@ partial_hours as (
         greatest(coalesce(e.expected_count, 0), coalesce(p.present_count, 0)) as expected_count,
         coalesce(p.measured_count, 0) as measured_count,
         coalesce(p.estimated_count, 0) as estimated_count,
-        coalesce(p.digest_1, 0) as digest_1,
-        coalesce(p.digest_2, 0) as digest_2,
     from (
         select p.*
         from present as p
@@ -153,7 +141,5 @@ select
     cast(h.measured_count as integer) as measured_count,
     cast(h.estimated_count as integer) as estimated_count,
     cast(h.expected_count - h.measured_count - h.estimated_count as integer) as missing_count,
-    cast(h.digest_1 as bigint) as digest_1,
-    cast(h.digest_2 as bigint) as digest_2,
 from hours as h
 inner join ref('market_days') as d on d.market_day = h.market_day

@@ -21,25 +21,19 @@ uncontested as (
 
 winners as (
     select
-        v.market_day,
-        v.channel_no,
-        v.period_from,
-        v.interval_minutes,
-        v.kwh,
-        v.quality,
-        v.source_code,
-        o.flags,
-        v.feed_id,
-        v.sequence,
-        v.received_at,
-    from ref('job_versions') as v
-    inner join ref('version_outcomes') as o
-        on o.channel_no = v.channel_no
-        and o.period_from = v.period_from
-        and o.feed_id = v.feed_id
-        and o.sequence = v.sequence
-        and o.ordinal = v.ordinal
-        and o.outcome = 'winning'
+        market_day,
+        channel_no,
+        period_from,
+        interval_minutes,
+        kwh,
+        quality,
+        source_code,
+        flags,
+        feed_id,
+        sequence,
+        received_at,
+    from ref('version_outcomes')
+    where outcome = 'winning'
 )
 
 select * from uncontested

@@ -5,6 +5,7 @@ contested as (
         v.market_day,
         v.channel_no,
         v.period_from,
+        v.interval_minutes,
         v.kwh,
         v.quality,
         v.source_code,
@@ -12,6 +13,7 @@ contested as (
         v.version_stamp,
         v.sequence,
         v.ordinal,
+        v.received_at,
         f.rank,
         case when v.quality = 'estimated' and f.newest_always = 0 then 0 else 1 end as class_rank,
         case when v.version_stamp is null then v.sequence end as receipt_sequence,
@@ -87,11 +89,15 @@ select
     r.market_day,
     r.channel_no,
     r.period_from,
+    r.interval_minutes,
+    r.kwh,
+    r.quality,
+    r.source_code,
     r.feed_id,
     r.sequence,
     r.ordinal,
+    r.received_at,
     r.place_no,
-    r.kwh is null as has_no_value,
     case
         when r.place_no = 1 and r.kwh is null then 'withdrawn'
         when r.place_no = 1 then 'winning'

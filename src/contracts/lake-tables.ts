@@ -55,9 +55,7 @@ export const READS_HOURLY = columns(`
     expected_count integer
     measured_count integer
     estimated_count integer
-    missing_count integer
-    digest_1 bigint
-    digest_2 bigint`);
+    missing_count integer`);
 
 /**
  * One row per channel and market day on which the channel is expected to read, or did. The last columns

@@ -5,6 +5,8 @@
  */
 export interface Engine {
     readonly dialect: Dialect;
+    /** How many sessions at work at the same time keep the engine busy. */
+    readonly jobsAtOnce: number;
     openSession(wishes?: SessionWishes): Promise<EngineSession>;
     close(): Promise<void>;
 }

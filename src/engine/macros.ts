@@ -16,6 +16,11 @@ export const MACROS: Readonly<Record<string, Readonly<Record<Dialect, string>>>>
     int_div: { duckdb: '(($1) // ($2))', spark: '(($1) div ($2))' },
     /** Quotient rounded up, for operands that are not negative. */
     int_div_up: { duckdb: '((($1) + ($2) - 1) // ($2))', spark: '((($1) + ($2) - 1) div ($2))' },
+    /** The number with only this bit set; $1 from 0 to 62. */
+    single_bit: {
+        duckdb: '(cast(1 as bigint) << cast($1 as bigint))',
+        spark: 'shiftleft(cast(1 as bigint), cast($1 as int))',
+    },
     /**
      * Two independent 31-bit digests of one reading; their sums over rows are the order-independent content
      * checksum. Masks and shifts instead of remainders, which cost ten times as much; every product stays

@@ -7,7 +7,7 @@ import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
-import { type PlainSource, plainRows } from './plain-rows.ts';
+import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -258,16 +258,15 @@ export async function parsePlain(
     const folder = freshFolder(lake, 'reading_versions');
     await makeFolderDurably(folder);
     const path = `${folder}/versions.parquet`;
+    await engine.materialise('known_stamps', knownStamps(contract, source));
     const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
         from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
-    const file = await engine
-        .writeUnordered(`select ${VERSION_SELECT(options)} from (${rows})`, path)
-        .catch((error: Error) => {
-            if (/not plain|CSV Error/.test(error.message)) return undefined;
-            throw error;
-        });
+    const [file, isAsReceived] = await Promise.all([
+        writeIfPlain(engine, `select ${VERSION_SELECT(options)} from (${rows})`, path),
+        source.isAsReceived(),
+    ]);
     const parts = file === undefined ? [] : await writtenParts(engine, path);
-    if (file === undefined || (await hasRepeats(engine, parts))) {
+    if (file === undefined || !isAsReceived || parts.some((part) => part.repeats > 0)) {
         await removeFiles([path]);
         return undefined;
     }
@@ -293,32 +292,42 @@ export async function parsePlain(
     };
 }
 
-async function writtenParts(engine: EngineSession, path: string): Promise<NewFile['parts'][number][]> {
+async function writeIfPlain(
+    engine: EngineSession,
+    query: string,
+    path: string,
+): Promise<WrittenFile | undefined> {
+    try {
+        return await engine.writeUnordered(query, path);
+    } catch (error) {
+        if (error instanceof Error && /not plain|CSV Error|CSV Parser/.test(error.message)) return undefined;
+        throw error;
+    }
+}
+
+/**
+ * Rows by partition, and how many of them name an interval again. Each run of 63 intervals of a channel sets its bits in one
+ * number, which takes a quarter of counting distinct intervals. Where a clock moves by a part of an interval two
+ * of them may share a bit: counted as a repeat, and the spool looks closely.
+ */
+async function writtenParts(
+    engine: EngineSession,
+    path: string,
+): Promise<(NewFile['parts'][number] & { readonly repeats: number })[]> {
     await engine.registerFiles('written_versions', LAKE_TABLES.reading_versions, [path]);
+    const slot = 'epoch_us(period_from) // 60000000 // interval_minutes';
     const parts = await engine.rows(
-        'select cast(market_day as varchar) as market_day, bucket, count(*) as row_count from written_versions group by all',
+        `select cast(market_day as varchar) as market_day, bucket, cast(sum(row_count) as bigint) as row_count,
+                cast(sum(row_count - slot_count) as bigint) as repeats
+           from (select market_day, bucket, count(*) as row_count,
+                        bit_count(bit_or(cast(1 as bigint) << cast(${slot} % 63 as bigint))) as slot_count
+                   from written_versions group by market_day, bucket, channel_no, ${slot} // 63)
+          group by market_day, bucket`,
     );
     return parts.map((p) => ({
         marketDay: calendarDate(String(p.market_day)),
         bucket: Number(p.bucket),
         rowCount: Number(p.row_count),
+        repeats: Number(p.repeats),
     }));
-}
-
-/**
- * Looks bucket by bucket, so that the hash table stays as small as one; one number per interval of a channel
- * keeps it smaller still (minutes since 1970 stay below 2^32 until the year 10136).
- */
-async function hasRepeats(
-    engine: EngineSession,
-    parts: readonly { readonly bucket: number }[],
-): Promise<boolean> {
-    for (const bucket of new Set(parts.map((part) => part.bucket))) {
-        const rows = await engine.rows(
-            `select count(*) - count(distinct cast(channel_no as bigint) * 4294967296 + epoch_us(period_from) // 60000000) as repeats
-             from written_versions where bucket = ${bucket}`,
-        );
-        if (Number(rows[0]?.repeats) > 0) return true;
-    }
-    return false;
 }

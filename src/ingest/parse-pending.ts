@@ -1,22 +1,22 @@
 import path from 'node:path';
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { dateOfEpochDay } from '../kernel/calendar-date.ts';
-import { compressionOf, decompressed, MAGIC_BYTES } from '../kernel/compression.ts';
+import { compressionOf, decompressed } from '../kernel/compression.ts';
 import { makeFolderDurably, removeFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { ScratchFile } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
-import { checkPayload, spoolRecords } from '../parsers/record-spool.ts';
+import { beginningShape, spoolRecords } from '../parsers/record-spool.ts';
 import { repeatedSequences } from '../raw/receive.ts';
-import { listPayloads, payloadBytes, type StoredPayload } from '../raw/segment-reader.ts';
+import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '../raw/segment-reader.ts';
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
 import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
-import { isPlain, type PlainSource } from './plain-rows.ts';
+import { isPlain, type PlainSource, stampsOfLines } from './plain-rows.ts';
 
 /** A feed as the catalogue knows it, with the contract that is in force. */
 export interface KnownFeed {
@@ -60,6 +60,9 @@ const BATCH_BYTES = 64 << 20;
 const BATCH_SEGMENTS = 200;
 // a plain payload above this is read in place by the engine, below it goes through the spool with others
 const PLAIN_BYTES = 16 << 20;
+// enough of a large payload's ends to see its header and which days it is about
+const EDGE_BYTES = 64 << 10;
+const CR = 0x0d;
 const NOTED_REFUSALS = 20;
 
 /**
@@ -201,7 +204,7 @@ async function readSegments(
     return located;
 }
 
-/** One large plain delimited payload, first of its segment and without anything unusual; else undefined. */
+/** One large plain delimited payload, first of its segment and without anything unusual at its ends; else undefined. */
 async function plainSource(
     ingest: Ingest,
     feed: KnownFeed,
@@ -209,21 +212,43 @@ async function plainSource(
 ): Promise<PlainSource | undefined> {
     const only = stored.length === 1 ? stored[0]?.payload : undefined;
     if (only?.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES)) return undefined;
-    if (!isPlain(feed.contract) || compressionOf(await firstBytes(only)) !== 'none') return undefined;
-    const verdict = await checkPayload(payloadBytes(only), feed.contract);
-    if (!verdict.ok) return undefined;
-    const { shape } = verdict;
-    if (shape.hasBom || shape.hasCrlf || shape.hasLoneCr || shape.blankLines > 0 || shape.headerLine !== 1)
-        return undefined;
+    if (!isPlain(feed.contract)) return undefined;
+    const { head, tail } = await payloadEdges(only, EDGE_BYTES);
+    if (compressionOf(head) !== 'none') return undefined;
+    const shape = beginningShape(head, feed.contract);
+    if (shape === undefined || shape.hasBom || shape.headerLine !== 1) return undefined;
     const { sequence, receivedAt } = only.header;
     const present = feed.contract.columns.map((c) => shape.headerColumns.includes(c.name));
+    const sampledStamps = stampsOfLines(
+        [...wholeLines(head).slice(1), ...wholeLines(tail)],
+        feed.contract,
+        present,
+    );
     // the segment's header is one line, the payload's another
-    return { path: only.segmentPath, skipLines: 2, present, sequence, receivedAt };
+    return {
+        path: only.segmentPath,
+        skipLines: 2,
+        present,
+        sequence,
+        receivedAt,
+        sampledStamps,
+        isAsReceived: () => hasNoReturns(only),
+    };
 }
 
-async function firstBytes(payload: StoredPayload): Promise<Uint8Array> {
-    for await (const chunk of payloadBytes(payload)) return chunk.subarray(0, MAGIC_BYTES);
-    return new Uint8Array();
+/** Lines that stand whole between two line ends, or between the first byte and one. */
+function wholeLines(bytes: Buffer): string[] {
+    return bytes.toString('latin1').split('\n').slice(0, -1);
+}
+
+/**
+ * Reads the whole payload again. False where a carriage return stands in it, which the engine's reader would take for a line
+ * end; throws `raw.segment-damaged` where the bytes are not those that were received.
+ */
+async function hasNoReturns(payload: StoredPayload): Promise<boolean> {
+    let found = false;
+    for await (const chunk of payloadBytes(payload)) found ||= chunk.includes(CR);
+    return !found;
 }
 
 async function parseBySpool(

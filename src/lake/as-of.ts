@@ -4,7 +4,7 @@ import { addDays } from '../kernel/calendar-date.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import { distinctPaths, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
-import { PUBLISHED_TABLES, runCurationJob } from './curation-job.ts';
+import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import type { Lake } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
@@ -52,14 +52,16 @@ export async function registerAsOf(
         );
     const channels = await channelDirectory(lake.db, { knownAt: at });
     await session.registerRows('channels_as_known', CHANNEL_SNAPSHOT, channels.map(channelRow));
-    await runCurationJob(session, lake, {
+    const inputs: JobInputs = {
         rebuilds,
         versionFiles,
         previous: { reads_interval: [], reads_hourly: [], reads_daily: [], reading_gaps: [] },
         channels: { table: 'channels_as_known' },
         feeds,
         watermark,
-    });
+    };
+    await decideVersions(session, lake, inputs);
+    await rollUp(session, inputs);
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
     for (const table of PUBLISHED_TABLES)

@@ -40,11 +40,11 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
 };
 
 /**
- * Curates and rolls up the partitions of a job within an engine session: leaves a table `next_<table>`
- * for each published table, and `changed_channel_days`. A `merge` recomputes only the channels that new
- * version files name and takes all others from the published files.
+ * First half of a job, within an engine session: decides which version wins. Leaves `next_reads_interval`, which
+ * holds what is to be published, and `curated_intervals`, which holds what was decided: for a `merge`, the
+ * channels that new version files name, while all others stay as they are in the published files.
  */
-export async function runCurationJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
+export async function decideVersions(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     await registerVersions(session, inputs);
     for (const table of PUBLISHED_TABLES) {
         await session.registerFiles(
@@ -57,17 +57,40 @@ export async function runCurationJob(session: EngineSession, lake: Lake, inputs:
     await registerPartitions(session, lake, inputs.rebuilds);
     await registerChannels(session, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
-    for (const name of ['job_versions', 'expected_channel_days', 'contested_keys', 'version_outcomes']) {
+    if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
+    else await viewModel(session, 'job_versions');
+    for (const name of ['expected_channel_days', 'contested_keys', 'version_outcomes'])
         await materialiseModel(session, name, name);
-    }
-    // read twice, and each time cheaper than to write and read it
-    await session.run(
-        `create or replace temp view curated_intervals as ${modelSql(session, 'curated_intervals')}`,
+    await viewModel(session, 'curated_intervals');
+    await session.run(nextView(session, 'reads_interval', isMerge));
+}
+
+/**
+ * A job of one partition reads its version files again for each step: only the columns that the step needs, which
+ * costs half of what a copy in memory does. Of many small partitions each would be sought in all files again, and what
+ * was known at an instant is asked for when the session's files have other names already.
+ */
+function readsVersionsOnce(inputs: JobInputs): boolean {
+    return (
+        inputs.watermark !== undefined || inputs.rebuilds.length > 1 || inputs.rebuilds[0]?.kind === 'merge'
     );
+}
+
+/**
+ * Second half: sums what `curated_intervals` holds. Leaves `next_<table>` for the other published tables, and
+ * `changed_channel_days`.
+ */
+export async function rollUp(session: EngineSession, inputs: JobInputs): Promise<void> {
+    const isMerge = inputs.rebuilds[0]?.kind === 'merge';
     for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
         await materialiseModel(session, name, name);
-    for (const table of PUBLISHED_TABLES) await session.run(nextView(session, table, isMerge));
+    for (const table of PUBLISHED_TABLES)
+        if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));
     await materialiseModel(session, 'changed_channel_days', 'changed_days');
+}
+
+async function viewModel(session: EngineSession, model: string): Promise<void> {
+    await session.run(`create or replace temp view ${model} as ${modelSql(session, model)}`);
 }
 
 async function materialiseModel(session: EngineSession, table: string, model: string): Promise<void> {

@@ -1,16 +1,17 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
 import {
+    decideVersions,
     FILE_ORDER,
     type JobInputs,
     PUBLISHED_TABLES,
     type PublishedTable,
-    runCurationJob,
+    rollUp,
 } from './curation-job.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
@@ -56,7 +57,7 @@ export async function refresh(
         if (plan.rebuilds.length === 0) return total;
         const channels = await channelSnapshot(lake);
         let done = 0;
-        for (const job of groupIntoJobs(plan.rebuilds, JOB_LIMITS)) {
+        await inTurns(groupIntoJobs(plan.rebuilds, JOB_LIMITS), lake.engine.jobsAtOnce, async (job) => {
             const result = await runJob(lake, feeds, channels.path, job);
             total.rebuilt += result.rebuilt;
             total.merged += result.merged;
@@ -65,8 +66,29 @@ export async function refresh(
             total.lostRaces += result.lostRaces;
             done += job.length;
             onProgress({ done, total: plan.rebuilds.length });
-        }
+        });
     }
+}
+
+/** Runs `work` for each item, so many at once; after a failure no other begins, and the first failure is thrown. */
+async function inTurns<T>(
+    items: readonly T[],
+    atOnce: number,
+    work: (item: T) => Promise<void>,
+): Promise<void> {
+    const waiting = [...items];
+    const takeTurns = async () => {
+        for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+            try {
+                await work(item);
+            } catch (error) {
+                waiting.length = 0;
+                throw error;
+            }
+        }
+    };
+    const turns = await Promise.allSettled(Array.from({ length: atOnce }, takeTurns));
+    for (const turn of turns) if (turn.status === 'rejected') throw turn.reason;
 }
 
 async function runJob(
@@ -83,11 +105,9 @@ async function runJob(
             return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
         }
         const inputs = await readJobInputs(lake, feeds, channelsPath, rebuilds);
-        const session = await lake.engine.openSession();
+        // a bucket's channels are held in memory and its readings stream past them, never the other way round
+        const session = await lake.engine.openSession({ joinsAsWritten: true });
         try {
-            crashPoint('curate');
-            await runCurationJob(session, lake, inputs);
-            crashPoint('roll-up');
             const result = await writeJob(session, lake, inputs);
             return await commitJob(lake, inputs, result);
         } finally {
@@ -117,10 +137,24 @@ async function readJobInputs(
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
-    const summaries = await partitionSummaries(session, lake);
+    crashPoint('curate');
+    await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    for (const table of PUBLISHED_TABLES)
-        files[table] = await writeTable(session, lake, table, inputs, summaries);
+    files.reads_interval = await writeTable(session, lake, 'reads_interval', inputs.rebuilds);
+    crashPoint('roll-up');
+    // what was decided is read back from the files: cheaper than to decide again for each sum
+    if (inputs.rebuilds[0]?.kind === 'curate')
+        await session.registerFiles(
+            'curated_intervals',
+            LAKE_TABLES.reads_interval,
+            files.reads_interval.map((file) => file.path),
+        );
+    await rollUp(session, inputs);
+    const summaries = await partitionSummaries(session, lake);
+    for (const table of PUBLISHED_TABLES) {
+        const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);
+        files[table] ??= await writeTable(session, lake, table, filled);
+    }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
@@ -184,20 +218,19 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
     );
 }
 
+/** One file for each partition that has rows of the table. */
 async function writeTable(
     session: EngineSession,
     lake: Lake,
     table: PublishedTable,
-    inputs: JobInputs,
-    summaries: ReadonlyMap<string, PartitionResult>,
+    rebuilds: readonly PlannedRebuild[],
 ): Promise<NewFile[]> {
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
     const files: NewFile[] = [];
-    for (const rebuild of inputs.rebuilds) {
-        const summary = summaries.get(partitionText(rebuild));
-        if (!summary || rowsOf(summary, table) === 0) continue;
+    const empty: string[] = [];
+    for (const rebuild of rebuilds) {
         const query = `select ${columns} from next_${table}
              where market_day = date '${rebuild.marketDay}'
                and channel_no >= ${rebuild.bucket * lake.bucketSize}
@@ -207,13 +240,15 @@ async function writeTable(
             query,
             `${folder}/${rebuild.marketDay}-${rebuild.bucket}.parquet`,
         );
-        files.push({ ...written, parts: [{ ...rebuild, rowCount: written.rowCount }] });
+        if (written.rowCount === 0) empty.push(written.path);
+        else files.push({ ...written, parts: [{ ...rebuild, rowCount: written.rowCount }] });
     }
+    if (empty.length > 0) await removeFiles(empty);
     return files;
 }
 
-function rowsOf(summary: PartitionResult, table: PublishedTable): number {
-    if (table === 'reads_interval') return summary.measured + summary.estimated;
+function rowsOf(summary: PartitionResult | undefined, table: PublishedTable): number {
+    if (!summary) return 0;
     if (table === 'reading_gaps') return summary.gaps;
     if (table === 'reads_hourly') return summary.expected + summary.measured + summary.estimated;
     return summary.channels;

@@ -2,7 +2,12 @@ import type { FeedContract } from '../contracts/feed-contract.ts';
 import { delimitedRecords } from './delimited-records.ts';
 import { jsonRecords } from './json-records.ts';
 import { PayloadScan } from './payload-scan.ts';
-import { type PayloadRefusal, type PayloadVerdict, refusalOfStreamError } from './payload-verdict.ts';
+import {
+    type PayloadRefusal,
+    type PayloadShape,
+    type PayloadVerdict,
+    refusalOfStreamError,
+} from './payload-verdict.ts';
 import { type RecordSink, SpoolWriter } from './spool-writer.ts';
 
 /** Chunks of a payload's decompressed text, of any size. */
@@ -52,6 +57,16 @@ export async function spoolRecords(
     }
     spool.flush();
     return spooled;
+}
+
+/**
+ * What the beginning of a payload says about it: its header and whether there is anything unusual so far. Undefined
+ * where it breaks a file rule, or where its header does not end within these bytes.
+ */
+export function beginningShape(head: Buffer, contract: FeedContract): PayloadShape | undefined {
+    const scan = new PayloadScan(contract);
+    if (scan.accept(head) !== undefined || scan.header === undefined) return undefined;
+    return scan.shape;
 }
 
 /** Looks at a whole payload and writes nothing. Stops reading at the first fault. */

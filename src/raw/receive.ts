@@ -201,8 +201,9 @@ async function receiveLarge(
             await file.append(Buffer.alloc(reserved, ' '));
             const content = createHash('sha256');
             for await (const chunk of chunksOf(payload)) {
+                const written = file.append(chunk);
                 content.update(chunk);
-                await file.append(chunk);
+                await written;
             }
             const length = file.size - reserved;
             await file.append(Buffer.from('\n'));

@@ -87,6 +87,25 @@ export function payloadBytes(payload: StoredPayload): AsyncIterable<Buffer> | It
     return [held];
 }
 
+/** The first and the last bytes of a payload, at most `size` of each; not compared with its SHA-256. */
+export async function payloadEdges(
+    payload: StoredPayload,
+    size: number,
+): Promise<{ head: Buffer; tail: Buffer }> {
+    const { header, segmentPath, from } = payload;
+    const length = Math.min(size, header.length);
+    const file = await open(segmentPath, 'r');
+    try {
+        const read = async (at: number) => {
+            const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+            return buffer.subarray(0, bytesRead);
+        };
+        return { head: await read(from), tail: await read(from + header.length - length) };
+    } finally {
+        await file.close();
+    }
+}
+
 export function changedPayload({ segmentPath, from, header }: StoredPayload): SegmentDamage {
     return {
         segmentPath,

@@ -172,7 +172,7 @@ bucketSize: ${options.bucketSize ?? 16_384}
 
 engine:
   name: duckdb
-  # What the engine may hold in memory before it spills to disk.
+  # What one session of the engine may hold in memory before it spills to disk; a refresh runs two or more at once.
   memory: 2GB
   # Threads of the engine; all cores where this is not set.
   # threads: 2

@@ -35,6 +35,13 @@ const NOT_PLAIN: Readonly<Record<string, string>> = {
     'a row cut short': 'M1,2024-04-01T00:00:00Z,0.1',
     'a stamp of 24:00': 'M1,2024-04-01T24:00:00Z,0.1,A,1',
     'a stamp before all meters': 'M1,1999-12-31T00:00:00Z,0.1,A,1',
+    'a carriage return within a line': 'M1,2024-04-01T00:00:00Z,0.1,A,1\rM2,2024-04-01T00:00:00Z,0.1,A,1',
+    'a carriage return at the end': 'M1,2024-04-01T00:00:00Z,0.1,A,1\r',
+    'one field too many': 'M1,2024-04-01T00:00:00Z,0.1,A,1,',
+    'a separated number': 'M1,2024-04-01T00:00:00Z,1_0,A,1',
+    'an exponent': 'M1,2024-04-01T00:00:00Z,1e1,A,1',
+    'seven decimals': 'M1,2024-04-01T00:00:00Z,0.1234567,A,1',
+    'a quote': '"M1",2024-04-01T00:00:00Z,0.1,A,1',
     'the same interval again': 'M1,2024-03-31T00:00:00Z,0.2,A,7',
 };
 
@@ -74,6 +81,18 @@ describe('a plain payload read in place', () => {
         return { totals, versions: await versionsOf(sequence) };
     }
 
+    /** Outcome of a payload that is refused as a whole, whichever way it is read. */
+    async function refusal(name: string, bytes: Buffer, plainBytes: number) {
+        const { db, raw, lake, home, clock } = workspace;
+        const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
+        const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
+        for await (const _ of receive(raw, source, [{ sourceKey: name, bytes }]));
+        const { scratchFolder } = home;
+        const read = { lake, rawFolder: raw.folder, scratchFolder, feeds: [feed], plainBytes };
+        const { refusals, versions } = await parsePending(read);
+        return { versions, refusals: refusals.map((r) => ({ ...r, sourceKey: '' })) };
+    }
+
     async function versionsOf(sequence: number): Promise<string[]> {
         const session = await workspace.lake.engine.openSession();
         try {
@@ -105,4 +124,42 @@ describe('a plain payload read in place', () => {
             assert.deepEqual(inPlace.versions, spooled.versions);
         });
     }
+
+    it('skips lines of nothing and of blanks', async () => {
+        const lines = ['', ...RIGHT, '', '   '];
+        const inPlace = await deliver('blank 1.csv', lines, 1);
+        const spooled = await deliver('blank 2.csv', lines, Number.MAX_SAFE_INTEGER);
+        assert.equal(inPlace.totals.records, RIGHT.length);
+        assert.deepEqual(inPlace, spooled);
+    });
+
+    const REFUSED: Readonly<Record<string, Buffer>> = {
+        'bytes that are no UTF-8': Buffer.from([0x4d, 0xff, 0xfe]),
+        'a control character': Buffer.from('M1\0'),
+        'a line that is too long': Buffer.alloc(2_000_000, 'M'),
+    };
+    for (const [what, meter] of Object.entries(REFUSED)) {
+        it(`is refused as a whole for ${what}, far behind its beginning`, async () => {
+            const right = Array.from({ length: 6000 }, (_, i) => {
+                const at = new Date(Date.UTC(2024, 1, 1) + i * 900_000).toISOString();
+                return `M1,${at.slice(0, 19)}Z,0.1,A,1\n`;
+            });
+            const bytes = Buffer.concat([
+                Buffer.from(`meter_id,read_at,value,quality,version\n${right.join('')}`),
+                meter,
+                Buffer.from(`,2024-04-01T00:00:00Z,0.1,A,1\n${right.join('')}`),
+            ]);
+            const inPlace = await refusal(`${what} 3.csv`, bytes, 1);
+            assert.deepEqual(inPlace, await refusal(`${what} 4.csv`, bytes, Number.MAX_SAFE_INTEGER));
+            assert.deepEqual([inPlace.versions, inPlace.refusals.length], [0, 1]);
+        });
+    }
+
+    it('reads stamps that its ends do not announce', async () => {
+        const far = ['M1,2024-03-31T00:00:00Z,1,A,1', 'M1,2024-07-01T00:15:00Z,2,A,1', RIGHT[0] ?? ''];
+        const inPlace = await deliver('far 1.csv', far.slice(0, 2), 1);
+        const spooled = await deliver('far 2.csv', far.slice(0, 2), Number.MAX_SAFE_INTEGER);
+        assert.deepEqual(inPlace.versions, spooled.versions);
+        assert.equal(inPlace.versions.length, 2);
+    });
 });

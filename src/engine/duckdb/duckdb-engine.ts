@@ -25,6 +25,8 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
     const sessions = new Set<DuckdbSession>();
     return {
         dialect: 'duckdb',
+        // the end of a sort and the write of a file keep one thread busy: a second job takes the others meanwhile
+        jobsAtOnce: Math.max(2, Math.floor(options.threads / 4)),
         async openSession(wishes: SessionWishes = {}) {
             const session = await openDuckdbSession(options, wishes, () => sessions.delete(session));
             sessions.add(session);
