@@ -15,9 +15,8 @@ import { type Database, openDatabase } from '../src/store/database.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { migrate } from '../src/store/migrations.ts';
 
-export interface DraftsResult {
-    readonly rows: number;
-    readonly bills: number;
+/** One run beside its peer; seconds of wall clock. */
+export interface DraftsRun {
     /** From committed curated files to the sums that bills need. */
     readonly sumSeconds: number;
     /** From committed curated files to documents in memory. */
@@ -27,21 +26,27 @@ export interface DraftsResult {
     readonly peers: { readonly duckdb: { readonly seconds: number } };
 }
 
+export interface DraftsResult {
+    readonly rows: number;
+    readonly bills: number;
+    readonly runs: readonly DraftsRun[];
+}
+
 export interface DraftsSize {
     readonly customers: number;
     readonly days: number;
 }
-
-export const DRAFTS_FULL: DraftsSize = { customers: 20_000, days: 31 };
-export const DRAFTS_SMALL: DraftsSize = { customers: 500, days: 31 };
 
 const ZONE = zoneOf('Europe/London');
 const FROM = calendarDate('2013-05-01');
 const QUARTER_HOURS = 96;
 const CHANNELS_OF_A_BUCKET = 10_000;
 
-/** Drafts for quarter-hour customers on a time-of-use tariff beside a hand-written query of the same sums. */
-export async function benchDrafts(size: DraftsSize = DRAFTS_SMALL): Promise<DraftsResult> {
+/**
+ * Drafts for quarter-hour customers on a time-of-use tariff beside a hand-written query of the same sums, in turn. Each run
+ * begins without bills.
+ */
+export async function benchDrafts(size: DraftsSize, runs: number): Promise<DraftsResult> {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-bench-drafts-'));
     const engine = duckdbEngine({ memoryLimit: '2GB', threads: 2, spillFolder: path.join(folder, 'spill') });
     const db = await openDatabase({ home: path.join(folder, 'home'), schema: 'gridtally' });
@@ -49,28 +54,52 @@ export async function benchDrafts(size: DraftsSize = DRAFTS_SMALL): Promise<Draf
         const files = await generateReadings(engine, folder, size);
         const inputs = benchInputs(size, files);
         await registerAccounts(db, size);
-        const peer = await timed(() => runPeer(engine, size, files));
-        const rated = await timed(async () => {
-            const period = await ratePeriod(engine, inputs);
-            const sumSeconds = sinceStart();
-            for (const _ of period.bills());
-            return sumSeconds;
-        });
-        const drafted = await timed(() => draftBills({ db, engine, clock: systemClock }, async () => inputs));
-        return {
-            rows: size.customers * size.days * QUARTER_HOURS,
-            bills: drafted.value.drafted,
-            sumSeconds: rated.value,
-            rateSeconds: rated.seconds,
-            seconds: drafted.seconds,
-            peers: { duckdb: { seconds: peer.seconds } },
-        };
+        const done: DraftsRun[] = [];
+        for (let run = 0; run < runs; run++) done.push(await runOnce(db, engine, size, files, inputs));
+        return { rows: size.customers * size.days * QUARTER_HOURS, bills: size.customers, runs: done };
     } finally {
         await engine.close();
         await db.close();
         await removeDatabase(path.join(folder, 'home'));
         rmSync(folder, { recursive: true, force: true });
     }
+}
+
+async function runOnce(
+    db: Database,
+    engine: Engine,
+    size: DraftsSize,
+    files: readonly string[],
+    inputs: BillingInputs,
+): Promise<DraftsRun> {
+    await db.query('truncate bills cascade');
+    const peer = await timed(() => runPeer(engine, size, files));
+    const rated = await timed(async () => {
+        const period = await ratePeriod(engine, inputs);
+        const sumSeconds = sinceStart();
+        for (const _ of period.bills());
+        return sumSeconds;
+    });
+    const drafted = await timed(() => draftBills({ db, engine, clock: systemClock }, async () => inputs));
+    if (drafted.value.drafted !== size.customers)
+        throw new Error(`${drafted.value.drafted} drafts for ${size.customers} customers`);
+    return {
+        sumSeconds: rated.value,
+        rateSeconds: rated.seconds,
+        seconds: drafted.seconds,
+        peers: { duckdb: { seconds: peer.seconds } },
+    };
+}
+
+/** The report that `npm run bench -- drafts` prints. */
+export function draftsText(result: DraftsResult): string {
+    const rows = result.rows.toLocaleString('en');
+    const lines = result.runs.map(
+        (run) =>
+            `drafts ${run.seconds.toFixed(1)} s (sums ${run.sumSeconds.toFixed(1)} s, documents in memory ${run.rateSeconds.toFixed(1)} s), ` +
+            `the sums by hand ${run.peers.duckdb.seconds.toFixed(1)} s, ratio ${(run.seconds / run.peers.duckdb.seconds).toFixed(2)}`,
+    );
+    return [`${rows} readings, ${result.bills.toLocaleString('en')} bills:`, ...lines, ''].join('\n');
 }
 
 let startedAt = 0;

@@ -1,9 +1,11 @@
 import { benchChain } from './chain.ts';
-import { benchDrafts } from './drafts.ts';
+import { benchCorrection, correctionText } from './correction.ts';
+import { benchDrafts, draftsText } from './drafts.ts';
 import { machineText } from './machine.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
-npm run bench -- drafts [--customers N] [--json]           bills of a month from curated readings
+npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
+npm run bench -- correction [--meters N] [--json]          a day of 100 meters corrected in a large home
 Add --quick for a size that runs in seconds.`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -23,7 +25,16 @@ async function main(args: readonly string[]): Promise<number> {
         return 0;
     }
     if (args[0] === 'drafts') {
-        await benchDrafts({ customers: number('--customers', isQuick ? 500 : 20_000), days: 31 });
+        const customers = number('--customers', isQuick ? 500 : 20_000);
+        const drafts = await benchDrafts({ customers, days: 31 }, number('--runs', 1));
+        process.stdout.write(isJson ? `${JSON.stringify({ drafts }, null, 2)}\n` : draftsText(drafts));
+        return 0;
+    }
+    if (args[0] === 'correction') {
+        const correction = await benchCorrection(number('--meters', isQuick ? 2000 : 200_000));
+        process.stdout.write(
+            isJson ? `${JSON.stringify({ correction }, null, 2)}\n` : correctionText(correction),
+        );
         return 0;
     }
     process.stderr.write(`${USAGE}\n`);

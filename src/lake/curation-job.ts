@@ -55,7 +55,7 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     }
     const isMerge = inputs.rebuilds[0]?.kind === 'merge';
     await registerPartitions(session, lake, inputs.rebuilds);
-    await registerChannels(session, inputs, isMerge);
+    await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
     else await viewModel(session, 'job_versions');
@@ -211,8 +211,13 @@ async function registerVersions(session: EngineSession, inputs: JobInputs): Prom
     );
 }
 
-/** For a merge, narrows versions and channels to those that unseen files name. */
-async function registerChannels(session: EngineSession, inputs: JobInputs, isMerge: boolean): Promise<void> {
+/** The channels of the job's buckets; for a merge, narrows versions and channels to those that unseen files name. */
+async function registerChannels(
+    session: EngineSession,
+    lake: Lake,
+    inputs: JobInputs,
+    isMerge: boolean,
+): Promise<void> {
     if ('path' in inputs.channels) {
         await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channels.path]);
     } else {
@@ -235,5 +240,12 @@ async function registerChannels(session: EngineSession, inputs: JobInputs, isMer
     await session.run(
         `create or replace temp view reading_versions as select * from version_files${only}${known}`,
     );
-    await session.materialise('channels', `select * from all_channels${only}`);
+    const buckets = [...new Set(inputs.rebuilds.map((r) => r.bucket))];
+    const ranges = buckets.map(
+        (b) => `channel_no >= ${b * lake.bucketSize} and channel_no < ${(b + 1) * lake.bucketSize}`,
+    );
+    await session.materialise(
+        'channels',
+        `select * from (select * from all_channels${only}) as c where ${ranges.join(' or ') || 'false'}`,
+    );
 }

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { bulkDay } from '../src/simulate/bulk-day.ts';
+
+const run = promisify(execFile);
+const WORKER = fileURLToPath(new URL('correction-worker.ts', import.meta.url));
+const DATE = '2024-05-01';
+const MARKET_ZONE = 'Europe/London';
+
+/** How a day's correction of some meters spreads over the home, and what it took. */
+export interface Correction {
+    readonly spread: 'neighbours' | 'scattered';
+    readonly rows: number;
+    readonly partitions: number;
+    readonly ingestSeconds: number;
+    readonly refreshSeconds: number;
+}
+
+export interface CorrectionResult {
+    readonly meters: number;
+    readonly correctedMeters: number;
+    /** Curation and rollups of the whole day, for comparison. */
+    readonly fullRefreshSeconds: number;
+    readonly corrections: readonly Correction[];
+}
+
+/** All intervals of one day corrected for some meters of a large home: side by side in one bucket, and all over it. */
+export async function benchCorrection(meters: number): Promise<CorrectionResult> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-bench-correction-'));
+    try {
+        const correctedMeters = Math.min(100, meters);
+        const town = path.join(folder, 'town');
+        bulkDay({
+            outFolder: town,
+            seed: 'bench',
+            meters,
+            minutes: 15,
+            date: DATE,
+            marketZone: MARKET_ZONE,
+            correctionsRate: 0,
+        });
+        writeCorrection(path.join(town, 'neighbours.csv'), correctedMeters, 1, 1);
+        writeCorrection(
+            path.join(town, 'scattered.csv'),
+            correctedMeters,
+            Math.floor(meters / correctedMeters),
+            2,
+        );
+        const options = ['--disable-warning=ExperimentalWarning', WORKER, folder];
+        const { stdout } = await run(process.execPath, options, { maxBuffer: 1 << 24 });
+        return { meters, correctedMeters, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
+    } finally {
+        rmSync(folder, { recursive: true, force: true });
+    }
+}
+
+function writeCorrection(file: string, count: number, step: number, version: number): void {
+    // local midnight in London in May is 23:00 UTC of the day before
+    const from = Date.parse(`${DATE}T00:00:00Z`) - 3_600_000;
+    const lines = ['meter_id,read_at,value,quality,version'];
+    for (let i = 0; i < count; i++) {
+        for (let slot = 0; slot < 96; slot++) {
+            const at = new Date(from + slot * 900_000).toISOString().slice(0, 19);
+            const meter = `M${String(1 + i * step).padStart(6, '0')}`;
+            lines.push(`${meter},${at}Z,${((slot % 7) + version * 10) / 100},A,${version}`);
+        }
+    }
+    writeFileSync(file, `${lines.join('\n')}\n`);
+}
+
+/** The report that `npm run bench -- correction` prints. */
+export function correctionText(result: CorrectionResult): string {
+    const lines = result.corrections.map(
+        (c) =>
+            `${result.correctedMeters} meters, ${c.spread}, ${c.partitions} partition(s): ingest ${c.ingestSeconds.toFixed(2)} s, refresh ${c.refreshSeconds.toFixed(2)} s`,
+    );
+    const head = `one corrected day in a home of ${result.meters.toLocaleString('en')} meters; the day's full refresh took ${result.fullRefreshSeconds.toFixed(1)} s:`;
+    return [head, ...lines, ''].join('\n');
+}
