@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../store/database.ts';
+import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 import { type PayloadHeader, payloadIdentity } from './segment-format.ts';
 
 /** Held shared from the publishing of a segment to its commit, exclusive while `verify raw` compares disk and catalogue. */
@@ -11,14 +11,6 @@ export interface NewSegment {
     /** Path in the raw store's folder. */
     readonly path: string;
     readonly headers: readonly PayloadHeader[];
-}
-
-/** Holds a lock until the transaction ends; the names are those of `Database.withLock`. */
-export async function lockWithin(tx: Transaction, name: string, mode: 'shared' | 'exclusive'): Promise<void> {
-    const suffix = mode === 'shared' ? '_shared' : '';
-    await tx.query(`select pg_advisory_xact_lock${suffix}(hashtextextended(current_schema || $1, 7))`, [
-        name,
-    ]);
 }
 
 /**

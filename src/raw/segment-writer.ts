@@ -3,8 +3,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { DurableFile, makeFolderDurably, removeFile } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import type { Database } from '../store/database.ts';
-import { claimSegment, lockWithin, RECEIVE_LOCK } from './segment-catalogue.ts';
+import { type Database, lockWithin } from '../store/database.ts';
+import { claimSegment, RECEIVE_LOCK } from './segment-catalogue.ts';
 import type { PayloadHeader } from './segment-format.ts';
 
 export interface RawStore {
