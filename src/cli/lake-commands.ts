@@ -44,7 +44,7 @@ export function addLakeCommands(program: Command): void {
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
-        .option('--keep-days <n>', 'keep what was replaced or written within so many days', wholeNumber, 7)
+        .option('--keep-days <n>', 'keep what was replaced within so many days', wholeNumber, 7)
         .action(sweepCommand);
     const feed = program.command('feed').description('feeds and their contracts');
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
@@ -106,9 +106,10 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async ({ lake, clock }, output) => {
         const before = clock.now() - options.keepDays * DAY_MS;
-        // a step that is under way has files that no commit names yet
-        const orphansBefore = Math.min(before, clock.now() - DAY_MS);
-        const result = await sweep(lake, { retiredBefore: before, orphansBefore });
+        const result = await sweep(lake, {
+            retiredBefore: before,
+            onWait: (steps) => output.progress(`sweep: waiting for ${count(steps)} steps to end`),
+        });
         output.result(
             result,
             `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,

@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LakeTable } from '../contracts/lake-tables.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
-import type { Database, Transaction } from '../store/database.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 import type { Lake, PartitionKey } from './lake.ts';
+import { NAMING_LOCK } from './lake-use.ts';
 
 /** Tables that are not cut by day and bucket stand under this one partition. */
 export const WHOLE_TABLE: PartitionKey = { marketDay: '1970-01-01' as CalendarDate, bucket: 0 };
@@ -58,12 +61,14 @@ export function distinctPaths(files: readonly { readonly path: string }[]): stri
     return [...new Set(files.map((file) => file.path))];
 }
 
+/** Begins a commit; before any row is locked, so that commits and a sweep never wait for each other in a circle. */
 export async function openCommit(
     tx: Transaction,
     lake: Lake,
     kind: string,
     detail: object = {},
 ): Promise<number> {
+    await lockWithin(tx, NAMING_LOCK, 'shared');
     const rows = await tx.query<{ commitNo: number }>(
         `insert into commits (committed_at, kind, detail) values (to_timestamp($1 / 1000.0), $2, $3)
          returning commit_no as "commitNo"`,
@@ -74,7 +79,10 @@ export async function openCommit(
     return row.commitNo;
 }
 
-/** Enters files in the catalogue under the given versions of their partitions (keyed by `partitionText`). */
+/**
+ * Enters files in the catalogue under the given versions of their partitions (keyed by `partitionText`), after `openCommit`.
+ * Throws `lake.files-gone` where one was swept, as it can be after the connection to the database was lost.
+ */
 export async function insertFiles(
     tx: Transaction,
     lake: Lake,
@@ -84,6 +92,7 @@ export async function insertFiles(
     versionOf: (key: PartitionKey) => number,
 ): Promise<void> {
     if (files.length === 0) return;
+    refuseGone(files);
     const inserted = await tx.query<{ fileId: number; path: string }>(
         `insert into lake_files (table_name, path, row_count, byte_count)
          select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
@@ -113,6 +122,13 @@ export async function insertFiles(
             commitNo,
         ],
     );
+}
+
+function refuseGone(files: readonly NewFile[]): void {
+    const gone = files.filter((file) => !existsSync(file.path));
+    if (gone.length === 0) return;
+    const message = `${gone.length} of ${files.length} files were swept before they were published`;
+    throw new GridtallyError('lake.files-gone', `${message}: ${gone[0]?.path}`);
 }
 
 /**

@@ -4,6 +4,7 @@ import { channelDirectory } from '../registry/channel-directory.ts';
 import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { freshFolder, type Lake } from './lake.ts';
+import { useLake } from './lake-use.ts';
 
 /**
  * Says which registration is known: changes whenever a registration commits, also when commits overtake
@@ -19,7 +20,7 @@ export async function registrationVersion(lake: Lake): Promise<string> {
 /**
  * The channels as the engine reads them: a committed Parquet snapshot (`CHANNEL_SNAPSHOT`, sorted by
  * channel), made anew when a registration has changed since the last one. Its content is at least as new
- * as the registration version given back.
+ * as the registration version given back. Its file stays only while the caller uses the lake.
  */
 export async function channelSnapshot(lake: Lake): Promise<{ path: string; version: string }> {
     const version = await registrationVersion(lake);
@@ -30,7 +31,7 @@ export async function channelSnapshot(lake: Lake): Promise<{ path: string; versi
         const file = (await liveFiles(lake, 'channels'))[0];
         if (file) return { path: file.path, version };
     }
-    const path = await writeSnapshot(lake, version);
+    const path = await useLake(lake, (inUse) => writeSnapshot(inUse, version));
     return { path, version };
 }
 
