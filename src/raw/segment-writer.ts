@@ -65,7 +65,10 @@ async function commitSegment(
         await lockWithin(tx, RECEIVE_LOCK, 'shared');
         if (file.path !== target) await publish(file, target);
         crashPoint('receive');
-        const isFirst = await claimSegment(tx, segment, feed.repeatWindowDays);
+        const isFirst = await claimSegment(tx, segment, {
+            repeatWindowDays: feed.repeatWindowDays,
+            now: store.clock.now(),
+        });
         // A failure from here on leaves the file, because nobody knows then whether the commit has happened.
         if (!isFirst) await removeFile(target);
         return isFirst;
