@@ -4,7 +4,7 @@ import { parseInstant } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import { sweep } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
-import { registerViews } from '../pipeline/published-views.ts';
+import { withPublishedViews } from '../pipeline/published-views.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
@@ -58,28 +58,18 @@ export function addLakeCommands(program: Command): void {
 async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
     const asOf = options.asOf === undefined ? undefined : parseInstant(options.asOf);
     await withWorkspace(options, async (workspace, output) => {
-        const session = await workspace.lake.engine.openSession();
-        try {
-            await registerViews(session, workspace, {
-                showsIdentity: options.showIdentity === true,
-                ...(asOf === undefined ? {} : { asOf }),
-            });
-            const rows = await session.rows(query).catch((cause: Error) => {
+        const views = {
+            showsIdentity: options.showIdentity === true,
+            ...(asOf === undefined ? {} : { asOf }),
+        };
+        const rows = await withPublishedViews(workspace, views, (session) =>
+            session.rows(query).catch((cause: Error) => {
                 throw new GridtallyError('sql.failed', cause.message, { cause });
-            });
-            const columns = Object.keys(rows[0] ?? {});
-            output.result(
-                rows,
-                rows.length === 0
-                    ? '(no rows)'
-                    : tableText(
-                          columns,
-                          rows.map((row) => columns.map((c) => row[c])),
-                      ),
-            );
-        } finally {
-            await session.close();
-        }
+            }),
+        );
+        const columns = Object.keys(rows[0] ?? {});
+        const cells = rows.map((row) => columns.map((c) => row[c]));
+        output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, cells));
     });
 }
 

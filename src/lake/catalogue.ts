@@ -28,13 +28,14 @@ export interface NewFile {
 }
 
 /**
- * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open).
+ * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open) and, for a table that only
+ * grows, the instant of the commit that added a file (UTC epoch milliseconds).
  * A file that holds several partitions is listed once for each.
  */
 export async function liveFiles(
     lake: Lake,
     table: LakeTable | 'channels',
-    range: { from?: CalendarDate; to?: CalendarDate } = {},
+    range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number } = {},
     db: Pick<Database, 'query'> = lake.db,
 ): Promise<LiveFile[]> {
     const rows = await db.query<{
@@ -50,8 +51,10 @@ export async function liveFiles(
            from partition_files p join lake_files f using (file_id)
           where p.table_name = $1 and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
+            and ($4::bigint is null or exists (
+                 select from commits c where c.commit_no = p.added_in and c.committed_at <= to_timestamp($4 / 1000.0)))
           order by p.market_day, p.bucket, f.file_id`,
-        [table, range.from ?? null, range.to ?? null],
+        [table, range.from ?? null, range.to ?? null, range.committedBy ?? null],
     );
     return rows.map((row) => ({ ...row, path: path.join(lake.folder, row.path) }));
 }

@@ -38,17 +38,26 @@ async function deliver(kwh: string): Promise<void> {
     await refreshAll(world.workspace);
 }
 
-/** A sweep of all that was ever replaced; `isDone` tells whether it has ended. */
-function sweepAll(): { result: Promise<SweepResult>; isDone: () => boolean; hasWaited: () => boolean } {
-    let done = false;
-    let waited = false;
-    const onWait = () => {
-        waited = true;
-    };
-    const result = sweep(world.workspace.lake, { retiredBefore: Date.now() + HOUR, onWait }).finally(() => {
-        done = true;
+interface WaitingSweep {
+    readonly result: Promise<SweepResult>;
+    isDone(): boolean;
+}
+
+/** Begins a sweep of all that was ever replaced, and comes back when it waits for others. */
+async function waitingSweep(): Promise<WaitingSweep> {
+    let isDone = false;
+    const waits = Promise.withResolvers<void>();
+    const result = sweep(world.workspace.lake, {
+        retiredBefore: Date.now() + HOUR,
+        onWait: () => waits.resolve(),
     });
-    return { result, isDone: () => done, hasWaited: () => waited };
+    const ended = result.then(() => {
+        isDone = true;
+        throw new Error('the sweep waited for nobody');
+    });
+    ended.catch(() => {});
+    await Promise.race([waits.promise, ended]);
+    return { result, isDone: () => isDone };
 }
 
 async function writeRows(lake: Lake) {
@@ -79,8 +88,7 @@ test('a file that a live writer has yet to name is kept, however old it looks, a
     const written = await useLake(lake, async (inUse) => {
         const file = await writeRows(inUse);
         utimesSync(file.path, new Date(0), new Date(0));
-        const sweeping = sweepAll();
-        while (!sweeping.hasWaited()) await sleep(10);
+        const sweeping = await waitingSweep();
         await sleep(300);
         assert.equal(sweeping.isDone(), false);
         await name(inUse, file);
@@ -92,18 +100,17 @@ test('a file that a live writer has yet to name is kept, however old it looks, a
 
 test('steps that begin after a sweep are not held up by it, nor it by them', async () => {
     const { lake } = world.workspace;
-    let endFirst = () => {};
+    const written = Promise.withResolvers<void>();
+    const isToEnd = Promise.withResolvers<void>();
     const first = useLake(lake, async (inUse) => {
         await writeRows(inUse);
-        await new Promise<void>((resolve) => {
-            endFirst = resolve;
-        });
+        written.resolve();
+        await isToEnd.promise;
     });
-    await sleep(50);
-    const sweeping = sweepAll();
-    while (!sweeping.hasWaited()) await sleep(10);
+    await written.promise;
+    const sweeping = await waitingSweep();
     await useLake(lake, async () => {
-        endFirst();
+        isToEnd.resolve();
         await first;
         assert.equal((await sweeping.result).orphanFiles, 1);
     });
@@ -116,8 +123,8 @@ test('what a process left that was killed is removed, and not before it was', as
     const [file = ''] = (await once(createInterface(user.stdout), 'line')) as string[];
     assert.ok(existsSync(file));
     utimesSync(file, new Date(0), new Date(0));
-    const sweeping = sweepAll();
-    await sleep(500);
+    const sweeping = await waitingSweep();
+    await sleep(300);
     assert.deepEqual([existsSync(file), sweeping.isDone()], [true, false]);
     user.kill('SIGKILL');
     assert.equal((await sweeping.result).orphanFiles, 1);
@@ -127,20 +134,19 @@ test('what a process left that was killed is removed, and not before it was', as
 test('a query reads files to its end that were replaced and swept after it began', async () => {
     const { lake } = world.workspace;
     const seen = () => world.query('select sum(kwh) as kwh from reads_15min');
-    await useLake(lake, async () => {
-        await world.withViews(async (session) => {
-            await deliver('2.5');
-            const sweeping = sweepAll();
-            while (!sweeping.hasWaited()) await sleep(10);
-            assert.deepEqual(await session.rows('select sum(kwh) as kwh from reads_15min'), [
-                { kwh: '36.000000' },
-            ]);
-            assert.deepEqual(await seen(), [{ kwh: '60.000000' }]);
-            assert.equal(sweeping.isDone(), false);
-        });
+    const sweeping = await world.withViews(async (session) => {
+        await deliver('2.5');
+        const started = await waitingSweep();
+        await sleep(100);
+        assert.deepEqual(await session.rows('select sum(kwh) as kwh from reads_15min'), [
+            { kwh: '36.000000' },
+        ]);
+        assert.deepEqual(await seen(), [{ kwh: '60.000000' }]);
+        assert.equal(started.isDone(), false);
+        return started;
     });
-    const { retiredFiles } = await sweep(lake, { retiredBefore: Date.now() + HOUR });
-    assert.equal(retiredFiles, 0);
+    assert.ok((await sweeping.result).retiredFiles > 0);
+    assert.equal((await sweep(lake, { retiredBefore: Date.now() + HOUR })).retiredFiles, 0);
     assert.deepEqual(await seen(), [{ kwh: '60.000000' }]);
 });
 
