@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
-import { sweep } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
+import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
@@ -18,8 +18,6 @@ interface SqlOptions extends CommonOptions {
 interface SweepCommandOptions extends CommonOptions {
     readonly keepDays: number;
 }
-
-const DAY_MS = 86_400_000;
 
 export function addLakeCommands(program: Command): void {
     command(
@@ -94,16 +92,15 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
 }
 
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
-    await withWorkspace(options, async ({ lake, clock }, output) => {
-        const before = clock.now() - options.keepDays * DAY_MS;
-        const result = await sweep(lake, {
-            retiredBefore: before,
+    await withWorkspace(options, async (workspace, output) => {
+        const result = await sweepHome(workspace, {
+            keepDays: options.keepDays,
             onWait: (steps) => output.progress(`sweep: waiting for ${count(steps)} steps to end`),
         });
-        output.result(
-            result,
+        output.result(result, [
             `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,
-        );
+            `${count(result.forgottenIdentities)} deliveries forgotten whose repeats are no longer looked for`,
+        ]);
     });
 }
 
