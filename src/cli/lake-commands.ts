@@ -1,17 +1,23 @@
 import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
-import { parseInstant } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
-import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
+import {
+    type CommonOptions,
+    command,
+    homeFolder,
+    instant,
+    wholeNumber,
+    withWorkspace,
+} from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { count, openOutput, tableText } from './output.ts';
 
 interface SqlOptions extends CommonOptions {
-    readonly asOf?: string;
+    readonly asOf?: number;
     readonly showIdentity?: boolean;
 }
 
@@ -25,7 +31,7 @@ export function addLakeCommands(program: Command): void {
         'sql <query>',
         'a query on what is published now: reads_15min, reads_hourly, reads_daily, bills …',
     )
-        .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z')
+        .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z', instant)
         .option('--show-identity', 'let `customers` show names and addresses')
         .action(sqlCommand);
     const verify = program.command('verify').description('check what is stored');
@@ -37,7 +43,9 @@ export function addLakeCommands(program: Command): void {
             const result = await compact(lake);
             output.result(
                 result,
-                `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
+                result.filesBefore === 0
+                    ? 'nothing to join'
+                    : `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
             );
         }),
     );
@@ -54,7 +62,8 @@ export function addLakeCommands(program: Command): void {
 }
 
 async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
-    const asOf = options.asOf === undefined ? undefined : parseInstant(options.asOf);
+    const { asOf } = options;
+    if (query.trim() === '') throw new GridtallyError('usage.invalid', 'the query is empty');
     await withWorkspace(options, async (workspace, output) => {
         const views = {
             showsIdentity: options.showIdentity === true,
