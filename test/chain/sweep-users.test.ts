@@ -150,6 +150,38 @@ test('a query reads files to its end that were replaced and swept after it began
     assert.deepEqual(await seen(), [{ kwh: '60.000000' }]);
 });
 
+test('a writer that lost its connection, and with it its lock, names no file that is gone', async () => {
+    const { lake } = world.workspace;
+    const outcomes = { named: 0, refused: 0 };
+    for (let round = 0; round < 12; round += 1) {
+        await useLake(lake, async (inUse) => {
+            const file = await writeRows(inUse);
+            await loseLocks(lake);
+            // sometimes the sweep is first, sometimes the commit
+            const sweeping = sweep(lake, { retiredBefore: 0 });
+            await sleep(round * 3);
+            const isNamed = await name(inUse, file).then(
+                () => true,
+                (error: { code: string }) => {
+                    assert.equal(error.code, 'lake.files-gone');
+                    return false;
+                },
+            );
+            outcomes[isNamed ? 'named' : 'refused'] += 1;
+            assert.equal((await sweeping).orphanFiles, isNamed ? 0 : 1);
+            assert.equal(existsSync(file.path), isNamed);
+        });
+    }
+    assert.ok(outcomes.refused > 0, JSON.stringify(outcomes));
+});
+
+/** Ends every connection that holds a lock of those who use the lake, as a restart of the server does. */
+async function loseLocks(lake: Lake): Promise<void> {
+    for (const holder of await lake.db.lockHolders('lake in use'))
+        await lake.db.query('select pg_terminate_backend($1, 5000)', [Number(holder.split(' ')[0])]);
+    assert.equal((await lake.db.lockHolders('lake in use')).size, 0);
+}
+
 test('a commit that would name a file that is gone is refused, and names nothing', async () => {
     const { lake } = world.workspace;
     const content = await publishedContent(world);
