@@ -348,11 +348,13 @@ table segments (
     parsed_at timestamp with time zone,
     parsed_contract_no integer,
     parse_stats jsonb,
+    acknowledged_at timestamp with time zone not null,
     constraint segments_pkey PRIMARY KEY (segment_no),
     constraint segments_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id),
     constraint segments_path_key UNIQUE (path),
     constraint segments_payload_count_check CHECK (payload_count > 0)
 );
+CREATE INDEX segments_by_acknowledgement ON segments USING btree (acknowledged_at);
 CREATE INDEX segments_by_sequence ON segments USING btree (first_sequence);
 CREATE INDEX segments_unparsed ON segments USING btree (feed_id, segment_no) WHERE parsed_at IS NULL;
 

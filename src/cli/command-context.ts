@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
+import { parseInstant } from '../kernel/period.ts';
 import { type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -39,6 +40,16 @@ export async function withWorkspace(
         await work(workspace, output);
     } finally {
         await workspace.close();
+    }
+}
+
+/** An option's value as a UTC instant in epoch milliseconds. */
+export function instant(text: string): number {
+    try {
+        return parseInstant(text);
+    } catch (error) {
+        if (!(error instanceof GridtallyError)) throw error;
+        throw new InvalidArgumentError(error.remedy);
     }
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
-import { registerViews } from '../pipeline/published-views.ts';
+import { withPublishedViews } from '../pipeline/published-views.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { count, tableText } from './output.ts';
 import type { Workspace } from './workspace.ts';
@@ -72,9 +72,7 @@ export async function demoSummary(
 async function energyByRegion(
     workspace: Workspace,
 ): Promise<{ region: string; kwh: string; meters: number }[]> {
-    const session = await workspace.lake.engine.openSession();
-    try {
-        await registerViews(session, workspace, { showsIdentity: false });
+    return withPublishedViews(workspace, { showsIdentity: false }, async (session) => {
         const rows = await session.rows(
             `select coalesce(a.value, 'none') as region, cast(sum(r.kwh) as varchar) as kwh, count(distinct r.meter_id) as meters
                from reads_interval as r left join metering_point_attributes as a
@@ -87,9 +85,7 @@ async function energyByRegion(
             kwh: String(row.kwh),
             meters: Number(row.meters),
         }));
-    } finally {
-        await session.close();
-    }
+    });
 }
 
 function accountOf(s: HomeStatus): string[] {

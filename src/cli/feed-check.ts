@@ -2,6 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import path from 'node:path';
 import { previewFile } from '../ingest/preview-file.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import { useLake } from '../lake/lake-use.ts';
 import { type CommonOptions, withWorkspace } from './command-context.ts';
 import { count, tableText } from './output.ts';
 
@@ -12,7 +13,10 @@ export async function checkFeedFile(
 ): Promise<void> {
     if (!existsSync(file)) throw new GridtallyError('usage.invalid', `no such file: ${file}`);
     await withWorkspace(options, async (workspace, output) => {
-        const preview = await previewFile(workspace, options.feed, () => createReadStream(file));
+        const { home } = workspace;
+        const preview = await useLake(workspace.lake, (lake) =>
+            previewFile({ home, lake }, options.feed, () => createReadStream(file)),
+        );
         if (preview.refused) {
             const { ruleId, message, line, field } = preview.refused;
             const place = [path.basename(file), line, field].filter((part) => part !== undefined).join(':');

@@ -1,17 +1,23 @@
 import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
-import { parseInstant } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
-import { sweep } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
-import { registerViews } from '../pipeline/published-views.ts';
+import { withPublishedViews } from '../pipeline/published-views.ts';
+import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
-import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
+import {
+    type CommonOptions,
+    command,
+    homeFolder,
+    instant,
+    wholeNumber,
+    withWorkspace,
+} from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { count, openOutput, tableText } from './output.ts';
 
 interface SqlOptions extends CommonOptions {
-    readonly asOf?: string;
+    readonly asOf?: number;
     readonly showIdentity?: boolean;
 }
 
@@ -19,15 +25,13 @@ interface SweepCommandOptions extends CommonOptions {
     readonly keepDays: number;
 }
 
-const DAY_MS = 86_400_000;
-
 export function addLakeCommands(program: Command): void {
     command(
         program,
         'sql <query>',
         'a query on what is published now: reads_15min, reads_hourly, reads_daily, bills …',
     )
-        .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z')
+        .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z', instant)
         .option('--show-identity', 'let `customers` show names and addresses')
         .action(sqlCommand);
     const verify = program.command('verify').description('check what is stored');
@@ -39,12 +43,14 @@ export function addLakeCommands(program: Command): void {
             const result = await compact(lake);
             output.result(
                 result,
-                `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
+                result.filesBefore === 0
+                    ? 'nothing to join'
+                    : `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
             );
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
-        .option('--keep-days <n>', 'keep what was replaced or written within so many days', wholeNumber, 7)
+        .option('--keep-days <n>', 'keep what was replaced within so many days', wholeNumber, 7)
         .action(sweepCommand);
     const feed = program.command('feed').description('feeds and their contracts');
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
@@ -56,30 +62,21 @@ export function addLakeCommands(program: Command): void {
 }
 
 async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
-    const asOf = options.asOf === undefined ? undefined : parseInstant(options.asOf);
+    const { asOf } = options;
+    if (query.trim() === '') throw new GridtallyError('usage.invalid', 'the query is empty');
     await withWorkspace(options, async (workspace, output) => {
-        const session = await workspace.lake.engine.openSession();
-        try {
-            await registerViews(session, workspace, {
-                showsIdentity: options.showIdentity === true,
-                ...(asOf === undefined ? {} : { asOf }),
-            });
-            const rows = await session.rows(query).catch((cause: Error) => {
+        const views = {
+            showsIdentity: options.showIdentity === true,
+            ...(asOf === undefined ? {} : { asOf }),
+        };
+        const rows = await withPublishedViews(workspace, views, (session) =>
+            session.rows(query).catch((cause: Error) => {
                 throw new GridtallyError('sql.failed', cause.message, { cause });
-            });
-            const columns = Object.keys(rows[0] ?? {});
-            output.result(
-                rows,
-                rows.length === 0
-                    ? '(no rows)'
-                    : tableText(
-                          columns,
-                          rows.map((row) => columns.map((c) => row[c])),
-                      ),
-            );
-        } finally {
-            await session.close();
-        }
+            }),
+        );
+        const columns = Object.keys(rows[0] ?? {});
+        const cells = rows.map((row) => columns.map((c) => row[c]));
+        output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, cells));
     });
 }
 
@@ -104,15 +101,15 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
 }
 
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
-    await withWorkspace(options, async ({ lake, clock }, output) => {
-        const before = clock.now() - options.keepDays * DAY_MS;
-        // a step that is under way has files that no commit names yet
-        const orphansBefore = Math.min(before, clock.now() - DAY_MS);
-        const result = await sweep(lake, { retiredBefore: before, orphansBefore });
-        output.result(
-            result,
+    await withWorkspace(options, async (workspace, output) => {
+        const result = await sweepHome(workspace, {
+            keepDays: options.keepDays,
+            onWait: (steps) => output.progress(`sweep: waiting for ${count(steps)} steps to end`),
+        });
+        output.result(result, [
             `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,
-        );
+            `${count(result.forgottenIdentities)} deliveries forgotten whose repeats are no longer looked for`,
+        ]);
     });
 }
 

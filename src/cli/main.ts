@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { ERROR_CATALOGUE } from '../kernel/errors.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
-import { reportError } from './output.ts';
+import { printErrorJson, reportError } from './output.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
@@ -35,8 +36,14 @@ async function main(): Promise<number> {
         await program.parseAsync();
         return typeof process.exitCode === 'number' ? process.exitCode : 0;
     } catch (error) {
-        if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-        return reportError(error, process.argv.includes('--json'));
+        const isJson = process.argv.includes('--json');
+        if (!(error instanceof CommanderError)) return reportError(error, isJson);
+        if (error.exitCode === 0) return 0;
+        // commander has told it on stderr already, with the usage
+        const message = error.message.replace(/^error: /, '');
+        if (isJson)
+            printErrorJson({ code: 'usage.invalid', message, remedy: ERROR_CATALOGUE['usage.invalid'] });
+        return 2;
     }
 }
 

@@ -1,4 +1,4 @@
-import { GridtallyError } from '../kernel/errors.ts';
+import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 
 /** Where a command writes: one JSON document or text on stdout; progress and notices on stderr. */
 export interface Output {
@@ -36,9 +36,14 @@ export function openOutput(isJson: boolean): Output {
     };
 }
 
-/** Counts that DuckDB gives as bigint are numbers in JSON; decimals are texts already. */
+/** Whole numbers that DuckDB gives as bigint are numbers in JSON while these are exact, else texts; decimals are texts already. */
 function jsonText(value: unknown): string {
-    return JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? Number(v) : v), 2);
+    return JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? exactNumber(v) : v), 2);
+}
+
+function exactNumber(whole: bigint): number | string {
+    const number = Number(whole);
+    return Number.isSafeInteger(number) ? number : String(whole);
 }
 
 /** Columns as wide as their content; numbers to the right. */
@@ -63,29 +68,30 @@ export function count(n: number | bigint): string {
     return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** For `--json`: one document also where a command fails. */
+export function printErrorJson(error: {
+    readonly code: string;
+    readonly message: string;
+    readonly remedy?: string;
+    readonly faults?: readonly InputFault[];
+}): void {
+    process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+}
+
 /** What is wrong, where, and what to do; the stack only of a broken assumption. */
 export function reportError(error: unknown, isJson: boolean): number {
     if (error instanceof GridtallyError) {
-        if (isJson) {
-            const { code, message, remedy, faults } = error;
-            process.stdout.write(
-                `${JSON.stringify({ error: { code, message, remedy, faults } }, null, 2)}\n`,
-            );
-        }
-        const faults = error.faults.map((f) => {
+        const { code, message, remedy, faults } = error;
+        if (isJson) printErrorJson({ code, message, remedy, faults });
+        const faultLines = faults.map((f) => {
             const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
             return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
         });
-        process.stderr.write(
-            [`error ${error.code}: ${error.message}`, ...faults, error.remedy, ''].join('\n'),
-        );
-        return error.code === 'usage.invalid' ? 2 : 1;
+        process.stderr.write([`error ${code}: ${message}`, ...faultLines, remedy, ''].join('\n'));
+        return code === 'usage.invalid' ? 2 : 1;
     }
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (isJson)
-        process.stdout.write(
-            `${JSON.stringify({ error: { code: 'internal', message: String(error) } }, null, 2)}\n`,
-        );
+    if (isJson) printErrorJson({ code: 'internal', message: String(error) });
     process.stderr.write(`error: ${said}\n`);
     return 1;
 }

@@ -6,6 +6,7 @@ import { makeFolderDurably, removeFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { ScratchFile } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
+import { useLake } from '../lake/lake-use.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { beginningShape, spoolRecords } from '../parsers/record-spool.ts';
 import { repeatedSequences } from '../raw/receive.ts';
@@ -89,7 +90,8 @@ export async function parsePending(
     const session = await openParseSession(ingest.lake);
     try {
         for (const feed of ingest.feeds) {
-            while (await parseNextBatch(ingest, session, feed, totals)) onProgress(totals);
+            const next = (lake: Lake) => parseNextBatch({ ...ingest, lake }, session, feed, totals);
+            while (await useLake(ingest.lake, next)) onProgress(totals);
         }
         return totals;
     } finally {

@@ -12,6 +12,7 @@ import {
     WHOLE_TABLE,
 } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
+import { useLake } from '../lake/lake-use.ts';
 import { appendWhole } from './parse-commit.ts';
 import type { KnownFeed } from './parse-pending.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
@@ -25,22 +26,24 @@ export async function releaseWaiting(
     lake: Lake,
     feeds: readonly KnownFeed[],
 ): Promise<{ released: number; waiting: number }> {
-    return lake.db.withLock('release waiting', 'exclusive', async () => {
-        const files = await liveFiles(lake, 'waiting_rows');
-        if (files.length === 0) return { released: 0, waiting: 0 };
-        const session = await openParseSession(lake);
-        try {
-            return await releaseFiles(
-                lake,
-                session,
-                feeds,
-                files.map((f) => f.fileId),
-                distinctPaths(files),
-            );
-        } finally {
-            await session.close();
-        }
-    });
+    return lake.db.withLock('release waiting', 'exclusive', () =>
+        useLake(lake, (inUse) => releaseAll(inUse, feeds)),
+    );
+}
+
+async function releaseAll(
+    lake: Lake,
+    feeds: readonly KnownFeed[],
+): Promise<{ released: number; waiting: number }> {
+    const files = await liveFiles(lake, 'waiting_rows');
+    if (files.length === 0) return { released: 0, waiting: 0 };
+    const session = await openParseSession(lake);
+    try {
+        const fileIds = files.map((f) => f.fileId);
+        return await releaseFiles(lake, session, feeds, fileIds, distinctPaths(files));
+    } finally {
+        await session.close();
+    }
 }
 
 async function releaseFiles(

@@ -1,44 +1,55 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { addDays } from '../kernel/calendar-date.ts';
-import { channelDirectory } from '../registry/channel-directory.ts';
-import { distinctPaths, liveFiles } from './catalogue.ts';
+import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
+import { type ChannelEntry, channelDirectory } from '../registry/channel-directory.ts';
+import type { Transaction } from '../store/database.ts';
+import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import type { Lake } from './lake.ts';
-import type { PlannedRebuild } from './refresh-plan.ts';
+import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
+import { knownBy, type Watermark, watermarkAt } from './watermark.ts';
 
-/** The highest receipt sequence at or before an instant: what was known then. 0: nothing. */
-export async function watermarkAt(lake: Lake, at: number): Promise<number> {
-    const rows = await lake.db.query<{ sequence: number | null }>(
-        `select max(last_sequence) as sequence from segments where received_at <= to_timestamp($1 / 1000.0)`,
-        [at],
-    );
-    return rows[0]?.sequence ?? 0;
+/** What the lake as known at an instant is made from. */
+export interface KnownLake {
+    readonly watermark: Watermark;
+    readonly versionFiles: readonly LiveFile[];
+    readonly states: readonly PartitionState[];
+    readonly channels: readonly ChannelEntry[];
+    readonly feeds: readonly FeedPrecedence[];
+}
+
+/** Reads it from the catalogue; for one consistent look give a transaction with isolation `repeatable read`. */
+export async function readKnownLake(
+    lake: Lake,
+    db: Pick<Transaction, 'query'>,
+    feeds: readonly FeedPrecedence[],
+    at: number,
+): Promise<KnownLake> {
+    return {
+        watermark: await watermarkAt(db, at),
+        versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
+        states: await readStates(lake, feeds, db),
+        channels: await channelDirectory(db, { knownAt: at }),
+        feeds,
+    };
 }
 
 /**
- * Curates the whole lake again from the versions and registrations known at an instant, into the session's
- * tables `lake_reads_interval`, `lake_reads_hourly`, `lake_reads_daily`, `lake_reading_gaps` and `channels`.
- * Today's rules decide; nothing is published.
+ * Curates the whole lake again from the versions and registrations that were known, into the session's tables `lake_reads_interval`,
+ * `lake_reads_hourly`, `lake_reads_daily`, `lake_reading_gaps` and `channels`, and the view `lake_reading_versions`. Today's rules decide;
+ * nothing is published.
  */
-export async function registerAsOf(
-    session: EngineSession,
-    lake: Lake,
-    feeds: readonly FeedPrecedence[],
-    at: number,
-): Promise<void> {
-    const watermark = await watermarkAt(lake, at);
-    const versionFiles = await liveFiles(lake, 'reading_versions');
+export async function registerAsOf(session: EngineSession, lake: Lake, known: KnownLake): Promise<void> {
+    const { versionFiles, watermark, feeds } = known;
     await session.registerFiles('all_versions', LAKE_TABLES.reading_versions, distinctPaths(versionFiles));
     const newest = await session.rows(
-        `select cast(max(market_day) as varchar) as day from all_versions where sequence <= ${watermark}`,
+        `select cast(max(market_day) as ${session.typeName('string')}) as day from all_versions where ${knownBy(watermark)}`,
     );
-    const horizon = lake.horizon ?? (newest[0]?.day as string | null);
-    const states = await readStates(lake, feeds);
-    const end = horizon === null ? undefined : addDays(horizon as never, 1);
-    const rebuilds = states
+    const horizon = lake.horizon ?? (newest[0]?.day as CalendarDate | null);
+    const end = horizon === null ? undefined : addDays(horizon, 1);
+    const rebuilds = known.states
         .filter((s) => end !== undefined && s.marketDay < end)
         .map(
             (s): PlannedRebuild => ({
@@ -50,8 +61,7 @@ export async function registerAsOf(
                 mergedFromVersion: 0,
             }),
         );
-    const channels = await channelDirectory(lake.db, { knownAt: at });
-    await session.registerRows('channels_as_known', CHANNEL_SNAPSHOT, channels.map(channelRow));
+    await session.registerRows('channels_as_known', CHANNEL_SNAPSHOT, known.channels.map(channelRow));
     const inputs: JobInputs = {
         rebuilds,
         versionFiles,
@@ -66,4 +76,8 @@ export async function registerAsOf(
     await session.run('drop table changed_channel_days');
     for (const table of PUBLISHED_TABLES)
         await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
+    await session.run(
+        `create or replace temp view lake_reading_versions as select * from all_versions
+         where ${knownBy(watermark)} and channel_no in (select channel_no from channels_as_known)`,
+    );
 }

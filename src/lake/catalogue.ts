@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LakeTable } from '../contracts/lake-tables.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
-import type { Database, Transaction } from '../store/database.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 import type { Lake, PartitionKey } from './lake.ts';
+import { NAMING_LOCK } from './lake-use.ts';
 
 /** Tables that are not cut by day and bucket stand under this one partition. */
 export const WHOLE_TABLE: PartitionKey = { marketDay: '1970-01-01' as CalendarDate, bucket: 0 };
@@ -25,13 +28,14 @@ export interface NewFile {
 }
 
 /**
- * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open).
+ * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open) and, for a table that only
+ * grows, the instant of the commit that added a file (UTC epoch milliseconds).
  * A file that holds several partitions is listed once for each.
  */
 export async function liveFiles(
     lake: Lake,
     table: LakeTable | 'channels',
-    range: { from?: CalendarDate; to?: CalendarDate } = {},
+    range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number } = {},
     db: Pick<Database, 'query'> = lake.db,
 ): Promise<LiveFile[]> {
     const rows = await db.query<{
@@ -47,8 +51,10 @@ export async function liveFiles(
            from partition_files p join lake_files f using (file_id)
           where p.table_name = $1 and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
+            and ($4::bigint is null or exists (
+                 select from commits c where c.commit_no = p.added_in and c.committed_at <= to_timestamp($4 / 1000.0)))
           order by p.market_day, p.bucket, f.file_id`,
-        [table, range.from ?? null, range.to ?? null],
+        [table, range.from ?? null, range.to ?? null, range.committedBy ?? null],
     );
     return rows.map((row) => ({ ...row, path: path.join(lake.folder, row.path) }));
 }
@@ -58,12 +64,14 @@ export function distinctPaths(files: readonly { readonly path: string }[]): stri
     return [...new Set(files.map((file) => file.path))];
 }
 
+/** Begins a commit; before any row is locked, so that commits and a sweep never wait for each other in a circle. */
 export async function openCommit(
     tx: Transaction,
     lake: Lake,
     kind: string,
     detail: object = {},
 ): Promise<number> {
+    await lockWithin(tx, NAMING_LOCK, 'shared');
     const rows = await tx.query<{ commitNo: number }>(
         `insert into commits (committed_at, kind, detail) values (to_timestamp($1 / 1000.0), $2, $3)
          returning commit_no as "commitNo"`,
@@ -74,7 +82,10 @@ export async function openCommit(
     return row.commitNo;
 }
 
-/** Enters files in the catalogue under the given versions of their partitions (keyed by `partitionText`). */
+/**
+ * Enters files in the catalogue under the given versions of their partitions (keyed by `partitionText`), after `openCommit`.
+ * Throws `lake.files-gone` where one was swept, as it can be after the connection to the database was lost.
+ */
 export async function insertFiles(
     tx: Transaction,
     lake: Lake,
@@ -84,6 +95,7 @@ export async function insertFiles(
     versionOf: (key: PartitionKey) => number,
 ): Promise<void> {
     if (files.length === 0) return;
+    refuseGone(files);
     const inserted = await tx.query<{ fileId: number; path: string }>(
         `insert into lake_files (table_name, path, row_count, byte_count)
          select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
@@ -113,6 +125,13 @@ export async function insertFiles(
             commitNo,
         ],
     );
+}
+
+function refuseGone(files: readonly NewFile[]): void {
+    const gone = files.filter((file) => !existsSync(file.path));
+    if (gone.length === 0) return;
+    const message = `${gone.length} of ${files.length} files were swept before they were published`;
+    throw new GridtallyError('lake.files-gone', `${message}: ${gone[0]?.path}`);
 }
 
 /**

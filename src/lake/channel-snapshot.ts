@@ -1,16 +1,18 @@
 import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
+import type { Database } from '../store/database.ts';
 import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { freshFolder, type Lake } from './lake.ts';
+import { useLake } from './lake-use.ts';
 
 /**
  * Says which registration is known: changes whenever a registration commits, also when commits overtake
  * each other (the count sees a lower number that commits later).
  */
-export async function registrationVersion(lake: Lake): Promise<string> {
-    const rows = await lake.db.query<{ version: string }>(
+export async function registrationVersion(db: Pick<Database, 'query'>): Promise<string> {
+    const rows = await db.query<{ version: string }>(
         `select count(*) || ':' || coalesce(max(change_no), 0) as version from registration_changes`,
     );
     return rows[0]?.version ?? '0:0';
@@ -19,19 +21,27 @@ export async function registrationVersion(lake: Lake): Promise<string> {
 /**
  * The channels as the engine reads them: a committed Parquet snapshot (`CHANNEL_SNAPSHOT`, sorted by
  * channel), made anew when a registration has changed since the last one. Its content is at least as new
- * as the registration version given back.
+ * as the registration version given back. Its file stays only while the caller uses the lake.
  */
 export async function channelSnapshot(lake: Lake): Promise<{ path: string; version: string }> {
-    const version = await registrationVersion(lake);
-    const known = await lake.db.query<{ checksum: string }>(
+    const version = await registrationVersion(lake.db);
+    const standing = await standingSnapshot(lake, version, lake.db);
+    if (standing !== undefined) return { path: standing, version };
+    const path = await useLake(lake, (inUse) => writeSnapshot(inUse, version));
+    return { path, version };
+}
+
+/** The file of the committed snapshot, if it is of that registration. */
+export async function standingSnapshot(
+    lake: Lake,
+    version: string,
+    db: Pick<Database, 'query'>,
+): Promise<string | undefined> {
+    const known = await db.query<{ checksum: string }>(
         `select checksum from partitions where table_name = 'channels'`,
     );
-    if (known[0]?.checksum === version) {
-        const file = (await liveFiles(lake, 'channels'))[0];
-        if (file) return { path: file.path, version };
-    }
-    const path = await writeSnapshot(lake, version);
-    return { path, version };
+    if (known[0]?.checksum !== version) return undefined;
+    return (await liveFiles(lake, 'channels', {}, db))[0]?.path;
 }
 
 async function writeSnapshot(lake: Lake, version: string): Promise<string> {

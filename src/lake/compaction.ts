@@ -11,6 +11,7 @@ import {
     retireFiles,
 } from './catalogue.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
+import { useLake } from './lake-use.ts';
 
 export interface CompactionResult {
     readonly filesBefore: number;
@@ -33,20 +34,22 @@ const ORDER = {
  * joined in all its partitions by one commit, never in some: who reads it for one would find the others' rows too.
  */
 export async function compact(lake: Lake): Promise<CompactionResult> {
-    return lake.db.withLock('release waiting', 'exclusive', async () => {
-        const result = { filesBefore: 0, filesAfter: 0 };
-        for (const table of ['reading_versions', 'quarantined_rows', 'waiting_rows'] as const) {
-            const crowded = partsOfCrowdedFiles(await liveFiles(lake, table));
-            const groups = [...Map.groupBy(crowded, partitionText).values()];
-            if (groups.length === 0) continue;
-            const joined: JoinedPartition[] = [];
-            for (const files of groups) joined.push(await joinPartition(lake, table, files));
-            await commitJoined(lake, table, joined);
-            result.filesBefore += crowded.length;
-            result.filesAfter += joined.length;
-        }
-        return result;
-    });
+    return lake.db.withLock('release waiting', 'exclusive', () => useLake(lake, compactTables));
+}
+
+async function compactTables(lake: Lake): Promise<CompactionResult> {
+    const result = { filesBefore: 0, filesAfter: 0 };
+    for (const table of ['reading_versions', 'quarantined_rows', 'waiting_rows'] as const) {
+        const crowded = partsOfCrowdedFiles(await liveFiles(lake, table));
+        const groups = [...Map.groupBy(crowded, partitionText).values()];
+        if (groups.length === 0) continue;
+        const joined: JoinedPartition[] = [];
+        for (const files of groups) joined.push(await joinPartition(lake, table, files));
+        await commitJoined(lake, table, joined);
+        result.filesBefore += crowded.length;
+        result.filesAfter += joined.length;
+    }
+    return result;
 }
 
 /** All parts of the files that stand in a partition with too many. */

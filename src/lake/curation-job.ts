@@ -7,6 +7,7 @@ import { distinctPaths } from './catalogue.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { knownBy, type Watermark } from './watermark.ts';
 
 /** Inputs of one job, read from the catalogue before the engine starts. */
 export interface JobInputs {
@@ -16,8 +17,8 @@ export interface JobInputs {
     readonly previous: Readonly<Record<PublishedTable, readonly LiveFile[]>>;
     /** The channel snapshot's file, or a table of the session in its shape. */
     readonly channels: { readonly path: string } | { readonly table: string };
-    /** Only versions with a receipt sequence at or below this count; absent: all. */
-    readonly watermark?: number;
+    /** Only versions that were known there count; absent: all. */
+    readonly watermark?: Watermark;
     readonly feeds: readonly FeedPrecedence[];
 }
 
@@ -236,7 +237,7 @@ async function registerChannels(
     const known =
         inputs.watermark === undefined
             ? ''
-            : `${only === '' ? ' where' : ' and'} sequence <= ${inputs.watermark}`;
+            : `${only === '' ? ' where' : ' and'} ${knownBy(inputs.watermark)}`;
     await session.run(
         `create or replace temp view reading_versions as select * from version_files${only}${known}`,
     );

@@ -3,6 +3,7 @@ import type { LakeTable } from '../contracts/lake-tables.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { assert } from '../kernel/errors.ts';
 import type { Zone } from '../kernel/zone.ts';
 import type { Database } from '../store/database.ts';
 
@@ -18,6 +19,8 @@ export interface Lake {
     /** Last market day that is expected to have readings; absent: the newest market day in the lake. */
     readonly horizon?: CalendarDate;
     readonly clock: Clock;
+    /** Set within `useLake`, where files may be written. */
+    readonly isInUse?: true;
 }
 
 /** Rebuilt unit: one bucket of channels on one local day. */
@@ -34,6 +37,7 @@ let fileCounter = 0;
 
 /** A folder for files of one step: a name never used before, so that no file is ever written twice. */
 export function freshFolder(lake: Lake, table: LakeTable | 'channels'): string {
+    assert(lake.isInUse, 'files of the lake are written within `useLake`');
     fileCounter += 1;
     const now = lake.clock.now();
     const day = new Date(now).toISOString().slice(0, 10).replaceAll('-', '/');

@@ -46,10 +46,14 @@ interface StateRow {
 }
 
 /** The state of every partition that has readings, is expected to have some, or is published. */
-export async function readStates(lake: Lake, feeds: readonly FeedPrecedence[]): Promise<PartitionState[]> {
+export async function readStates(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    db: Pick<Database, 'query'> = lake.db,
+): Promise<PartitionState[]> {
     const rules = curationRules(lake, feeds);
-    const horizon = lake.horizon ?? (await newestMarketDay(lake));
-    const rows = horizon === undefined ? [] : await lake.db.query<StateRow>(STATES, [addDays(horizon, 1)]);
+    const horizon = lake.horizon ?? (await newestMarketDay(lake, db));
+    const rows = horizon === undefined ? [] : await db.query<StateRow>(STATES, [addDays(horizon, 1)]);
     return rows.map((row) => ({
         marketDay: row.marketDay,
         bucket: row.bucket,

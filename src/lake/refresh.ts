@@ -14,6 +14,7 @@ import {
     rollUp,
 } from './curation-job.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
+import { useLake } from './lake-use.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
@@ -55,10 +56,9 @@ export async function refresh(
     for (;;) {
         const plan = await currentPlan(lake, feeds);
         if (plan.rebuilds.length === 0) return total;
-        const channels = await channelSnapshot(lake);
         let done = 0;
         await inTurns(groupIntoJobs(plan.rebuilds, JOB_LIMITS), lake.engine.jobsAtOnce, async (job) => {
-            const result = await runJob(lake, feeds, channels.path, job);
+            const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job));
             total.rebuilt += result.rebuilt;
             total.merged += result.merged;
             total.removed += result.removed;
@@ -94,7 +94,6 @@ async function inTurns<T>(
 async function runJob(
     lake: Lake,
     feeds: readonly FeedPrecedence[],
-    channelsPath: string,
     planned: readonly PlannedRebuild[],
 ): Promise<RefreshResult> {
     const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
@@ -104,7 +103,7 @@ async function runJob(
             await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
             return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
         }
-        const inputs = await readJobInputs(lake, feeds, channelsPath, rebuilds);
+        const inputs = await readJobInputs(lake, feeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
         const session = await lake.engine.openSession({ joinsAsWritten: true });
         try {
@@ -118,10 +117,13 @@ async function runJob(
     }
 }
 
+/**
+ * Looks several times, each after the plan. What was received or registered meanwhile is read and not recorded, so that the partition stays
+ * stale and is made once more; what was published meanwhile makes the commit's compare-and-swap drop the job.
+ */
 async function readJobInputs(
     lake: Lake,
     feeds: readonly FeedPrecedence[],
-    channelsPath: string,
     rebuilds: readonly PlannedRebuild[],
 ): Promise<JobInputs> {
     const days = rebuilds.map((r) => r.marketDay).sort();
@@ -133,7 +135,8 @@ async function readJobInputs(
     const versionFiles = within(await liveFiles(lake, 'reading_versions', range));
     const previous = {} as Record<PublishedTable, readonly LiveFile[]>;
     for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
-    return { rebuilds, versionFiles, previous, channels: { path: channelsPath }, feeds };
+    const channels = await channelSnapshot(lake);
+    return { rebuilds, versionFiles, previous, channels, feeds };
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { removeFiles } from '../kernel/durable.ts';
 import type { Lake } from './lake.ts';
+import { NAMING_LOCK, waitForUsers } from './lake-use.ts';
 
 export interface SweepResult {
     /** Files that were replaced, and that no reader sees any more. */
@@ -14,38 +15,53 @@ export interface SweepResult {
 export interface SweepOptions {
     /** Files replaced before this instant go (UTC epoch milliseconds). */
     readonly retiredBefore: number;
-    /** Files that no commit names go when they were written before this instant. */
-    readonly orphansBefore: number;
+    /** Called while steps that were under way are waited for, with their number. */
+    readonly onWait?: (steps: number) => void;
 }
 
 /**
- * Removes files that nobody needs. Only published tables have replaced files: of `reading_versions` only
- * those that a compaction joined. A file that is still part of any partition stays whole.
+ * Removes files that nobody needs: replaced ones, and those that no commit names. Only published tables have replaced files: of
+ * `reading_versions` only those that a compaction joined. A file that is still part of any partition stays whole.
+ *
+ * Nothing goes by the age of a file. Whoever reads or writes files says so (`useLake`); what is found to remove is removed only after all
+ * those have ended who said so by then, and if it still has no name: whoever comes later can neither see a file that was replaced before,
+ * nor be the writer of one that was there before. A commit checks that its files are there while removing is locked out, so even
+ * a writer that lost its lock with its connection to the database cannot name a file that is gone.
  */
 export async function sweep(lake: Lake, options: SweepOptions): Promise<SweepResult> {
-    const retired = await lake.db.query<{ path: string }>(
+    const retired = new Set(await forgetRetired(lake, options.retiredBefore));
+    // the disk before the catalogue, and both before the users: a file that was written and named in between is not taken for an orphan
+    const found = filesBelow(lake.folder);
+    const named = await namedFiles(lake);
+    const nameless = found.filter((file) => !named.has(file));
+    if (nameless.length === 0) return { retiredFiles: 0, orphanFiles: 0, bytes: 0 };
+    await waitForUsers(lake, options.onWait);
+    return lake.db.withLock(NAMING_LOCK, 'exclusive', async () => {
+        const namedMeanwhile = await namedFiles(lake);
+        const dead = nameless.filter((file) => !namedMeanwhile.has(file));
+        const paths = dead.map((file) => path.join(lake.folder, file)).filter((file) => existsSync(file));
+        const bytes = paths.reduce((sum, file) => sum + statSync(file).size, 0);
+        await removeFiles(paths);
+        const retiredFiles = dead.filter((file) => retired.has(file)).length;
+        return { retiredFiles, orphanFiles: dead.length - retiredFiles, bytes };
+    });
+}
+
+/** Takes replaced files out of the catalogue; from then on they are files without a name. */
+async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
+    const rows = await lake.db.query<{ path: string }>(
         `delete from lake_files f where not exists (
              select 1 from partition_files p left join commits c on c.commit_no = p.removed_in
               where p.file_id = f.file_id and (p.removed_in is null or c.committed_at >= to_timestamp($1 / 1000.0)))
          returning path`,
-        [options.retiredBefore],
+        [before],
     );
-    const known = new Set(
-        (await lake.db.query<{ path: string }>('select path from lake_files')).map((row) => row.path),
-    );
-    const gone = new Set(retired.map((row) => row.path));
-    const orphans = filesBelow(lake.folder).filter(
-        (file) =>
-            !known.has(file) &&
-            !gone.has(file) &&
-            statSync(path.join(lake.folder, file)).mtimeMs < options.orphansBefore,
-    );
-    const all = [...gone, ...orphans]
-        .map((file) => path.join(lake.folder, file))
-        .filter((file) => existsSync(file));
-    const bytes = all.reduce((sum, file) => sum + statSync(file).size, 0);
-    await removeFiles(all);
-    return { retiredFiles: gone.size, orphanFiles: orphans.length, bytes };
+    return rows.map((row) => row.path);
+}
+
+async function namedFiles(lake: Lake): Promise<Set<string>> {
+    const rows = await lake.db.query<{ path: string }>('select path from lake_files');
+    return new Set(rows.map((row) => row.path));
 }
 
 function filesBelow(folder: string): string[] {

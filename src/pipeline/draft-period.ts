@@ -4,6 +4,7 @@ import { readRatingDimensions } from '../billing/registered-dimensions.ts';
 import { addDays, type DatePeriod } from '../kernel/calendar-date.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { partitionText } from '../lake/lake.ts';
+import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import type { Chain } from './chain.ts';
@@ -11,7 +12,9 @@ import type { Chain } from './chain.ts';
 /** Drafts the bills of a period (local days, half-open) from what is published and believed now. */
 export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
     const { db, engine, clock } = chain.lake;
-    return draftBills({ db, engine, clock }, () => readBillingInputs(chain, period));
+    return useLake(chain.lake, () =>
+        draftBills({ db, engine, clock }, () => readBillingInputs(chain, period)),
+    );
 }
 
 /** Everything at one moment: a refresh that commits meanwhile is seen whole or not at all. */

@@ -1,4 +1,5 @@
 import type { Lake } from '../lake/lake.ts';
+import type { Transaction } from '../store/database.ts';
 
 /** Counts of a home. Rows add up: received = curated rows + quarantined + waiting once everything is refreshed. */
 export interface HomeStatus {
@@ -31,9 +32,13 @@ export interface HomeStatus {
     readonly lakeBytes: number;
 }
 
-/** Reads the counts from the catalogue alone, no file is opened. */
+/** Reads the counts of one moment from the catalogue alone, no file is opened. */
 export async function readStatus(lake: Lake): Promise<HomeStatus> {
-    const [received] = await lake.db.query<Record<string, number>>(
+    return lake.db.transaction(countWithin, { isolation: 'repeatable read', readOnly: true });
+}
+
+async function countWithin(tx: Transaction): Promise<HomeStatus> {
+    const [received] = await tx.query<Record<string, number>>(
         `select coalesce(sum(payload_count), 0)::bigint as payloads,
                 coalesce(sum(payload_count) filter (where parsed_at is null), 0)::bigint as unparsed,
                 coalesce(sum((parse_stats ->> 'records')::bigint), 0)::bigint as records,
@@ -43,18 +48,18 @@ export async function readStatus(lake: Lake): Promise<HomeStatus> {
                 (select count(*) from channels) as channels
            from segments`,
     );
-    const rules = await lake.db.query<{ rule: string; n: number }>(
+    const rules = await tx.query<{ rule: string; n: number }>(
         `select key as rule, sum(value::bigint)::bigint as n from segments, jsonb_each_text(parse_stats -> 'quarantinedByRule')
           group by key order by key`,
     );
-    const [curated] = await lake.db.query<
+    const [curated] = await tx.query<
         Record<string, number> & { kwh: string; first: string | null; last: string | null }
     >(CURATED);
-    const [versions] = await lake.db.query<{ rows: number; waiting: number }>(
+    const [versions] = await tx.query<{ rows: number; waiting: number }>(
         `select coalesce(sum(row_count) filter (where table_name = 'reading_versions'), 0)::bigint as rows,
                 coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting from partitions`,
     );
-    const [files] = await lake.db.query<{ files: number; bytes: number }>(
+    const [files] = await tx.query<{ files: number; bytes: number }>(
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );

@@ -1,10 +1,13 @@
-import type { Database, Transaction } from '../store/database.ts';
+import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 import { type PayloadHeader, payloadIdentity } from './segment-format.ts';
 
 /** Held shared from the publishing of a segment to its commit, exclusive while `verify raw` compares disk and catalogue. */
 export const RECEIVE_LOCK = 'receive';
 
-const IDENTITY_LOCK = 'payload-identities';
+/** Held exclusively by each receiving commit, so that they come one after the other; shared by who waits for the one under way. */
+const ACKNOWLEDGE_LOCK = 'acknowledge receipts';
+
+const SEQUENCE_LOCK = 'payload sequences';
 
 export interface NewSegment {
     readonly feedId: number;
@@ -13,41 +16,50 @@ export interface NewSegment {
     readonly headers: readonly PayloadHeader[];
 }
 
-/** Holds a lock until the transaction ends; the names are those of `Database.withLock`. */
-export async function lockWithin(tx: Transaction, name: string, mode: 'shared' | 'exclusive'): Promise<void> {
-    const suffix = mode === 'shared' ? '_shared' : '';
-    await tx.query(`select pg_advisory_xact_lock${suffix}(hashtextextended(current_schema || $1, 7))`, [
-        name,
-    ]);
-}
-
 /**
  * Enters a segment that has just been received, unless another process has meanwhile received one of its payloads: then it enters
- * nothing and gives false. Claims take turns, so of two deliveries of the same bytes at the same time exactly one is first.
+ * nothing and gives false. Claims take turns, so of two deliveries of the same bytes at the same time exactly one is first, and segments
+ * are acknowledged in the order in which they become visible: each later than the one before, also where `now` (UTC epoch milliseconds) is not.
  */
 export async function claimSegment(
     tx: Transaction,
     segment: NewSegment,
-    repeatWindowDays: number | null,
+    { repeatWindowDays, now }: { readonly repeatWindowDays: number | null; readonly now: number },
 ): Promise<boolean> {
+    await lockWithin(tx, ACKNOWLEDGE_LOCK, 'exclusive');
     const identities = segment.headers.map(payloadIdentity);
     if (repeatWindowDays !== null) {
-        await lockWithin(tx, IDENTITY_LOCK, 'exclusive');
         const receivedAt = segment.headers[0]?.receivedAt ?? 0;
         const taken = await firstSequences(tx, identities, receivedAt, repeatWindowDays);
         if (taken.size > 0) return false;
     }
-    await enterSegment(tx, segment);
+    const [newest] = await tx.query<{ at: number | null }>(
+        `select max(acknowledged_at) + interval '1 millisecond' as at from segments`,
+    );
+    await enterSegment(tx, segment, Math.max(Math.floor(now), newest?.at ?? 0));
     return true;
 }
 
-/** Rows of a segment, as they can be made again from its headers at any time. A segment that is there is left alone. */
-export async function enterSegment(tx: Transaction, segment: NewSegment): Promise<void> {
+/** Waits for the receipt that is being acknowledged: what is acknowledged later bears a later instant. */
+export async function settleReceipts(db: Database): Promise<void> {
+    await db.withLock(ACKNOWLEDGE_LOCK, 'shared', async () => {});
+}
+
+/**
+ * Rows of a segment, as they can be made again from its headers at any time. A segment that is there is left alone. Where the instant of
+ * acknowledgement (UTC epoch milliseconds) is not known, that of receipt is all there is.
+ */
+export async function enterSegment(
+    tx: Transaction,
+    segment: NewSegment,
+    acknowledgedAt: number = segment.headers[0]?.receivedAt ?? 0,
+): Promise<void> {
     const { headers } = segment;
     const sequences = headers.map(({ sequence }) => sequence);
     const [row] = await tx.query<{ segmentNo: number }>(
-        `insert into segments (feed_id, path, first_sequence, last_sequence, payload_count, payload_bytes, received_at)
-         values ($1, $2, $3, $4, $5, $6, to_timestamp($7::double precision / 1000))
+        `insert into segments (feed_id, path, first_sequence, last_sequence, payload_count, payload_bytes,
+             received_at, acknowledged_at)
+         values ($1, $2, $3, $4, $5, $6, to_timestamp($7::double precision / 1000), to_timestamp($8::double precision / 1000))
          on conflict (path) do nothing returning segment_no as "segmentNo"`,
         [
             segment.feedId,
@@ -57,6 +69,7 @@ export async function enterSegment(tx: Transaction, segment: NewSegment): Promis
             headers.length,
             headers.reduce((sum, { length }) => sum + length, 0),
             headers[0]?.receivedAt ?? 0,
+            acknowledgedAt,
         ],
     );
     if (row === undefined) return;
@@ -67,12 +80,13 @@ export async function enterSegment(tx: Transaction, segment: NewSegment): Promis
     );
 }
 
-/** Numbers in the order of receipt, each given once, ascending. */
+/** Numbers in the order of receipt, each given once, ascending without a gap: callers take turns. */
 export async function takeSequences(db: Database, count: number): Promise<number[]> {
     if (count === 0) return [];
     const rows = await db.query<{ n: number }>(
-        `select nextval('payload_sequence') as n from generate_series(1, $1) order by n`,
-        [count],
+        `with turn as materialized (select pg_advisory_xact_lock(hashtextextended(current_schema || '/' || $2, 7)))
+         select nextval('payload_sequence') as n from turn, generate_series(1, $1) order by n`,
+        [count, SEQUENCE_LOCK],
     );
     return rows.map((row) => row.n);
 }

@@ -3,8 +3,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { DurableFile, makeFolderDurably, removeFile } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import type { Database } from '../store/database.ts';
-import { claimSegment, lockWithin, RECEIVE_LOCK } from './segment-catalogue.ts';
+import { type Database, lockWithin } from '../store/database.ts';
+import { claimSegment, RECEIVE_LOCK } from './segment-catalogue.ts';
 import type { PayloadHeader } from './segment-format.ts';
 
 export interface RawStore {
@@ -65,7 +65,10 @@ async function commitSegment(
         await lockWithin(tx, RECEIVE_LOCK, 'shared');
         if (file.path !== target) await publish(file, target);
         crashPoint('receive');
-        const isFirst = await claimSegment(tx, segment, feed.repeatWindowDays);
+        const isFirst = await claimSegment(tx, segment, {
+            repeatWindowDays: feed.repeatWindowDays,
+            now: store.clock.now(),
+        });
         // A failure from here on leaves the file, because nobody knows then whether the commit has happened.
         if (!isFirst) await removeFile(target);
         return isFirst;

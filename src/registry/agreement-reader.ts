@@ -56,20 +56,35 @@ export interface Customer {
     readonly name: string | null;
     readonly email: string | null;
     readonly address: string | null;
+    /** Tariffs of the customer's agreements on `planDay`, separated by blanks; null: none. */
+    readonly planId: string | null;
 }
 
 /**
  * Customers with what identifies them; for those who may see it. The columns of identity are null where nothing is believed, as after
- * erasure.
+ * erasure. With `knownAt`, those of whom something had been believed by then (or of whom nothing is known any more).
  */
-export async function readCustomers(db: Reader, known: AsKnown = {}): Promise<Customer[]> {
+export async function readCustomers(
+    db: Reader,
+    { planDay, ...known }: AsKnown & { readonly planDay?: CalendarDate } = {},
+): Promise<Customer[]> {
     return db.query<Customer>(
-        `select c.customer_no as "customerNo", c.customer_id as "customerId", i.joined_on as "joinedOn",
-             i.name, i.email, i.address
+        `with plans as (
+             select h.customer_no, string_agg(distinct t.tariff_id, ' ' order by t.tariff_id) as plan_id
+             from account_holders h join agreement_versions v using (account_no) join tariffs t using (tariff_no)
+             where ${believedAt('h', '$1')} and ${believedAt('v', '$1')} and v.valid_during @> $2::date
+             group by h.customer_no),
+         firsts as (
+             select customer_no, min(known_from) as known_from from customer_identities group by customer_no)
+         select c.customer_no as "customerNo", c.customer_id as "customerId", i.joined_on as "joinedOn",
+             i.name, i.email, i.address, p.plan_id as "planId"
          from customers c
              left join customer_identities i on i.customer_no = c.customer_no and ${believedAt('i', '$1')}
+             left join plans p on p.customer_no = c.customer_no
+             left join firsts f on f.customer_no = c.customer_no
+         where $1::timestamptz is null or f.known_from is null or f.known_from <= $1
          order by c.customer_id collate "C"`,
-        [knownAtText(known)],
+        [knownAtText(known), planDay ?? null],
     );
 }
 

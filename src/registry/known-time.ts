@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { instantText } from '../kernel/period.ts';
-import type { Transaction } from '../store/database.ts';
+import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 
 export interface KnownAt {
     /** UTC epoch milliseconds. */
@@ -8,9 +8,16 @@ export interface KnownAt {
     readonly text: string;
 }
 
+const MASTER_DATA_LOCK = 'master data';
+
 /** Lets one transaction at a time change master data of the home; until its end. */
 export async function lockMasterData(tx: Transaction): Promise<void> {
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended(current_schema || ' master data', 7))`);
+    await lockWithin(tx, MASTER_DATA_LOCK, 'exclusive');
+}
+
+/** Waits for the change of master data that is under way: what is believed after it bears a later instant. */
+export async function settleMasterData(db: Database): Promise<void> {
+    await db.withLock(MASTER_DATA_LOCK, 'shared', async () => {});
 }
 
 /**

@@ -51,11 +51,25 @@ export interface Database extends Transaction {
     claim(names: readonly string[]): Promise<Claim>;
     /** Waits for a named lock, shared or exclusive, and holds it while `work` runs. */
     withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T>;
+    /**
+     * Who holds a named lock now. Each taking of it is a holder of its own, so one that is no longer listed has let go or is dead, and one that
+     * took the lock later is another.
+     */
+    lockHolders(name: string): Promise<Set<string>>;
     /** Postgres schema that holds the home's tables. */
     readonly schema: string;
     /** What a crash had left and opening put right, as sentences for the user. */
     readonly recovered: readonly string[];
     close(): Promise<void>;
+}
+
+/** Holds a lock until the transaction ends; its name is one of `withLock`. */
+export async function lockWithin(tx: Transaction, name: string, mode: 'shared' | 'exclusive'): Promise<void> {
+    const suffix = mode === 'shared' ? '_shared' : '';
+    await tx.query(
+        `select pg_advisory_xact_lock${suffix}(hashtextextended(current_schema || '/' || $1, 7))`,
+        [name],
+    );
 }
 
 const OLDEST_SERVER = 150_000;
@@ -203,6 +217,18 @@ class PooledDatabase implements Database {
         } finally {
             await unlockAll(client);
         }
+    }
+
+    async lockHolders(name: string): Promise<Set<string>> {
+        const rows = await this.query<{ holder: string }>(
+            `select a.pid || ' ' || coalesce(a.backend_start::text, '') as holder
+               from pg_locks l join pg_stat_activity a using (pid)
+              where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+                and l.database = (select oid from pg_database where datname = current_database())
+                and l.classid::bigint << 32 | l.objid::bigint = hashtextextended($2 || '/' || $1, 7)`,
+            [name, this.schema],
+        );
+        return new Set(rows.map((row) => row.holder));
     }
 
     async #explained<T>(work: () => Promise<T>): Promise<T> {

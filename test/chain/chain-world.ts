@@ -6,7 +6,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { instantText } from '../../src/kernel/period.ts';
 import { shippedContracts } from '../../src/parsers/feed-catalogue.ts';
 import { type IngestResult, ingest, type LoadOutcome, load } from '../../src/pipeline/chain.ts';
-import { registerViews } from '../../src/pipeline/published-views.ts';
+import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
 import { initHome } from '../../src/store/home.ts';
@@ -68,17 +68,9 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
                 })),
             ),
         load: (kind, name, text) => load(workspace, { kind, file: textFile(name, text) }),
-        withViews: async (work, asOf) => {
-            const session = await workspace.lake.engine.openSession();
-            try {
-                await registerViews(session, workspace, {
-                    showsIdentity: true,
-                    ...(asOf === undefined ? {} : { asOf }),
-                });
-                return await work(session);
-            } finally {
-                await session.close();
-            }
+        withViews: (work, asOf) => {
+            const options = { showsIdentity: true, ...(asOf === undefined ? {} : { asOf }) };
+            return withPublishedViews(workspace, options, work);
         },
         query: (sql, asOf) => world.withViews((session) => session.rows(sql), asOf),
         end: async () => {

@@ -127,8 +127,8 @@ async function judgeViolent(
     await compare('after segments that nobody acknowledged were entered');
 
     const now = Date.now() + 60_000;
-    const swept = await sweep(workspace.lake, { retiredBefore: now, orphansBefore: now });
-    const again = await sweep(workspace.lake, { retiredBefore: now, orphansBefore: now });
+    const swept = await sweep(workspace.lake, { retiredBefore: now });
+    const again = await sweep(workspace.lake, { retiredBefore: now });
     if (again.orphanFiles + again.retiredFiles > 0) findings.push('a second sweep found more files');
     await compare('after the sweep');
     return { findings, orphansSwept: swept.orphanFiles };

@@ -1,6 +1,6 @@
 import type { Workspace } from '../../src/cli/workspace.ts';
 import type { EngineSession } from '../../src/engine/engine.ts';
-import { registerViews } from '../../src/pipeline/published-views.ts';
+import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 
 /** Rows by external ids as sorted text, without columns that tell when or how they arrived. */
 export type HomeContent = ReadonlyMap<string, readonly string[]>;
@@ -100,9 +100,7 @@ export async function withViews<T>(
     workspace: Workspace,
     work: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
-    const session = await workspace.lake.engine.openSession();
-    try {
-        await registerViews(session, workspace, { showsIdentity: false });
+    return withPublishedViews(workspace, { showsIdentity: false }, async (session) => {
         const feeds = await workspace.lake.db.query<{ id: number; name: string }>(
             'select feed_id as id, name from feeds',
         );
@@ -114,10 +112,8 @@ export async function withViews<T>(
             ],
             feeds.map((feed) => [feed.id, feed.name]),
         );
-        return await work(session);
-    } finally {
-        await session.close();
-    }
+        return work(session);
+    });
 }
 
 /** One finding for each table that differs, with a few of the rows that only one of the homes has. */

@@ -45,8 +45,16 @@ test('a town is read back as it was loaded', async () => {
                 name: 'Ada Ash',
                 email: 'ada@example.org',
                 address: '1 Mill Lane, Town',
+                planId: null,
             },
-            { customerId: 'C2', joinedOn: null, name: 'Ben Birch', email: null, address: null },
+            {
+                customerId: 'C2',
+                joinedOn: null,
+                name: 'Ben Birch',
+                email: null,
+                address: null,
+                planId: null,
+            },
         ],
     );
     const february = { from: '2013-02-01' as CalendarDate, to: '2013-03-01' as CalendarDate };
@@ -199,18 +207,20 @@ test('a corrected row is known from its load on, and what was believed before ca
         const agreements = await readAgreements(world.db, { ...YEAR, ...known });
         const first = agreements.find((a) => a.agreementId === 'G1');
         const customers = await readCustomers(world.db, known);
-        return [first?.moveOut, first?.customerId, customers[1]?.name];
+        return [first?.moveOut, first?.customerId, customers.length, customers[1]?.name];
     };
-    assert.deepEqual(await seen({}), ['2013-01-20', 'C2', 'Ben Beech']);
+    assert.deepEqual(await seen({}), ['2013-01-20', 'C2', 2, 'Ben Beech']);
     assert.deepEqual(await seen({ knownAt: parseInstant('2024-01-31T00:00:00Z') }), [
         '2013-02-01',
         'C1',
+        2,
         'Ben Birch',
     ]);
     assert.deepEqual(await seen({ knownAt: parseInstant('2023-12-31T00:00:00Z') }), [
         undefined,
         undefined,
-        null,
+        0,
+        undefined,
     ]);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { openDatabase } from '../../src/store/database.ts';
+import { lockWithin, openDatabase } from '../../src/store/database.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
 import { openScratchDatabase } from './scratch-home.ts';
 
@@ -169,6 +169,44 @@ describe('named locks', () => {
         assert.equal(most, 1);
         await Promise.all(Array.from({ length: 3 }, () => enter('shared')));
         assert.ok(most > 1);
+    });
+});
+
+describe('a lock', () => {
+    it('of a transaction and one around work exclude each other', async () => {
+        const order: string[] = [];
+        let locked = () => {};
+        const isLocked = new Promise<void>((resolve) => {
+            locked = resolve;
+        });
+        const transaction = db.transaction(async (tx) => {
+            await lockWithin(tx, 'gate', 'shared');
+            locked();
+            await tx.query('select pg_sleep(0.2)');
+            order.push('transaction');
+        });
+        await isLocked;
+        await db.withLock('gate', 'exclusive', async () => {
+            order.push('work');
+        });
+        await transaction;
+        assert.deepEqual(order, ['transaction', 'work']);
+    });
+
+    it('tells its holders apart, also those of the same process', async () => {
+        assert.deepEqual(await db.lockHolders('room'), new Set());
+        await db.withLock('room', 'shared', async () => {
+            const first = await db.lockHolders('room');
+            assert.equal(first.size, 1);
+            await db.withLock('room', 'shared', async () => {
+                const both = await db.lockHolders('room');
+                assert.equal(both.size, 2);
+                assert.ok([...first].every((holder) => both.has(holder)));
+            });
+            assert.deepEqual(await db.lockHolders('room'), first);
+            assert.deepEqual(await db.lockHolders('another room'), new Set());
+        });
+        assert.deepEqual(await db.lockHolders('room'), new Set());
     });
 });
 

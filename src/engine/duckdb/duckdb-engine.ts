@@ -150,6 +150,11 @@ export class DuckdbSession implements EngineSession {
     }
 
     async rows(query: string): Promise<EngineRow[]> {
+        // what cannot be read is refused with a better message when it runs
+        const statements = await this.#connection.extractStatements(query).catch(() => undefined);
+        // of several statements the result of one would be given, as if it were all
+        if (statements && statements.count > 1)
+            throw new Error(`one statement is expected, and there are ${statements.count}`);
         const result = await this.#connection.runAndReadAll(query);
         const names = result.deduplicatedColumnNames();
         return result
