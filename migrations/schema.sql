@@ -47,27 +47,6 @@ table agreements (
     constraint agreements_agreement_id_key UNIQUE (agreement_id)
 );
 
-table bill_lines (
-    bill_no bigint not null,
-    line_no integer not null,
-    agreement_no bigint not null,
-    metering_point_no bigint not null,
-    tariff_version_no integer,
-    charge text not null,
-    band text,
-    service_from date not null,
-    service_to date not null,
-    quantity numeric(38,12),
-    quantity_unit text not null,
-    measured_kwh numeric(38,6),
-    estimated_kwh numeric(38,6),
-    price numeric(38,12),
-    amount_exact numeric not null,
-    amount numeric(38,8) not null,
-    constraint bill_lines_pkey PRIMARY KEY (bill_no, line_no),
-    constraint bill_lines_bill_no_fkey FOREIGN KEY (bill_no) REFERENCES bills(bill_no) ON DELETE CASCADE
-);
-
 table bills (
     bill_no bigint not null generated always as identity,
     bill_id text not null,
@@ -83,6 +62,7 @@ table bills (
     document jsonb not null,
     made_from jsonb not null,
     drafted_at timestamp with time zone not null,
+    line_references jsonb not null,
     constraint bills_pkey PRIMARY KEY (bill_no),
     constraint bills_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
     constraint bills_bill_id_key UNIQUE (bill_id),
@@ -380,3 +360,31 @@ table tariffs (
     constraint tariffs_pkey PRIMARY KEY (tariff_no),
     constraint tariffs_tariff_id_key UNIQUE (tariff_id)
 );
+
+view bill_lines as
+ WITH lines AS (
+         SELECT b.bill_no,
+            b.line_references,
+            row_number() OVER (PARTITION BY b.bill_no ORDER BY s.place, l.place)::integer AS line_no,
+            l.line
+           FROM bills b,
+            LATERAL jsonb_array_elements(b.document -> 'sections'::text) WITH ORDINALITY s(section, place),
+            LATERAL jsonb_array_elements(s.section -> 'lines'::text) WITH ORDINALITY l(line, place)
+        )
+ SELECT bill_no,
+    line_no,
+    ((line_references -> (line_no - 1)) ->> 0)::bigint AS agreement_no,
+    ((line_references -> (line_no - 1)) ->> 1)::bigint AS metering_point_no,
+    ((line_references -> (line_no - 1)) ->> 2)::integer AS tariff_version_no,
+    line ->> 'charge'::text AS charge,
+    line ->> 'band'::text AS band,
+    (line ->> 'serviceFrom'::text)::date AS service_from,
+    (line ->> 'serviceTo'::text)::date AS service_to,
+    ((line ->> 'quantity'::text))::numeric(38,12) AS quantity,
+    line ->> 'unit'::text AS quantity_unit,
+    ((line ->> 'measuredKwh'::text))::numeric(38,6) AS measured_kwh,
+    ((line ->> 'estimatedKwh'::text))::numeric(38,6) AS estimated_kwh,
+    ((line ->> 'price'::text))::numeric(38,12) AS price,
+    (line ->> 'amountExact'::text)::numeric AS amount_exact,
+    ((line ->> 'amount'::text))::numeric(38,8) AS amount
+   FROM lines;

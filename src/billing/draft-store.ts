@@ -101,21 +101,14 @@ async function insertDrafts(
     hashed: readonly HashedBill[],
     draftedAt: string,
 ): Promise<void> {
-    const numbers = await tx.query<{ no: number }>(
-        `select nextval(pg_get_serial_sequence('bills', 'bill_no')) as no from generate_series(1, $1::integer)`,
-        [hashed.length],
-    );
-    const numbered = hashed.map((h, i) => ({ ...h, billNo: numbers[i]?.no ?? 0 }));
     await tx.copyIn(
         'bills',
         BILL_COLUMNS,
-        numbered.map((h) => billRow(h, h.billNo, draftedAt)),
+        hashed.map((h) => billRow(h, draftedAt)),
     );
-    await tx.copyIn('bill_lines', LINE_COLUMNS, lineRows(numbered));
 }
 
 const BILL_COLUMNS = [
-    'bill_no',
     'bill_id',
     'account_no',
     'period_from',
@@ -127,14 +120,14 @@ const BILL_COLUMNS = [
     'amount_due',
     'content_sha256',
     'document',
+    'line_references',
     'made_from',
     'drafted_at',
 ];
 
-function billRow({ bill, text, contentSha256 }: HashedBill, billNo: number, draftedAt: string): CopyValue[] {
+function billRow({ bill, text, contentSha256 }: HashedBill, draftedAt: string): CopyValue[] {
     const { document } = bill;
     return [
-        billNo,
         document.billId,
         bill.accountNo,
         document.periodFrom,
@@ -146,56 +139,8 @@ function billRow({ bill, text, contentSha256 }: HashedBill, billNo: number, draf
         document.amountDue,
         contentSha256,
         text,
+        JSON.stringify(bill.references.map((r) => [r.agreementNo, r.meteringPointNo, r.tariffVersionNo])),
         JSON.stringify(bill.madeFrom),
         draftedAt,
     ];
-}
-
-const LINE_COLUMNS = [
-    'bill_no',
-    'line_no',
-    'agreement_no',
-    'metering_point_no',
-    'tariff_version_no',
-    'charge',
-    'band',
-    'service_from',
-    'service_to',
-    'quantity',
-    'quantity_unit',
-    'measured_kwh',
-    'estimated_kwh',
-    'price',
-    'amount_exact',
-    'amount',
-];
-
-function* lineRows(numbered: readonly (HashedBill & { readonly billNo: number })[]): Generator<CopyValue[]> {
-    for (const { bill, billNo } of numbered) {
-        let lineNo = 0;
-        for (const section of bill.document.sections) {
-            for (const line of section.lines) {
-                const reference = bill.references[lineNo];
-                lineNo += 1;
-                yield [
-                    billNo,
-                    lineNo,
-                    reference?.agreementNo ?? null,
-                    reference?.meteringPointNo ?? null,
-                    reference?.tariffVersionNo ?? null,
-                    line.charge,
-                    line.band,
-                    line.serviceFrom,
-                    line.serviceTo,
-                    line.quantity,
-                    line.unit,
-                    line.measuredKwh,
-                    line.estimatedKwh,
-                    line.price,
-                    line.amountExact,
-                    line.amount,
-                ];
-            }
-        }
-    }
 }

@@ -59,7 +59,7 @@ export async function sumQuantities(
     slots: SlotClasses,
     prices: IntervalPrices,
 ): Promise<PointSums> {
-    const session = await engine.openSession();
+    const session = await engine.openSession({ joinsAsWritten: true });
     try {
         await registerInputs(session, inputs, plan, slots, prices);
         const model = (name: (typeof MODELS)[number]) => compileModel(`billing/${name}`, engine.dialect).sql;
