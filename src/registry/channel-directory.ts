@@ -31,7 +31,7 @@ export async function channelDirectory(
 ): Promise<ChannelEntry[]> {
     return db.query<ChannelEntry>(
         `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
-             c.meter_id as "meterId", c.register_id as "registerId", c.flow,
+             v.meter_id as "meterId", c.register_id as "registerId", c.flow,
              c.interval_minutes as "intervalMinutes",
              lower(v.valid_during) as "validFromMs", upper(v.valid_during) as "validToMs",
              v.expected_from as "expectedFrom"

@@ -69,7 +69,14 @@ export const meteringPointsLoader: KindLoader = {
     },
     believed: {
         table: 'channel_validities',
-        columns: ['channel_no', 'metering_point_no', 'register_id', 'valid_during', 'expected_from'],
+        columns: [
+            'channel_no',
+            'metering_point_no',
+            'meter_id',
+            'register_id',
+            'valid_during',
+            'expected_from',
+        ],
         keyOf: (alias) => `${alias}.channel_no`,
         hasExclusion: true,
     },
@@ -84,7 +91,8 @@ export const meteringPointsLoader: KindLoader = {
 async function makeDesired({ tx }: LoadWork): Promise<void> {
     await tx.query(
         `create temp table desired on commit drop as
-         select i.line, a.channel_no, a.metering_point_no, i.register_id, i.valid_during, null::date as expected_from
+         select i.line, a.channel_no, a.metering_point_no, i.meter_id, i.register_id, i.valid_during,
+             null::date as expected_from
          from incoming i join channel_assignment a using (row_no)`,
     );
 }
