@@ -1,9 +1,11 @@
 import { benchChain } from './chain.ts';
 import { benchDrafts } from './drafts.ts';
+import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--json]           bills of a month from curated readings
+npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
 Add --quick for a size that runs in seconds.`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -24,6 +26,10 @@ async function main(args: readonly string[]): Promise<number> {
     }
     if (args[0] === 'drafts') {
         await benchDrafts({ customers: number('--customers', isQuick ? 500 : 20_000), days: 31 });
+        return 0;
+    }
+    if (args[0] === 'load') {
+        await benchLoad(number('--rows', isQuick ? 5000 : 200_000), isJson);
         return 0;
     }
     process.stderr.write(`${USAGE}\n`);

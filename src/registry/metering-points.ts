@@ -63,6 +63,7 @@ export const meteringPointsLoader: KindLoader = {
     },
     async resolve(work) {
         await enterIdentifiers(work, 'metering_points', 'metering_point_id');
+        await enterIdentifiers(work, 'meters', 'meter_id');
         await assignChannels(work);
         await refuseChangedChannels(work);
         await makeDesired(work);
@@ -72,7 +73,7 @@ export const meteringPointsLoader: KindLoader = {
         columns: [
             'channel_no',
             'metering_point_no',
-            'meter_id',
+            'meter_no',
             'register_id',
             'valid_during',
             'expected_from',
@@ -91,9 +92,9 @@ export const meteringPointsLoader: KindLoader = {
 async function makeDesired({ tx }: LoadWork): Promise<void> {
     await tx.query(
         `create temp table desired on commit drop as
-         select i.line, a.channel_no, a.metering_point_no, i.meter_id, i.register_id, i.valid_during,
+         select i.line, a.channel_no, a.metering_point_no, m.meter_no, i.register_id, i.valid_during,
              null::date as expected_from
-         from incoming i join channel_assignment a using (row_no)`,
+         from incoming i join channel_assignment a using (row_no) join meters m using (meter_id)`,
     );
 }
 

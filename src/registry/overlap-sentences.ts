@@ -53,7 +53,7 @@ export async function findAgreementOverlaps(work: LoadWork): Promise<InputFault[
 
 const INSTALLATIONS: BelievedTable = {
     table: 'channel_validities',
-    columns: ['channel_no', 'metering_point_no', 'meter_id', 'register_id', 'valid_during'],
+    columns: ['channel_no', 'metering_point_no', 'meter_no', 'register_id', 'valid_during'],
     keyOf: (alias) => `${alias}.channel_no`,
 };
 
@@ -66,10 +66,12 @@ async function findMetersOfPoint(work: LoadWork): Promise<InputFault[]> {
     const overlaps = await work.tx.query<Overlap<number>>(
         `with state as (${resultingState(INSTALLATIONS)})
          select d.line, 'metering point ' || m.metering_point_id || ' register ' || d.register_id as subject,
-             'meter ' || d.meter_id as name, 'meter ' || o.meter_id as "otherName", ${BOUNDS}
+             'meter ' || n.meter_id as name, 'meter ' || k.meter_id as "otherName", ${BOUNDS}
          from ${overlapping(INSTALLATIONS, ['metering_point_no', 'register_id'])}
              join metering_points m on m.metering_point_no = d.metering_point_no
-         where d.line is not null order by d.line, o.meter_id`,
+             join meters n on n.meter_no = d.meter_no
+             join meters k on k.meter_no = o.meter_no
+         where d.line is not null order by d.line, k.meter_id`,
     );
     return sentences(work, 'valid_from', overlaps, (bound) => boundText(work.settings.zone, bound));
 }
@@ -78,11 +80,12 @@ async function findPointsOfMeter(work: LoadWork): Promise<InputFault[]> {
     const { zone } = work.settings;
     const overlaps = await work.tx.query<Overlap<number>>(
         `with state as (${resultingState(INSTALLATIONS)})
-         select d.line, 'meter ' || d.meter_id || ' register ' || d.register_id as subject,
+         select d.line, 'meter ' || n.meter_id || ' register ' || d.register_id as subject,
              'metering point ' || m.metering_point_id as name,
              'metering point ' || w.metering_point_id as "otherName", ${BOUNDS}
-         from ${overlapping(INSTALLATIONS, ['meter_id', 'register_id'])}
+         from ${overlapping(INSTALLATIONS, ['meter_no', 'register_id'])}
              and d.metering_point_no <> o.metering_point_no
+             join meters n on n.meter_no = d.meter_no
              join metering_points m on m.metering_point_no = d.metering_point_no
              join metering_points w on w.metering_point_no = o.metering_point_no
          where d.line is not null order by d.line, w.metering_point_id`,

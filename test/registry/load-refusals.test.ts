@@ -155,8 +155,9 @@ test('the database itself refuses a meter at two metering points, whoever writes
                  select (select max(channel_no) + 1 from channels), metering_point_no, 'M1', '1', 'to_customer', 30, 'load'
                  from metering_points where metering_point_id = 'MPX' returning *)
              insert into channel_validities
-                 (channel_no, metering_point_no, meter_id, register_id, valid_during, known_from)
-             select channel_no, metering_point_no, 'M1', '1', tstzrange($1, $2), now() from c`,
+                 (channel_no, metering_point_no, meter_no, register_id, valid_during, known_from)
+             select channel_no, metering_point_no, meter_no, '1', tstzrange($1, $2), now()
+             from c join meters using (meter_id)`,
             [from, to],
         );
     await assert.rejects(insert('2013-05-15T11:29:59Z', '2013-06-01T00:00:00Z'), /one_place_of_a_meter/);
