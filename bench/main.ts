@@ -1,11 +1,13 @@
 import { benchChain } from './chain.ts';
 import { benchCorrection, correctionText } from './correction.ts';
 import { benchDrafts, draftsText } from './drafts.ts';
+import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
 npm run bench -- correction [--meters N] [--json]          a day of 100 meters corrected in a large home
+npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
 Add --quick for a size that runs in seconds.`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,6 +37,10 @@ async function main(args: readonly string[]): Promise<number> {
         process.stdout.write(
             isJson ? `${JSON.stringify({ correction }, null, 2)}\n` : correctionText(correction),
         );
+        return 0;
+    }
+    if (args[0] === 'load') {
+        await benchLoad(number('--rows', isQuick ? 5000 : 200_000), isJson);
         return 0;
     }
     process.stderr.write(`${USAGE}\n`);

@@ -100,12 +100,13 @@ table channel_validities (
     expected_from date,
     known_from timestamp with time zone not null,
     known_to timestamp with time zone,
-    constraint channel_validities_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES channels(channel_no),
+    meter_no bigint not null,
     constraint channel_validities_check CHECK (known_to > known_from),
-    constraint channel_validities_metering_point_no_fkey FOREIGN KEY (metering_point_no) REFERENCES metering_points(metering_point_no),
     constraint channel_validities_valid_during_check CHECK (NOT isempty(valid_during)),
-    constraint one_meter_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
+    constraint one_meter_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
+    constraint one_place_of_a_meter EXCLUDE USING gist (meter_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL)
 );
+CREATE INDEX channel_validities_by_end ON channel_validities USING btree (known_to) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX channel_validities_current ON channel_validities USING btree (channel_no) WHERE known_to IS NULL;
 
 table channels (
@@ -205,6 +206,13 @@ table loads (
     constraint loads_pkey PRIMARY KEY (load_no)
 );
 
+table matched_readings (
+    is_only boolean not null default true,
+    known_at timestamp with time zone not null,
+    constraint matched_readings_pkey PRIMARY KEY (is_only),
+    constraint matched_readings_is_only_check CHECK (is_only)
+);
+
 table metering_point_attributes (
     metering_point_no bigint not null,
     attribute text not null,
@@ -224,6 +232,13 @@ table metering_points (
     metering_point_id text not null,
     constraint metering_points_pkey PRIMARY KEY (metering_point_no),
     constraint metering_points_metering_point_id_key UNIQUE (metering_point_id)
+);
+
+table meters (
+    meter_no bigint not null generated always as identity,
+    meter_id text not null,
+    constraint meters_pkey PRIMARY KEY (meter_no),
+    constraint meters_meter_id_key UNIQUE (meter_id)
 );
 
 table partition_files (

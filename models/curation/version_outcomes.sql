@@ -35,6 +35,26 @@ arrivals as (
     from contested
 ),
 
+-- receipt orders the versions of one feed; between feeds it would let the order of arrival decide
+of_feeds as (
+    select
+        *,
+        row_number() over (
+            partition by channel_no, period_from, feed_id
+            order by
+                case when arrival_no = 1 then 0 else 1 end nulls last,
+                class_rank desc nulls last,
+                version_stamp desc nulls last,
+                receipt_sequence desc nulls last,
+                receipt_ordinal desc nulls last,
+                kwh desc nulls last,
+                quality nulls last,
+                source_code nulls last
+        ) as feed_place_no,
+    from arrivals
+),
+
+-- the first of each feed compete; the places of the others only need to be total
 ranked as (
     select
         *,
@@ -43,16 +63,15 @@ ranked as (
             order by
                 case when arrival_no = 1 then 0 else 1 end nulls last,
                 rank desc nulls last,
+                case when feed_place_no = 1 then 0 else 1 end nulls last,
                 class_rank desc nulls last,
                 version_stamp desc nulls last,
-                receipt_sequence desc nulls last,
-                receipt_ordinal desc nulls last,
                 kwh desc nulls last,
                 quality nulls last,
                 feed_id nulls last,
-                source_code nulls last
+                feed_place_no nulls last
         ) as place_no,
-    from arrivals
+    from of_feeds
 ),
 
 winners as (
@@ -69,7 +88,8 @@ winners as (
     where place_no = 1
 ),
 
--- equal stamps of one rank with different values: the content decided, which is worth a flag
+-- different values of one rank and class that neither stamps nor the receipt of one feed put in
+-- order: the content decided, which is worth a flag
 conflicts as (
     select
         r.channel_no,
@@ -80,8 +100,17 @@ conflicts as (
         and w.period_from = r.period_from
         and w.rank = r.rank
         and w.class_rank = r.class_rank
-        and w.version_stamp = r.version_stamp
-    where r.arrival_no = 1 and r.place_no > 1
+        and (
+            w.version_stamp = r.version_stamp
+            or w.version_stamp is null
+            and r.version_stamp is null
+            and r.feed_id <> w.feed_id
+            and r.feed_place_no = 1
+        )
+    where
+        r.arrival_no = 1
+        and r.place_no > 1
+        and not (r.kwh is not distinct from w.kwh and r.quality = w.quality)
     group by r.channel_no, r.period_from
 )
 

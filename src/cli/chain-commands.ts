@@ -57,6 +57,12 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
                 ...(result.released > 0
                     ? [`${count(result.released)} waiting readings released; next: gridtally refresh`]
                     : []),
+                ...(result.moved > 0
+                    ? [`${count(result.moved)} readings moved to another channel; next: gridtally refresh`]
+                    : []),
+                ...(result.displaced > 0
+                    ? [`${count(result.displaced)} readings wait, as no meter is installed at their time`]
+                    : []),
             ],
         );
     });

@@ -9,7 +9,6 @@ import {
     listDays,
     utcDateOf,
 } from '../kernel/calendar-date.ts';
-import { GridtallyError } from '../kernel/errors.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
 import { localDays } from '../kernel/zone-table.ts';
@@ -133,6 +132,7 @@ function bigints(...names: string[]): { name: string; type: string }[] {
     });
 }
 
+/** At most one row matches an external key, register and instant: constraints of `channel_validities` see to it for both ways of naming. */
 async function registerChannelMap(
     engine: EngineSession,
     path: string,
@@ -151,23 +151,4 @@ async function registerChannelMap(
         left join (select distinct metering_point_id from channels where flow = 'from_customer') as e
             on e.metering_point_id = c.metering_point_id`,
     );
-    await refuseAmbiguous(engine);
-}
-
-/** Two registrations of one meter at one time would make two readings of each row: no row is typed until that is mended. */
-async function refuseAmbiguous(engine: EngineSession): Promise<void> {
-    const rows = await engine.rows(
-        `with several as (select external_key, register_key from channel_map group by all having count(*) > 1),
-            m as (select c.* from channel_map as c inner join several as s on s.external_key = c.external_key and s.register_key = c.register_key)
-         select a.external_key, a.register_key, a.channel_no as one, b.channel_no as other from m as a inner join m as b
-            on b.external_key = a.external_key and b.register_key = a.register_key and b.channel_no > a.channel_no
-            and b.valid_from_us < a.valid_to_us and b.valid_to_us > a.valid_from_us
-         limit 20`,
-    );
-    if (rows.length === 0) return;
-    throw new GridtallyError('ingest.meter-ambiguous', 'meters are registered twice for the same time', {
-        faults: rows.map((r) => ({
-            message: `meter ${r.external_key}, register ${r.register_key}: channels ${r.one} and ${r.other}`,
-        })),
-    });
 }

@@ -26,8 +26,6 @@ export const ERROR_CATALOGUE = {
     'yaml.invalid': 'Correct the document at the lines named.',
     'feed.contract-invalid':
         'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
-    'ingest.meter-ambiguous':
-        'Load metering points so that each meter and register is installed at one place at a time, then ingest again; nothing was lost.',
     'feed.unknown':
         'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
     'lake.files-gone':
@@ -38,6 +36,8 @@ export const ERROR_CATALOGUE = {
         'Run `gridtally verify raw` to see what is damaged, and restore the file from a backup.',
     'raw.compression-damaged':
         'Ask the sender for the file again: the compressed stream is cut off or was changed on its way.',
+    'database.upgrade-refused':
+        'Correct what is named with the gridtally that the home was last used with, then run this version again; the home is as it was.',
     'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
     'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
     'billing.cannot-rate':

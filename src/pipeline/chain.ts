@@ -1,7 +1,6 @@
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
+import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
-import { releaseWaiting } from '../ingest/release-waiting.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
@@ -68,7 +67,7 @@ export async function parseReceived(
         ({ payloads }) => onProgress({ stage: 'parse', done: payloads }),
     );
     // a load that committed after these rows looked for their meter, and before they began to wait, missed them
-    if (totals.waiting > 0) await releaseWaiting(chain.lake, feeds);
+    await matchReadings(chain.lake, feeds);
     return totals;
 }
 
@@ -76,13 +75,12 @@ export async function feedsOf(chain: Chain): Promise<KnownFeed[]> {
     return deliveringFeeds(chain.lake.db, chain.home.folder, chain.lake.clock);
 }
 
-export interface LoadOutcome extends LoadResult {
-    /** Waiting rows that the load let through, and those that go on waiting. */
-    readonly released: number;
+/** What a load did to readings; nothing where it is not of metering points. */
+export interface LoadOutcome extends LoadResult, Omit<MatchCounts, 'waiting'> {
     readonly stillWaiting: number;
 }
 
-/** Loads master data and releases the readings that waited for it. */
+/** Loads master data and brings readings to the channels that are theirs by it. */
 export async function load(
     chain: Chain,
     options: {
@@ -99,10 +97,11 @@ export async function load(
         bucketSize: chain.home.bucketSize,
         clock: chain.lake.clock,
     });
-    if (options.kind !== 'metering-points') return { ...result, released: 0, stillWaiting: 0 };
-    await channelSnapshot(chain.lake);
-    const { released, waiting } = await releaseWaiting(chain.lake, await feedsOf(chain));
-    return { ...result, released, stillWaiting: waiting };
+    if (options.kind !== 'metering-points') {
+        return { ...result, released: 0, moved: 0, displaced: 0, stillWaiting: 0 };
+    }
+    const { waiting, ...matched } = await matchReadings(chain.lake, await feedsOf(chain));
+    return { ...result, ...matched, stillWaiting: waiting };
 }
 
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
@@ -117,9 +116,19 @@ export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
     return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
 }
 
+/** Brings readings to their channels and rebuilds what is stale, until nothing is. */
 export async function refreshAll(
     chain: Chain,
     onProgress?: (progress: RefreshProgress) => void,
 ): Promise<RefreshResult> {
-    return refresh(chain.lake, precedenceOf(await feedsOf(chain)), onProgress);
+    const feeds = await feedsOf(chain);
+    // what a load that was cut off, or a registration by a feed, left to do
+    await matchReadings(chain.lake, feeds);
+    const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    for (;;) {
+        const result = await refresh(chain.lake, precedenceOf(feeds), onProgress);
+        for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += result[name];
+        const { released, moved, displaced } = await matchReadings(chain.lake, feeds, { isRefreshed: true });
+        if (released + moved + displaced === 0) return total;
+    }
 }

@@ -1,7 +1,11 @@
+import { countDisplaced } from '../lake/displaced-rows.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { Transaction } from '../store/database.ts';
 
-/** Counts of a home. Rows add up: received = curated rows + quarantined + waiting once everything is refreshed. */
+/**
+ * Counts of a home. Rows add up: received = versions + quarantined + waiting, and once everything is refreshed versions = curated rows.
+ * A row that an earlier belief put elsewhere counts once, where it is now.
+ */
 export interface HomeStatus {
     readonly payloadsReceived: number;
     readonly payloadsRefused: number;
@@ -17,6 +21,7 @@ export interface HomeStatus {
     readonly superseded: number;
     readonly withdrawn: number;
     readonly winning: number;
+    /** Versions that a refresh will bring to another channel or to the waiting ones; 0 afterwards. */
     readonly outsideValidity: number;
     readonly conflicts: number;
     readonly intervalsExpected: number;
@@ -63,6 +68,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );
+    const held = Number(versions?.rows ?? 0) - (await countDisplaced(tx));
     const n = (row: object | undefined, name: string) =>
         Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
     return {
@@ -74,13 +80,13 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         quarantinedByRule: Object.fromEntries(rules.map((r) => [r.rule, r.n])),
         rowsWaiting: n(versions, 'waiting'),
         valuesRounded: n(received, 'rounded'),
-        versions: n(versions, 'rows'),
+        versions: held,
         duplicates: n(curated, 'duplicates'),
         duplicatesOfSuperseded: n(curated, 'stale_duplicates'),
         superseded: n(curated, 'superseded'),
         withdrawn: n(curated, 'withdrawn'),
         winning: n(curated, 'measured') + n(curated, 'estimated'),
-        outsideValidity: n(versions, 'rows') - n(curated, 'rows'),
+        outsideValidity: held - n(curated, 'rows'),
         conflicts: n(curated, 'conflicts'),
         intervalsExpected: n(curated, 'expected'),
         intervalsMeasured: n(curated, 'measured'),

@@ -31,12 +31,13 @@ export async function channelDirectory(
 ): Promise<ChannelEntry[]> {
     return db.query<ChannelEntry>(
         `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
-             c.meter_id as "meterId", c.register_id as "registerId", c.flow,
+             w.meter_id as "meterId", c.register_id as "registerId", c.flow,
              c.interval_minutes as "intervalMinutes",
              lower(v.valid_during) as "validFromMs", upper(v.valid_during) as "validToMs",
              v.expected_from as "expectedFrom"
          from channel_validities v join channels c using (channel_no)
              join metering_points m on m.metering_point_no = v.metering_point_no
+             join meters w on w.meter_no = v.meter_no
          where ${believedAt('v', '$1')}
          order by c.channel_no, lower(v.valid_during) nulls first`,
         [knownAtText(options)],

@@ -29,7 +29,7 @@ export interface FeedRegistrationResult {
     readonly registeredChannels: readonly number[];
     /**
      * Meters that were not registered, because another meter is believed to be installed at the metering point and register where
-     * they would be: their readings wait for a load.
+     * they would be, or the same meter elsewhere: their readings wait for a load.
      */
     readonly heldBack: readonly FeedMeter[];
 }
@@ -117,14 +117,24 @@ async function placeMeters(tx: Transaction): Promise<void> {
     );
 }
 
-/** Takes meters out of `placed_meters` for whose place and register another channel is believed. */
+/**
+ * Takes meters out of `placed_meters` for whose place or meter, with the register, another channel is believed, or an earlier
+ * one of `placed_meters` is to be.
+ */
 async function holdBackCollisions(tx: Transaction): Promise<FeedMeter[]> {
     return tx.query<FeedMeter>(
         `delete from placed_meters p
          where exists (
              select from channel_validities v
-             where v.known_to is null and v.metering_point_no = p.metering_point_no
-                 and v.register_id = p.register_id)
+             where v.known_to is null and v.register_id = p.register_id
+                 and v.metering_point_no = p.metering_point_no)
+             or exists (
+             select from channel_validities v join meters m using (meter_no)
+             where v.known_to is null and v.register_id = p.register_id and m.meter_id = p.meter_id)
+             or exists (
+             select from placed_meters e
+             where e.register_id = p.register_id and e.external_id collate "C" < p.external_id collate "C"
+                 and (e.metering_point_no = p.metering_point_no or e.meter_id = p.meter_id))
          returning external_id as "externalId", register_id as "registerId",
              interval_minutes as "intervalMinutes", flow, first_day as "firstDay"`,
     );
@@ -137,6 +147,11 @@ async function enterChannels(tx: Transaction, knownAt: KnownAt): Promise<number[
              order by external_id collate "C", register_id collate "C"))::integer as channel_no, p.*
          from placed_meters p cross join (select coalesce(max(channel_no), 0) as channel_no from channels) h`,
     );
+    await tx.query(
+        `insert into meters (meter_id)
+         select distinct meter_id collate "C" from fed_channels f
+         where not exists (select from meters m where m.meter_id = f.meter_id) order by 1`,
+    );
     const rows = await tx.query<{ channelNo: number }>(
         `insert into channels
              (channel_no, metering_point_no, meter_id, register_id, flow, interval_minutes, registered_by)
@@ -146,9 +161,9 @@ async function enterChannels(tx: Transaction, knownAt: KnownAt): Promise<number[
     );
     await tx.query(
         `insert into channel_validities
-             (channel_no, metering_point_no, register_id, valid_during, expected_from, known_from)
-         select channel_no, metering_point_no, register_id, '(,)', first_day, $1
-         from fed_channels order by ${SCATTERED_CHANNELS}`,
+             (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from)
+         select channel_no, metering_point_no, meter_no, register_id, '(,)', first_day, $1
+         from fed_channels join meters using (meter_id) order by ${SCATTERED_CHANNELS}`,
         [knownAt.text],
     );
     return rows.map((row) => row.channelNo);
@@ -216,8 +231,8 @@ async function moveExpectations(tx: Transaction, knownAt: KnownAt, bucketSize: n
     );
     await tx.query(
         `insert into channel_validities
-             (channel_no, metering_point_no, register_id, valid_during, expected_from, known_from)
-         select channel_no, metering_point_no, register_id, valid_during, first_day, $1
+             (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from)
+         select channel_no, metering_point_no, meter_no, register_id, valid_during, first_day, $1
          from extended order by ${SCATTERED_CHANNELS}`,
         [knownAt.text],
     );

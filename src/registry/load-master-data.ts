@@ -54,6 +54,8 @@ const LOADERS: Readonly<Record<MasterDataKind, KindLoader>> = {
     'price-series': priceSeriesLoader,
 };
 const YAML_ONLY: readonly MasterDataKind[] = ['calendars', 'tariffs'];
+// one load at a time sorts and joins the rows of a file in memory
+const WORK_MEMORY = '64MB';
 const EXCLUSION_VIOLATION = '23P01';
 
 /**
@@ -71,6 +73,7 @@ export async function loadMasterData(db: Database, options: LoadOptions): Promis
     const contentSha256 = sha256Hex(source.text);
     return db.transaction(async (tx) => {
         await lockMasterData(tx);
+        await tx.query(`set local work_mem = '${WORK_MEMORY}'`);
         const knownAt = await nextKnownAt(tx, options.clock);
         const file = source.file;
         const work: LoadWork = { tx, file, settings: options, knownAt: knownAt.text, faults: [...faults] };

@@ -63,13 +63,21 @@ export const meteringPointsLoader: KindLoader = {
     },
     async resolve(work) {
         await enterIdentifiers(work, 'metering_points', 'metering_point_id');
+        await enterIdentifiers(work, 'meters', 'meter_id');
         await assignChannels(work);
         await refuseChangedChannels(work);
         await makeDesired(work);
     },
     believed: {
         table: 'channel_validities',
-        columns: ['channel_no', 'metering_point_no', 'register_id', 'valid_during', 'expected_from'],
+        columns: [
+            'channel_no',
+            'metering_point_no',
+            'meter_no',
+            'register_id',
+            'valid_during',
+            'expected_from',
+        ],
         keyOf: (alias) => `${alias}.channel_no`,
         hasExclusion: true,
     },
@@ -84,8 +92,9 @@ export const meteringPointsLoader: KindLoader = {
 async function makeDesired({ tx }: LoadWork): Promise<void> {
     await tx.query(
         `create temp table desired on commit drop as
-         select i.line, a.channel_no, a.metering_point_no, i.register_id, i.valid_during, null::date as expected_from
-         from incoming i join channel_assignment a using (row_no)`,
+         select i.line, a.channel_no, a.metering_point_no, m.meter_no, i.register_id, i.valid_during,
+             null::date as expected_from
+         from incoming i join channel_assignment a using (row_no) join meters m using (meter_id)`,
     );
 }
 

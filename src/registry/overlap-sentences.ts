@@ -51,23 +51,62 @@ export async function findAgreementOverlaps(work: LoadWork): Promise<InputFault[
     return sentences(work, 'move_in', overlaps, (bound) => bound);
 }
 
+const INSTALLATIONS: BelievedTable = {
+    table: 'channel_validities',
+    columns: ['channel_no', 'metering_point_no', 'meter_no', 'register_id', 'valid_during'],
+    keyOf: (alias) => `${alias}.channel_no`,
+};
+
+/** Two meters at one metering point and register at once, and one meter and register at two metering points at once. */
 export async function findMeterOverlaps(work: LoadWork): Promise<InputFault[]> {
-    const believed: BelievedTable = {
-        table: 'channel_validities',
-        columns: ['channel_no', 'metering_point_no', 'register_id', 'valid_during'],
-        keyOf: (alias) => `${alias}.channel_no`,
-    };
+    return [...(await findMetersOfPoint(work)), ...(await findPointsOfMeter(work))];
+}
+
+async function findMetersOfPoint(work: LoadWork): Promise<InputFault[]> {
     const overlaps = await work.tx.query<Overlap<number>>(
-        `with state as (${resultingState(believed)})
+        `with state as (${resultingState(INSTALLATIONS)})
          select d.line, 'metering point ' || m.metering_point_id || ' register ' || d.register_id as subject,
              'meter ' || n.meter_id as name, 'meter ' || k.meter_id as "otherName", ${BOUNDS}
-         from ${overlapping(believed, ['metering_point_no', 'register_id'])}
+         from ${overlapping(INSTALLATIONS, ['metering_point_no', 'register_id'])}
              join metering_points m on m.metering_point_no = d.metering_point_no
-             join channels n on n.channel_no = d.channel_no
-             join channels k on k.channel_no = o.channel_no
+             join meters n on n.meter_no = d.meter_no
+             join meters k on k.meter_no = o.meter_no
          where d.line is not null order by d.line, k.meter_id`,
     );
     return sentences(work, 'valid_from', overlaps, (bound) => boundText(work.settings.zone, bound));
+}
+
+async function findPointsOfMeter(work: LoadWork): Promise<InputFault[]> {
+    const { zone } = work.settings;
+    const overlaps = await work.tx.query<Overlap<number>>(
+        `with state as (${resultingState(INSTALLATIONS)})
+         select d.line, 'meter ' || n.meter_id || ' register ' || d.register_id as subject,
+             'metering point ' || m.metering_point_id as name,
+             'metering point ' || w.metering_point_id as "otherName", ${BOUNDS}
+         from ${overlapping(INSTALLATIONS, ['meter_no', 'register_id'])}
+             and d.metering_point_no <> o.metering_point_no
+             join meters n on n.meter_no = d.meter_no
+             join metering_points m on m.metering_point_no = d.metering_point_no
+             join metering_points w on w.metering_point_no = o.metering_point_no
+         where d.line is not null order by d.line, w.metering_point_id`,
+    );
+    return sentences(work, 'valid_from', overlaps, (bound) => boundText(zone, bound)).map((fault, index) => {
+        const common = commonTime(overlaps[index]);
+        const text = (bound: number | null, open: string) => (bound === null ? open : boundText(zone, bound));
+        const both = `from ${text(common.from, 'always')} to ${text(common.to, 'open')} it would be at both`;
+        return { ...fault, message: `${fault.message}: ${both}` };
+    });
+}
+
+function commonTime(overlap: Overlap<number> | undefined): { from: number | null; to: number | null } {
+    const known = (bounds: (number | null | undefined)[]) =>
+        bounds.filter((bound) => typeof bound === 'number');
+    const starts = known([overlap?.from, overlap?.otherFrom]);
+    const ends = known([overlap?.to, overlap?.otherTo]);
+    return {
+        from: starts.length === 0 ? null : Math.max(...starts),
+        to: ends.length === 0 ? null : Math.min(...ends),
+    };
 }
 
 export async function findAttributeOverlaps(work: LoadWork): Promise<InputFault[]> {

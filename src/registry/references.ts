@@ -25,12 +25,19 @@ export async function refuseUnknown(work: LoadWork, references: readonly Referen
     }
 }
 
+// above this many new rows, what the database believes about the size of a table is wrong until it has looked again: joins of
+// a first load of 200,000 rows took 14 s instead of 0.4 s (PostgreSQL 18.4)
+const ANALYZE_FROM_ROWS = 10_000;
+
 /** Enters identifiers of `incoming` that are new, in their order, so that numbers repeat from run to run. */
 export async function enterIdentifiers(work: LoadWork, table: string, column: string): Promise<void> {
-    await work.tx.query(
-        `insert into ${table} (${column})
-         select distinct ${column} collate "C" from incoming i
-         where not exists (select from ${table} t where t.${column} = i.${column})
-         order by 1`,
+    const entered = await work.tx.query<{ count: number }>(
+        `with entered as (
+             insert into ${table} (${column})
+             select distinct ${column} collate "C" from incoming i
+             where not exists (select from ${table} t where t.${column} = i.${column})
+             order by 1 returning 1)
+         select count(*) from entered`,
     );
+    if ((entered[0]?.count ?? 0) >= ANALYZE_FROM_ROWS) await work.tx.query(`analyze ${table}`);
 }

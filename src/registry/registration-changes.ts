@@ -53,7 +53,7 @@ function periodsTouched(zone: Zone, change: ChannelChange): Period[] {
     return [before, expected].flatMap((old) => [...subtract(now, old), ...subtract(old, now)]);
 }
 
-function unbounded(from: number | null, to: number | null): Period {
+export function unbounded(from: number | null, to: number | null): Period {
     return { from: from ?? -Infinity, to: to ?? Infinity };
 }
 
@@ -100,7 +100,7 @@ function compareTexts(a: string, b: string): number {
     return a < b ? -1 : Number(a > b);
 }
 
-function daysOf(zone: Zone, touched: Period): Omit<BucketDays, 'bucket'> {
+export function daysOf(zone: Zone, touched: Period): Omit<BucketDays, 'bucket'> {
     return {
         from: touched.from === -Infinity ? null : marketDayOf(zone, touched.from),
         to: touched.to === Infinity ? null : addDays(marketDayOf(zone, touched.to - 1), 1),

@@ -23,7 +23,8 @@ interface Applied {
 /**
  * Brings a home's schema up to this program: applies the numbered files that it lacks, in one transaction
  * each, under a lock. Gives the names of those applied. Throws `database.newer` when the home knows more
- * migrations than this program, and an assertion when an applied file has changed since.
+ * migrations than this program, `database.upgrade-refused` when a migration finds what it cannot bring along (the home then
+ * stays at the version before), and an assertion when an applied file has changed since.
  */
 export async function migrate(db: Database, folder: string = MIGRATIONS): Promise<string[]> {
     const migrations = readMigrations(folder);
@@ -35,7 +36,13 @@ export async function migrate(db: Database, folder: string = MIGRATIONS): Promis
                 applied_at timestamptz not null default now())`,
         );
         const missing = await pending(db, migrations);
-        for (const migration of missing) await db.transaction((tx) => apply(tx, migration));
+        for (const migration of missing) {
+            await db
+                .transaction((tx) => apply(tx, migration))
+                .catch((error) => {
+                    throw upgradeRefusal(migration, error) ?? error;
+                });
+        }
         return missing.map((migration) => migration.name);
     });
 }
@@ -47,6 +54,19 @@ async function apply(tx: Transaction, migration: Migration): Promise<void> {
         migration.name,
         migration.sha256,
     ]);
+}
+
+// what a migration raises about content that it cannot bring along: message, a sentence a line as detail, and what to do as hint
+const REFUSED_BY_MIGRATION = 'GT001';
+
+function upgradeRefusal(migration: Migration, error: unknown): GridtallyError | undefined {
+    const { code, message, detail, hint } = error as Record<string, string | undefined>;
+    if (code !== REFUSED_BY_MIGRATION) return undefined;
+    return new GridtallyError('database.upgrade-refused', `${migration.name} cannot be applied: ${message}`, {
+        faults: (detail ?? '').split('\n').map((sentence) => ({ message: sentence })),
+        ...(hint === undefined ? {} : { remedy: hint }),
+        cause: error,
+    });
 }
 
 async function pending(db: Database, migrations: readonly Migration[]): Promise<Migration[]> {

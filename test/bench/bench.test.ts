@@ -16,3 +16,13 @@ test('the small benchmark of the chain publishes the same energy as the script b
     assert.deepEqual(Object.keys(chain.stages), ['receive, parse, append', 'curate, roll up, commit']);
     assert.ok(chain.seconds > 0 && chain.peakRssBytes > 0 && chain.peers.duckdb.seconds > 0);
 });
+
+test('the small benchmark of loads loads every kind, and reports the first load and the repeated one', async () => {
+    const { stdout } = await run(process.execPath, [BENCH, 'load', '--rows', '300', '--json']);
+    const { load } = JSON.parse(stdout);
+    assert.deepEqual(
+        load.map(({ kind, rows }: { kind: string; rows: number }) => [kind, rows]),
+        ['customers', 'accounts', 'metering-points', 'agreements', 'attributes'].map((kind) => [kind, 300]),
+    );
+    for (const { seconds, againSeconds } of load) assert.ok(seconds > 0 && againSeconds > 0);
+});

@@ -163,3 +163,23 @@ test('a new register of a loaded meter stands at its metering point; an id that 
     );
     assert.deepEqual((await directory()).at(-1)?.slice(0, 4), [3, 'MP1', 'M1', 'B1']);
 });
+
+test('a feed does not put a meter that stands elsewhere to a second place; of two that meet, the first is registered', async () => {
+    // M1 was at MP1 and is at MP2, under another register there
+    await world.load(
+        'metering-points',
+        'p.csv',
+        `${POINT_HEADER}\nMP1,M1,1,30,2013-01-01,2013-06-01\nMP2,M1,1,30,2013-06-01,\nMP1,M2,2,30,2013-06-01,\n`,
+    );
+    // the metering point MP1 has had M1 last under register 1, and M2 under 2; register 3 is new to both
+    const result = await register([meter('MP1', '2013-07-01', '3'), meter('M2', '2013-07-01', '3')]);
+    assert.deepEqual(
+        [result.registeredChannels.length, result.heldBack.map((held) => held.externalId)],
+        [1, ['MP1']],
+    );
+    assert.equal(
+        (await directory()).filter(([, , meterId, registerId]) => meterId === 'M2' && registerId === '3')
+            .length,
+        1,
+    );
+});

@@ -117,6 +117,53 @@ test('two meters at one metering point and register at once are refused', async 
     ]);
 });
 
+test('one meter and register at two metering points at once is refused, in the file and against the home', async () => {
+    await loadTown(world);
+    const faults = await world.faultsOf(
+        'metering-points',
+        'p.csv',
+        `metering_point_id,meter_id,interval_minutes,valid_from,valid_to
+MP7,M1,30,2013-05-01,2013-07-01
+MP8,M9,15,2013-01-01,2014-01-01
+MP9,M9,15,2013-12-01,
+MP6,M9,15,2014-01-01,2015-01-01
+`,
+    );
+    assert.deepEqual(short(faults), [
+        '2 valid_from: meter M1 register 1 already has metering point MP1 from 2013-01-01 to 2013-05-15T11:30:00Z; metering point MP7 from 2013-05-01 to 2013-07-01 overlaps it: from 2013-05-01 to 2013-05-15T11:30:00Z it would be at both',
+        '4 valid_from: meter M9 register 1 already has metering point MP8 from 2013-01-01 to 2014-01-01 (line 3); metering point MP9 from 2013-12-01 to open overlaps it: from 2013-12-01 to 2014-01-01 it would be at both',
+        '5 valid_from: meter M9 register 1 already has metering point MP9 from 2013-12-01 to open (line 4); metering point MP6 from 2014-01-01 to 2015-01-01 overlaps it: from 2014-01-01 to 2015-01-01 it would be at both',
+    ]);
+    assert.ok(faults.every((fault) => fault.file === 'p.csv'));
+});
+
+test('a meter moves to another metering point by one load, and another register of it may stand elsewhere', async () => {
+    await loadTown(world);
+    const header = 'metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to';
+    const moved = `${header}\nMP2,M3,1,15,2013-01-01,2014-01-01\nMP5,M3,1,15,2014-01-01,\nMP4,M3,2,15,2013-01-01,\n`;
+    const result = await world.load('metering-points', 'p.csv', moved);
+    assert.deepEqual([result.added, result.changed], [2, 1]);
+});
+
+test('the database itself refuses a meter at two metering points, whoever writes', async () => {
+    await loadTown(world);
+    await world.db.query(`insert into metering_points (metering_point_id) values ('MPX')`);
+    const insert = (from: string, to: string) =>
+        world.db.query(
+            `with c as (
+                 insert into channels
+                 select (select max(channel_no) + 1 from channels), metering_point_no, 'M1', '1', 'to_customer', 30, 'load'
+                 from metering_points where metering_point_id = 'MPX' returning *)
+             insert into channel_validities
+                 (channel_no, metering_point_no, meter_no, register_id, valid_during, known_from)
+             select channel_no, metering_point_no, meter_no, '1', tstzrange($1, $2), now()
+             from c join meters using (meter_id)`,
+            [from, to],
+        );
+    await assert.rejects(insert('2013-05-15T11:29:59Z', '2013-06-01T00:00:00Z'), /one_place_of_a_meter/);
+    await insert('2013-05-15T11:30:00Z', '2013-06-01T00:00:00Z');
+});
+
 test('attribute values and tariff versions with an end of their own do not overlap later ones', async () => {
     await loadTown(world);
     const values =

@@ -1,0 +1,102 @@
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { calendarDate } from '../kernel/calendar-date.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { distinctPaths, liveFiles, type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
+import { freshFolder, type Lake, type PartitionKey, partitionText } from '../lake/lake.ts';
+import { extendExpectation } from '../registry/feed-channels.ts';
+
+const COLUMNS = LAKE_TABLES.reading_versions.map((c) => c.name);
+const ORDER =
+    'market_day nulls last, channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last';
+
+/** The files of `reading_versions` that hold these partitions. */
+export async function versionFilesOf(lake: Lake, keys: readonly PartitionKey[]): Promise<string[]> {
+    const wanted = new Set(keys.map(partitionText));
+    const files = await liveFiles(lake, 'reading_versions');
+    return distinctPaths(files.filter((file) => wanted.has(partitionText(file))));
+}
+
+/**
+ * Writes rows that found their channel: the session's table `placed`, in the shape of `reading_versions`. Of rows that were
+ * versions before, those that stand under the channel already are left out. Nothing is committed here.
+ */
+export async function writePlaced(
+    lake: Lake,
+    engine: EngineSession,
+    options: { readonly wereVersions: boolean },
+): Promise<NewFile[]> {
+    if (options.wereVersions) await leaveOutKnown(lake, engine);
+    const parts = await partsOf(engine);
+    if (parts.length === 0) return [];
+    await expectEarlier(lake, engine);
+    const folder = freshFolder(lake, 'reading_versions');
+    await makeFolderDurably(folder);
+    const file = await engine.writeFile(
+        `select ${COLUMNS.join(', ')} from placed order by ${ORDER}`,
+        `${folder}/placed.parquet`,
+    );
+    await syncWrittenFiles([file.path], lake.folder);
+    return [{ ...file, parts }];
+}
+
+/** Writes a query in the shape of `waiting_rows` to one file. Nothing is committed here. */
+export async function writeWaiting(lake: Lake, engine: EngineSession, query: string): Promise<NewFile[]> {
+    const found = await engine.rows(`select count(*) as n from (${query})`);
+    if (Number(found[0]?.n) === 0) return [];
+    const folder = freshFolder(lake, 'waiting_rows');
+    await makeFolderDurably(folder);
+    const file = await engine.writeFile(
+        `${query} order by sequence nulls last, ordinal nulls last, period_from nulls last`,
+        `${folder}/rows.parquet`,
+    );
+    await syncWrittenFiles([file.path], lake.folder);
+    return [{ ...file, parts: [{ ...WHOLE_TABLE, rowCount: file.rowCount }] }];
+}
+
+async function partsOf(engine: EngineSession): Promise<NewFile['parts'][number][]> {
+    const parts = await engine.rows(
+        'select cast(market_day as varchar) as market_day, bucket, count(*) as n from placed group by all order by all',
+    );
+    return parts.map((p) => ({
+        marketDay: calendarDate(String(p.market_day)),
+        bucket: Number(p.bucket),
+        rowCount: Number(p.n),
+    }));
+}
+
+async function leaveOutKnown(lake: Lake, engine: EngineSession): Promise<void> {
+    const paths = await versionFilesOf(lake, await partsOf(engine));
+    await engine.registerFiles('versions_there', LAKE_TABLES.reading_versions, paths);
+    await engine.materialise(
+        'there',
+        `select channel_no, period_from, feed_id, sequence, ordinal from versions_there
+         where channel_no in (select channel_no from placed)`,
+    );
+    await engine.materialise(
+        'placed_anew',
+        `select p.* from placed as p left join there as t
+            on t.channel_no = p.channel_no and t.period_from = p.period_from and t.feed_id = p.feed_id
+            and t.sequence = p.sequence and t.ordinal = p.ordinal
+         where t.channel_no is null`,
+    );
+    await engine.run('drop table placed');
+    await engine.run('alter table placed_anew rename to placed');
+}
+
+/** As for rows that are parsed: a channel that a feed registered is missed from its first day with a reading. */
+async function expectEarlier(lake: Lake, engine: EngineSession): Promise<void> {
+    const rows = await engine.rows(
+        `select p.channel_no, cast(min(p.market_day) as varchar) as first_day from placed as p
+         inner join channels as c on c.channel_no = p.channel_no and p.market_day < c.expected_from
+         group by p.channel_no order by p.channel_no`,
+    );
+    await extendExpectation(
+        lake.db,
+        rows.map((row) => ({
+            channelNo: Number(row.channel_no),
+            firstDay: calendarDate(String(row.first_day)),
+        })),
+        { bucketSize: lake.bucketSize, clock: lake.clock },
+    );
+}
