@@ -241,12 +241,17 @@ async function registerChannels(
     await session.run(
         `create or replace temp view reading_versions as select * from version_files${only}${known}`,
     );
-    const buckets = [...new Set(inputs.rebuilds.map((r) => r.bucket))];
+    const within = 'path' in inputs.channels ? withinBuckets(lake, inputs.rebuilds) : 'true';
+    await session.materialise(
+        'channels',
+        `select * from (select * from all_channels${only}) as c where ${within}`,
+    );
+}
+
+function withinBuckets(lake: Lake, rebuilds: readonly PlannedRebuild[]): string {
+    const buckets = [...new Set(rebuilds.map((r) => r.bucket))];
     const ranges = buckets.map(
         (b) => `channel_no >= ${b * lake.bucketSize} and channel_no < ${(b + 1) * lake.bucketSize}`,
     );
-    await session.materialise(
-        'channels',
-        `select * from (select * from all_channels${only}) as c where ${ranges.join(' or ') || 'false'}`,
-    );
+    return ranges.join(' or ') || 'false';
 }

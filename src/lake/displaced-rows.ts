@@ -1,7 +1,7 @@
 import { instantText } from '../kernel/period.ts';
 import type { BucketDays } from '../registry/registration-changes.ts';
 import type { ValidityChanges } from '../registry/validity-changes.ts';
-import type { Transaction } from '../store/database.ts';
+import type { Database, Transaction } from '../store/database.ts';
 import type { PartitionKey } from './lake.ts';
 
 // A row of reading_versions is displaced where it begins outside the present validity of its channel: it stays there for those who

@@ -6,14 +6,7 @@ import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 export type HomeContent = ReadonlyMap<string, readonly string[]>;
 
 const METER = ['meter_id', 'metering_point_id', 'register_id'];
-const COUNTS = [
-    'expected_count',
-    'measured_count',
-    'estimated_count',
-    'missing_count',
-    'digest_1',
-    'digest_2',
-];
+const COUNTS = ['expected_count', 'measured_count', 'estimated_count', 'missing_count'];
 const KWH = ['kwh', 'measured_kwh', 'estimated_kwh'];
 
 const TABLES: Readonly<Record<string, { readonly from: string; readonly columns: readonly string[] }>> = {
@@ -46,6 +39,8 @@ const TABLES: Readonly<Record<string, { readonly from: string; readonly columns:
                 'day',
                 ...KWH,
                 ...COUNTS,
+                'digest_1',
+                'digest_2',
                 'superseded_count',
                 'withdrawn_count',
                 'conflict_count',

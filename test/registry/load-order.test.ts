@@ -107,7 +107,7 @@ async function beliefAfter(
 ): Promise<unknown> {
     await world.db.query(
         `truncate agreement_versions, metering_point_attributes, channel_validities, channels, metering_points,
-             registration_changes, bills, bill_lines`,
+             registration_changes, bills`,
     );
     for (const { kind, header, files } of parts) {
         for (const rows of files) await world.load(kind, 'part.csv', `${header}\n${rows.join('\n')}\n`);
