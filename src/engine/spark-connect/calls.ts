@@ -24,6 +24,8 @@ const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
 const KEEPALIVE_MS = 30_000;
 /** For what is done by the way: releases, interrupts. */
 const ONCE_MS_MAX = 5_000;
+/** A server that was just started, on a busy machine, took 13 s for its first answer. */
+const FIRST_ANSWER_MS_MAX = 20_000;
 /** Long, because a plan over many thousands of files takes its time to be looked at. */
 const UNARY_MS_MAX = 600_000;
 
@@ -104,7 +106,7 @@ export class SparkCalls {
     ): Promise<MessageShape<O>> {
         const retries = this.retries();
         // a host that swallows packets is told from a server that thinks for long by its never having answered
-        const limitMs = this.#serverSessionId === undefined ? this.patience.connectMs : UNARY_MS_MAX;
+        const limitMs = this.#serverSessionId === undefined ? FIRST_ANSWER_MS_MAX : UNARY_MS_MAX;
         for (;;) {
             try {
                 return await this.once(name, input, output, init, limitMs);

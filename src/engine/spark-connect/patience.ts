@@ -46,7 +46,7 @@ export class Retries {
 /** Whether the connection failed rather than the request: then the same request may be sent again, if it is safe to repeat. */
 export function isConnectionFailure(error: unknown): boolean {
     if (!isCallFailure(error)) return false;
-    if (error.code === status.UNAVAILABLE) return true;
+    if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) return true;
     // a connection cut in the middle of a stream, and a cursor that the server lost with it
     return error.code === status.INTERNAL && /RST_STREAM|INVALID_CURSOR\.DISCONNECTED/.test(error.details);
 }

@@ -126,17 +126,27 @@ export class SparkSession {
             if (responseType.case === 'arrowBatch') yield responseType.value.data;
     }
 
-    /** A temporary view over exactly these files, which must be there; columns that a file lacks are null in it. */
+    /**
+     * A temporary view over exactly these files, which must be there; columns that a file lacks are null in it. Without `columns`
+     * it has those of the files.
+     */
     async createFilesView(
         view: string,
         options: {
             readonly format: string;
-            readonly columns: readonly SparkColumn[];
+            readonly columns?: readonly SparkColumn[];
             readonly paths: readonly string[];
+            /** Name of a further column with the URL of a row's file. */
+            readonly urlColumn?: string;
         },
     ): Promise<void> {
-        const schema = options.columns.map(({ name, type }) => `${name} ${type}`).join(', ');
-        await this.createView(view, filesRelation(options.format, schema, options.paths));
+        const { format, columns, paths, urlColumn } = options;
+        const schema = columns?.map(({ name, type }) => `${name} ${type}`).join(', ');
+        const shape = {
+            ...(schema === undefined ? {} : { schema }),
+            ...(urlColumn === undefined ? {} : { urlColumn }),
+        };
+        await this.createView(view, filesRelation(format, paths, shape));
     }
 
     /** A temporary view over rows that are sent to the server as text, in chunks, and cast there to the types of the columns. */
