@@ -1,4 +1,4 @@
-// test limit: 400 s
+// test limit: 900 s
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';

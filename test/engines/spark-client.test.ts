@@ -1,4 +1,4 @@
-// test limit: 300 s
+// test limit: 600 s
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

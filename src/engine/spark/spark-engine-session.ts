@@ -41,7 +41,11 @@ export class SparkEngineSession implements EngineSession {
     ): Promise<void> {
         await this.#explained(`read the files of ${view}`, async () => {
             if (files.length > 0)
-                return this.#spark.createFilesView(view, { format: 'parquet', columns, paths: files });
+                return this.#spark.createFilesView(view, {
+                    format: 'parquet',
+                    columns,
+                    paths: files.map(serverPath),
+                });
             const none = columns.map((c) => `cast(null as ${c.type}) as ${c.name}`).join(', ');
             return this.#spark.run(`create or replace temp view ${view} as select ${none} where false`);
         });
@@ -131,7 +135,7 @@ export class SparkEngineSession implements EngineSession {
         return this.#explained(`write below ${folder}`, async () => {
             await this.#spark.writeFiles(query, {
                 format: 'parquet',
-                folder: target,
+                folder: serverPath(target),
                 partitionBy: keyColumns,
                 options: PARQUET_OPTIONS,
             });
@@ -152,7 +156,7 @@ export class SparkEngineSession implements EngineSession {
         if (files.length === 0) return counts;
         await this.#spark.createFilesView('written_files', {
             format: 'parquet',
-            paths: files,
+            paths: files.map(serverPath),
             urlColumn: 'file_url',
         });
         const query = 'select file_url, count(*) as n from written_files group by file_url';
@@ -187,6 +191,11 @@ export class SparkEngineSession implements EngineSession {
             throw explainSparkError(error, { deed });
         }
     }
+}
+
+/** With its scheme: a server may take paths without one to be those of another file system. */
+function serverPath(file: string): string {
+    return `file:${file}`;
 }
 
 function deedOf(sql: string): string {
