@@ -1,4 +1,5 @@
 import { duckdbEngine } from '../engine/duckdb/duckdb-engine.ts';
+import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
@@ -35,9 +36,12 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             threads: home.engine.threads,
             spillFolder: home.scratchFolder,
         });
+        const bulkEngine =
+            home.engine.server === undefined ? engine : sparkEngine({ address: home.engine.server });
         const lake: Lake = {
             db,
             engine,
+            bulkEngine,
             folder: home.lakeFolder,
             zone: zoneOf(home.marketZone),
             bucketSize: home.bucketSize,
@@ -55,6 +59,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
                 ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : []),
             ],
             async close() {
+                await bulkEngine.close();
                 await engine.close();
                 await db.close();
             },

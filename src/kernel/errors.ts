@@ -43,6 +43,20 @@ export const ERROR_CATALOGUE = {
     'billing.cannot-rate':
         'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
+    'engine.unsupported': 'Run this on an engine that has it, or give the engine its own text.',
+    'engine.address-invalid': 'Write the address as sc://host:port/;token=...;use_ssl=true.',
+    'engine.unreachable':
+        'Check that the Spark server runs and that `engine` in gridtally.yaml has its address, then run the command again.',
+    'engine.refused': 'Put a valid token into `engine` in gridtally.yaml.',
+    'engine.too-old': 'Use a Spark server of version 4.0 or newer.',
+    'engine.lost':
+        'Run the command again when the server is back: nothing was published, and the work is done anew.',
+    'engine.lake-unreachable':
+        'Let the Spark server see the folder of the lake under the same path, with the rights to read it and to write into it.',
+    'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
+    'engine.interrupted': 'Run the command again: nothing was published.',
+    'engine.failed':
+        'Run the command again; if it fails alike, report the message with the version of the server.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 

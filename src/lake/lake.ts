@@ -10,7 +10,10 @@ import type { Database } from '../store/database.ts';
 /** What every step on the lake needs; made once by the composition root. */
 export interface Lake {
     readonly db: Database;
+    /** In this process: for files as they arrive, small tables and questions. */
     readonly engine: Engine;
+    /** Where curation, rollups and billing sums run: the same one, or a server that `gridtally.yaml` names. */
+    readonly bulkEngine: Engine;
     /** Root folder of the lake's files; the catalogue keeps paths relative to it. */
     readonly folder: string;
     readonly zone: Zone;

@@ -26,7 +26,7 @@ export function curationRules(
     feeds: readonly FeedPrecedence[],
 ): { curation: string; rollup: string } {
     const models = (names: readonly string[]) =>
-        names.map((name) => compileModel(`curation/${name}`, lake.engine.dialect).fingerprint);
+        names.map((name) => compileModel(`curation/${name}`, lake.bulkEngine.dialect).fingerprint);
     return {
         curation: fingerprint({ models: models(CURATION_MODELS), feeds, zone: lake.zone.name }).slice(0, 16),
         rollup: fingerprint({ models: models(ROLLUP_MODELS) }).slice(0, 16),
