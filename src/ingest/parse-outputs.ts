@@ -7,7 +7,7 @@ import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
-import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
+import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -264,6 +264,7 @@ export async function parsePlain(
     await makeFolderDurably(folder);
     const path = `${folder}/versions.parquet`;
     await engine.materialise('known_stamps', knownStamps(contract, source));
+    await engine.materialise('known_codes', knownCodes(contract));
     const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
         from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
     const [file, isAsReceived] = await Promise.all([
