@@ -64,7 +64,8 @@ export function knownStamps(contract: FeedContract, source: PlainSource): string
     return `with sampled as (select ${read.us} as us from (values ${texts.join(', ') || "('')"}) as t(stamp) where ${read.isPlain}),
     days as (select min(us) // ${DAY_US} * ${DAY_US} as from_us, (max(us) // ${DAY_US} + 1) * ${DAY_US} as to_us from sampled),
     instants as (select unnest(range(from_us, to_us, ${stepUs})) as known_us from days where (to_us - from_us) // ${stepUs} <= ${KNOWN_STAMPS_MAX})
-select strftime(make_timestamp(known_us), ${sqlText(format)}) as known_stamp, known_us from instants`;
+-- a format without minutes writes several instants alike: what such a text means is its first
+select strftime(make_timestamp(known_us), ${sqlText(format)}) as known_stamp, min(known_us) as known_us from instants group by 1`;
 }
 
 /**
@@ -82,10 +83,14 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const version = of('version');
     const register = of('register');
     const minutes = of('minutes');
-    const isValue = `regexp_full_match(${of('value')}, '-?\\d{1,12}(\\.\\d{1,${Math.min(6, reading.value.maxDecimals)}})?')`;
+    const value = of('value') ?? "''";
+    const decimals = Math.min(6, reading.value.maxDecimals);
+    const isValue = `regexp_full_match(${value}, '-?\\d{1,12}${decimals > 0 ? `(\\.\\d{1,${decimals}})?` : ''}')`;
+    const nullTexts = reading.value.nullTexts.map(sqlText).join(', ');
     const mustHold = [
         'surplus is null',
         isValue,
+        ...(nullTexts === '' ? [] : [`${value} not in (${nullTexts})`]),
         // a case, because both sides of an or are worked out
         `case when s.known_us is not null then true else ${stamp.isPlain} end`,
         // no rule looks at an ignored column but those of files: text without control characters, in lines that are not too long
@@ -99,7 +104,7 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const typed = `select ${of('meter')} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     ${minutes ? `case when ${minutes} = '' then ${reading.intervalMinutes} else try_cast(${minutes} as smallint) end` : `cast(${reading.intervalMinutes} as smallint)`} as minutes,
-    coalesce(s.known_us, ${stamp.us}) as period_us, try_cast(${of('value')} as decimal(18, 6)) as kwh, q.known_quality as quality,
+    coalesce(s.known_us, ${stamp.us}) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, q.known_quality as quality,
     q.known_source_code as source_code,
     ${version ? `try_cast(nullif(${version}, '') as bigint)` : 'cast(null as bigint)'} as version_stamp,
     ${mustHold.join(' and ')} as is_plain

@@ -113,14 +113,17 @@ export class DuckdbSession implements EngineSession {
     ): Promise<void> {
         const definition = columns.map((c) => `${c.name} ${this.typeName(c.type)}`).join(', ');
         await this.run(`create or replace temp table ${table} (${definition})`);
-        if (rows.length === 0) return;
-        // one JSON document in one parameter: faster than an appender for the mixed types of dimensions, and exact, as all values travel as text
-        const json = JSON.stringify(rows.map((row) => row.map((v) => (v === null ? null : String(v)))));
         const picked = columns.map((c, i) => `cast(r[${i + 1}] as ${this.typeName(c.type)})`).join(', ');
-        await this.#connection.run(
-            `insert into ${table} select ${picked} from (select unnest(from_json($1, '[["VARCHAR"]]')) as r)`,
-            [json],
-        );
+        for (let at = 0; at < rows.length; at += ROWS_OF_A_DOCUMENT) {
+            // a JSON document in one parameter: faster than an appender for the mixed types of dimensions, and exact, as all values travel as text
+            const texts = rows
+                .slice(at, at + ROWS_OF_A_DOCUMENT)
+                .map((row) => row.map((v) => (v === null ? null : String(v))));
+            await this.#connection.run(
+                `insert into ${table} select ${picked} from (select unnest(from_json($1, '[["VARCHAR"]]')) as r)`,
+                [JSON.stringify(texts)],
+            );
+        }
     }
 
     async run(sql: string): Promise<void> {
@@ -203,6 +206,9 @@ export class DuckdbSession implements EngineSession {
         this.#onClose();
     }
 }
+
+// a document is held as text three times over; one string has a limit of 512 MB
+const ROWS_OF_A_DOCUMENT = 100_000;
 
 // zstd: 20 % smaller than snappy at the same speed on sorted readings; row groups of 122,880 rows keep a bucket's scan short
 const PARQUET = 'format parquet, compression zstd, row_group_size 122880';
