@@ -50,7 +50,7 @@ export async function* execute(
 ): AsyncGenerator<ExecutePlanResponse> {
     options.signal?.throwIfAborted();
     const execution = new Execution(calls, plan, options.tags ?? []);
-    const onAbort = () => void execution.interrupt();
+    const onAbort = () => void execution.stop();
     options.signal?.addEventListener('abort', onAbort);
     try {
         for await (const response of execution.responses()) {
@@ -64,6 +64,8 @@ export async function* execute(
     }
 }
 
+const INTERRUPT_PAUSE_MS = 200;
+
 class Execution {
     readonly #calls: SparkCalls;
     readonly #plan: Plan;
@@ -72,6 +74,7 @@ class Execution {
     /** The last answer that was handed on. */
     #lastResponseId: string | undefined;
     #isComplete = false;
+    #isEnded = false;
     #releasing: Promise<unknown> = Promise.resolve();
 
     constructor(calls: SparkCalls, plan: Plan, tags: readonly string[]) {
@@ -153,8 +156,16 @@ class Execution {
             .catch(() => {});
     }
 
+    /** Interrupts it until it has ended: an interrupt that overtakes the request finds nothing to stop. */
+    async stop(): Promise<void> {
+        while (!this.#isEnded) {
+            await this.#interrupt();
+            await new Promise((resolve) => setTimeout(resolve, INTERRUPT_PAUSE_MS));
+        }
+    }
+
     /** Tried once: where the server cannot be reached, it forgets by itself an execution that nobody reads. */
-    async interrupt(): Promise<void> {
+    async #interrupt(): Promise<void> {
         await this.#calls
             .once('Interrupt', InterruptRequestSchema, InterruptResponseSchema, {
                 interruptType: InterruptRequest_InterruptType.OPERATION_ID,
@@ -165,8 +176,9 @@ class Execution {
 
     /** Ends the execution on the server, done or not: who stops reading wants no more of it. */
     async end(): Promise<void> {
+        this.#isEnded = true;
         await this.#releasing;
-        if (!this.#isComplete) await this.interrupt();
+        if (!this.#isComplete) await this.#interrupt();
         await this.#release({ case: 'releaseAll', value: {} });
     }
 }

@@ -23,6 +23,8 @@ export class SparkEngineSession implements EngineSession {
     readonly dialect = 'spark';
     readonly #spark: SparkSession;
     readonly #onClose: () => void;
+    /** Aborted by `cancel`, and then another one. */
+    #stop = new AbortController();
     #isClosed = false;
 
     constructor(spark: SparkSession, onClose: () => void) {
@@ -63,11 +65,13 @@ export class SparkEngineSession implements EngineSession {
     }
 
     async run(sql: string): Promise<void> {
-        await this.#explained(deedOf(sql), () => this.#spark.run(sql));
+        await this.#explained(deedOf(sql), () => this.#spark.run(sql, { signal: this.#stop.signal }));
     }
 
     async materialise(table: string, query: string): Promise<void> {
-        await this.#explained(`compute ${table}`, () => this.#spark.createComputedView(table, query));
+        await this.#explained(`compute ${table}`, () =>
+            this.#spark.createComputedView(table, query, { signal: this.#stop.signal }),
+        );
     }
 
     async writeFile(query: string, file: string): Promise<WrittenFile> {
@@ -133,12 +137,16 @@ export class SparkEngineSession implements EngineSession {
         // its own folder, because the server wants to make it
         const target = path.join(folder, 'parts');
         return this.#explained(`write below ${folder}`, async () => {
-            await this.#spark.writeFiles(query, {
-                format: 'parquet',
-                folder: serverPath(target),
-                partitionBy: keyColumns,
-                options: PARQUET_OPTIONS,
-            });
+            await this.#spark.writeFiles(
+                query,
+                {
+                    format: 'parquet',
+                    folder: serverPath(target),
+                    partitionBy: keyColumns,
+                    options: PARQUET_OPTIONS,
+                },
+                { signal: this.#stop.signal },
+            );
             const files = parquetFilesBelow(target);
             const counts = await this.#countRows(files);
             return files.map((file) => ({
@@ -168,13 +176,15 @@ export class SparkEngineSession implements EngineSession {
     async rows(query: string): Promise<EngineRow[]> {
         return this.#explained('answer a query', async () => {
             const rows: EngineRow[] = [];
-            for await (const row of this.#spark.rows(query)) rows.push(row as EngineRow);
+            for await (const row of this.#spark.rows(query, { signal: this.#stop.signal }))
+                rows.push(row as EngineRow);
             return rows;
         });
     }
 
     async cancel(): Promise<void> {
-        await this.#spark.interrupt();
+        this.#stop.abort();
+        this.#stop = new AbortController();
     }
 
     async close(): Promise<void> {
