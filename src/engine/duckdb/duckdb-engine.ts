@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { removeFiles } from '../../kernel/durable.ts';
+import { makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
 import { scratchName } from '../../kernel/scratch.ts';
 import {
     type Engine,
@@ -58,6 +58,8 @@ async function openDuckdbSession(
     wishes: SessionWishes,
     onClose: () => void,
 ): Promise<DuckdbSession> {
+    // the engine makes the last folder of a path, and no other
+    await makeFolderDurably(options.spillFolder);
     const instance = await DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
