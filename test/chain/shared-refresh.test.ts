@@ -71,11 +71,11 @@ test('what another process has published since the plan was made is not made aga
     );
 
     const stop = new AbortController();
-    const other: Lake = { ...lake, engine: { ...lake.engine, jobsAtOnce: 1 }, stop: stop.signal };
+    const other: Lake = { ...lake, bulkEngine: { ...lake.bulkEngine, jobsAtOnce: 1 }, stop: stop.signal };
     const otherResults: object[] = [];
     const own: Lake = {
         ...lake,
-        engine: interrupted(lake.engine, async () => {
+        bulkEngine: interrupted(lake.bulkEngine, async () => {
             // the first job is claimed by now, so that the other process gets the second one
             const result = await refresh(other, feeds, ({ done, total }) => {
                 if (done === total) stop.abort();
