@@ -9,6 +9,7 @@ import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
 import { addSimulateCommand } from './simulate-command.ts';
+import { addWorkCommand } from './work-command.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
         .showHelpAfterError();
     addHomeCommands(program);
     addChainCommands(program);
+    addWorkCommand(program);
     addLakeCommands(program);
     addBillCommands(program);
     addSimulateCommand(program);

@@ -3,9 +3,11 @@ import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
+import { removeAbandonedScratch } from '../kernel/scratch.ts';
 import { zoneOf } from '../kernel/zone.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { RawStore } from '../raw/receive.ts';
+import { refuseClockSkew } from '../store/clock-skew.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type Home, readHome } from '../store/home.ts';
 import { bindHome } from '../store/home-binding.ts';
@@ -29,7 +31,9 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
     try {
         const applied = await migrate(db);
         await bindHome(db, home);
+        if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
         await makeFolderDurably(home.scratchFolder);
+        removeAbandonedScratch(home.scratchFolder);
         await makeFolderDurably(home.lakeFolder);
         const engine = duckdbEngine({
             memoryLimit: home.engine.memory,

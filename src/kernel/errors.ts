@@ -19,7 +19,11 @@ export const ERROR_CATALOGUE = {
     'database.start-failed': 'Read the server log named above, then run the command again.',
     'database.commit-unknown':
         'Run the command again: commands may be repeated, and go on from what did take effect.',
+    'database.other-machine':
+        'Set database.url in gridtally.yaml to a PostgreSQL that every machine of this home reaches.',
     'database.other-home': 'Give this home a schema of its own with database.schema in gridtally.yaml.',
+    'home.clock-skew':
+        'Set the clock of this machine, or that of the database server, by a time service such as NTP, then run the command again.',
     'home.setting-fixed':
         'Put the setting back; to change it, make a new home and ingest the readings again.',
     'database.too-old': 'Use PostgreSQL 15 or newer.',

@@ -24,6 +24,8 @@ export interface Lake {
     readonly clock: Clock;
     /** Set within `useLake`, where files may be written. */
     readonly isInUse?: true;
+    /** Once it is aborted a step ends after what it is doing, with all that is left for the next one. */
+    readonly stop?: AbortSignal;
 }
 
 /** Rebuilt unit: one bucket of channels on one local day. */

@@ -3,7 +3,7 @@ import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { Database } from '../store/database.ts';
 import type { Lake } from './lake.ts';
-import type { CurationInputs, PartitionState } from './refresh-plan.ts';
+import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
 
 export interface FeedPrecedence {
     readonly feedId: number;
@@ -70,6 +70,26 @@ export async function readStates(
             ? { published: { version: row.publishedVersion, inputs: row.inputs } }
             : {}),
     }));
+}
+
+/** Those of the rebuilds whose partition nobody has published since they were planned. */
+export async function stillAsPlanned(
+    db: Pick<Database, 'query'>,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<PlannedRebuild[]> {
+    if (rebuilds.length === 0) return [];
+    const rows = await db.query<{ isSame: boolean }>(
+        `select coalesce(p.version, 0) = k.version as "isSame"
+           from unnest($1::date[], $2::int[], $3::bigint[]) with ordinality as k(market_day, bucket, version, place)
+           left join partitions p on p.table_name = 'reads_interval' and p.market_day = k.market_day and p.bucket = k.bucket
+          order by k.place`,
+        [
+            rebuilds.map((r) => r.marketDay),
+            rebuilds.map((r) => r.bucket),
+            rebuilds.map((r) => r.publishedVersion),
+        ],
+    );
+    return rebuilds.filter((_, i) => rows[i]?.isSame === true);
 }
 
 /** The newest market day with a reading; undefined while the lake is empty. */

@@ -17,7 +17,7 @@ import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
-import { type FeedPrecedence, readStates } from './refresh-state.ts';
+import { type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -52,7 +52,7 @@ export async function refresh(
     const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
     for (;;) {
         const plan = await currentPlan(lake, feeds);
-        if (plan.rebuilds.length === 0) return total;
+        if (plan.rebuilds.length === 0 || lake.stop?.aborted) return total;
         let done = 0;
         await inTurns(
             groupIntoJobs(plan.rebuilds, lake.bulkEngine.jobLimits),
@@ -97,13 +97,15 @@ async function runJob(
     feeds: readonly FeedPrecedence[],
     planned: readonly PlannedRebuild[],
 ): Promise<RefreshResult> {
+    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    if (lake.stop?.aborted) return nothing;
     const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
     try {
-        const rebuilds = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
-        if (rebuilds.length === 0) {
-            await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
-            return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
-        }
+        const claimed = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
+        if (claimed.length === 0) await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
+        // a claim is free again once its work is done: what another process has published since the plan was made is not made twice
+        const rebuilds = await stillAsPlanned(lake.db, claimed);
+        if (rebuilds.length === 0) return { ...nothing, lostRaces: planned.length };
         const inputs = await readJobInputs(lake, feeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
         const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });

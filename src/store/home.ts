@@ -50,7 +50,12 @@ const homeFile = z.strictObject({
         (value) => (typeof value === 'string' ? { server: value } : value),
         engine.prefault({}),
     ),
-    store: z.strictObject({ lake: z.string().min(1).default('lake') }).prefault({}),
+    store: z
+        .strictObject({
+            lake: z.string().min(1).default('lake'),
+            scratch: z.string().min(1).default('scratch'),
+        })
+        .prefault({}),
     database: z
         .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
         .prefault({}),
@@ -142,7 +147,7 @@ function parseHome(text: string, folder: string): Home {
         engine: server === undefined ? { memory, threads } : { memory, threads, server },
         lakeFolder: path.resolve(root, config.store.lake),
         rawFolder: path.join(root, 'raw'),
-        scratchFolder: path.join(root, 'scratch'),
+        scratchFolder: path.resolve(root, config.store.scratch),
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -202,6 +207,8 @@ engine:
 store:
   # Folder of the lake's files, from here or absolute.
   lake: lake
+  # Folder for what the engine spills; where several machines share this home, one that each of them has on its own disk.
+  scratch: scratch
 
 database:
   # Another PostgreSQL 15 or newer; without it gridtally runs its own in this folder.

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
+import path from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { removeFiles } from '../../kernel/durable.ts';
+import { makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
+import { scratchName } from '../../kernel/scratch.ts';
 import {
     type Engine,
     type EngineCapability,
@@ -21,7 +23,7 @@ export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
     readonly memoryLimit: string;
     readonly threads: number;
-    /** Folder for spilled data; the engine removes what it wrote. */
+    /** Where each session spills into a folder of its own, and removes it. */
     readonly spillFolder: string;
 }
 
@@ -56,10 +58,13 @@ async function openDuckdbSession(
     wishes: SessionWishes,
     onClose: () => void,
 ): Promise<DuckdbSession> {
+    // the engine makes the last folder of a path, and no other
+    await makeFolderDurably(options.spillFolder);
     const instance = await DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
-        temp_directory: options.spillFolder,
+        // files of all instances have the same names: two that share a folder read each other's pages, and crash
+        temp_directory: path.join(options.spillFolder, scratchName('spill')),
     });
     const connection = await instance.connect();
     await connection.run(
