@@ -108,9 +108,9 @@ async function parseNextBatch(
     totals: ParseTotals,
 ): Promise<boolean> {
     if (ingest.lake.stop?.aborted) return false;
-    return ingest.lake.db.transaction(async (tx) => {
+    const done = await ingest.lake.db.transaction(async (tx) => {
         const segments = await claimSegments(tx, feed.feedId, ingest.lastSegmentNo);
-        if (segments.length === 0) return false;
+        if (segments.length === 0) return undefined;
         crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
@@ -122,9 +122,12 @@ async function parseNextBatch(
             batch.parsed,
             batch.refused,
         );
-        addTotals(totals, segments.length, batch);
-        return true;
+        return { segmentCount: segments.length, batch };
     });
+    if (done === undefined) return false;
+    // only what is committed counts: the transaction may have run several times
+    addTotals(totals, done.segmentCount, done.batch);
+    return true;
 }
 
 /** Locks segments one after the other until the batch is full, and no more: others parse the rest meanwhile. */
