@@ -109,7 +109,7 @@ async function parseNextBatch(
 ): Promise<boolean> {
     if (ingest.lake.stop?.aborted) return false;
     const done = await ingest.lake.db.transaction(async (tx) => {
-        const segments = await claimSegments(tx, feed.feedId, ingest.lastSegmentNo);
+        const segments = await claimSegments(tx, ingest, feed);
         if (segments.length === 0) return undefined;
         crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
@@ -130,12 +130,12 @@ async function parseNextBatch(
     return true;
 }
 
-/** Locks segments one after the other until the batch is full, and no more: others parse the rest meanwhile. */
-async function claimSegments(
-    tx: Transaction,
-    feedId: number,
-    lastSegmentNo: number | undefined,
-): Promise<ClaimedSegment[]> {
+/**
+ * Locks segments one after the other until the batch is full, and no more: others parse the rest meanwhile. One that may be read in place
+ * is a batch of its own, because others beside it would send all of them through the spool.
+ */
+async function claimSegments(tx: Transaction, ingest: Ingest, feed: KnownFeed): Promise<ClaimedSegment[]> {
+    const aloneFrom = isPlain(feed.contract) ? (ingest.plainBytes ?? PLAIN_BYTES) : Number.MAX_SAFE_INTEGER;
     const taken: ClaimedSegment[] = [];
     let bytes = 0;
     while (taken.length < BATCH_SEGMENTS && bytes < BATCH_BYTES) {
@@ -145,15 +145,16 @@ async function claimSegments(
                 and ($4::bigint is null or segment_no <= $4)
               order by segment_no limit 1 for update skip locked`,
             [
-                feedId,
+                feed.feedId,
                 taken.at(-1)?.segmentNo ?? 0,
-                taken.length === 0 ? null : BATCH_BYTES - bytes,
-                lastSegmentNo ?? null,
+                taken.length === 0 ? null : Math.min(BATCH_BYTES - bytes, aloneFrom - 1),
+                ingest.lastSegmentNo ?? null,
             ],
         );
         if (!next) break;
         taken.push(next);
         bytes += next.payloadBytes;
+        if (next.payloadBytes >= aloneFrom) break;
     }
     return taken;
 }

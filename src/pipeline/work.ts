@@ -42,6 +42,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
     'database.unreachable',
     'database.commit-unknown',
     'lake.files-gone',
+    'engine.lost',
+    'engine.unreachable',
 ]);
 
 /**
