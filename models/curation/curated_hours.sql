@@ -55,6 +55,7 @@ incomplete_days as (
         e.channel_no,
         e.interval_us,
         e.day_from_us,
+        int_div(e.day_to_us - e.day_from_us, e.interval_us) as whole_count,
         e.expected_from_us,
         e.expected_to_us,
     from ref('expected_channel_days') as e
@@ -69,6 +70,7 @@ clipped_hours as (
         h.hour_no,
         i.interval_us,
         i.day_from_us,
+        i.whole_count,
         greatest(i.expected_from_us, h.hour_from_us) as from_us,
         least(i.expected_to_us, h.hour_to_us) as to_us,
     from incomplete_days as i
@@ -80,8 +82,8 @@ expected_hours as (
         market_day,
         channel_no,
         hour_no,
-        int_div_up(to_us - day_from_us, interval_us)
-        - int_div_up(from_us - day_from_us, interval_us) as expected_count,
+        least(int_div_up(to_us - day_from_us, interval_us), whole_count)
+        - least(int_div_up(from_us - day_from_us, interval_us), whole_count) as expected_count,
     from clipped_hours
     where to_us > from_us
 ),

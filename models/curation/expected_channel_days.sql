@@ -30,6 +30,8 @@ clipped as (
         c.interval_minutes,
         c.interval_us,
         j.day_from_us,
+        j.day_to_us,
+        int_div(j.day_to_us - j.day_from_us, c.interval_us) as whole_count,
         greatest(c.valid_from_us, j.day_from_us) as expected_from_us,
         least(c.valid_to_us, j.day_to_us) as expected_to_us,
     from job_days as j
@@ -47,10 +49,11 @@ select
     interval_minutes,
     interval_us,
     day_from_us,
+    day_to_us,
     expected_from_us,
     expected_to_us,
     cast(
-        int_div_up(expected_to_us - day_from_us, interval_us)
-        - int_div_up(expected_from_us - day_from_us, interval_us) as integer
+        least(int_div_up(expected_to_us - day_from_us, interval_us), whole_count)
+        - least(int_div_up(expected_from_us - day_from_us, interval_us), whole_count) as integer
     ) as expected_count,
 from clipped

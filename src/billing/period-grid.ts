@@ -6,7 +6,7 @@ import type { Zone } from '../kernel/zone.ts';
 /** Slots are numbered on this grid; every interval length and every day length of a zone is a multiple of it. */
 export const SLOT_MS = 5 * 60_000;
 
-/** The local days of a billing period on the time line, and how many intervals begin between two instants of it. */
+/** The local days of a billing period on the time line, and how many intervals begin between two instants of it. An interval ends within its day. */
 export interface PeriodGrid {
     readonly days: readonly CalendarDate[];
     /** First instant of each day in UTC epoch milliseconds, and at the end the first instant after the period. */
@@ -31,7 +31,7 @@ export function periodGrid(zone: Zone, period: DatePeriod): PeriodGrid {
         const counts = [0];
         days.forEach((_, i) => {
             const lengthOfDay = (dayStarts[i + 1] ?? 0) - (dayStarts[i] ?? 0);
-            counts.push((counts[i] ?? 0) + Math.ceil(lengthOfDay / (minutes * 60_000)));
+            counts.push((counts[i] ?? 0) + Math.floor(lengthOfDay / (minutes * 60_000)));
         });
         countsByMinutes.set(minutes, counts);
         return counts;
@@ -41,7 +41,8 @@ export function periodGrid(zone: Zone, period: DatePeriod): PeriodGrid {
         const counts = countsOf(minutes);
         if (dayNo < 0) return 0;
         if (dayNo >= days.length) return counts[days.length] ?? 0;
-        return (counts[dayNo] ?? 0) + Math.ceil((instant - (dayStarts[dayNo] ?? 0)) / (minutes * 60_000));
+        const begun = Math.ceil((instant - (dayStarts[dayNo] ?? 0)) / (minutes * 60_000));
+        return Math.min((counts[dayNo] ?? 0) + begun, counts[dayNo + 1] ?? 0);
     };
     return {
         days,

@@ -164,7 +164,7 @@ async function registerCalendar(
             { name: 'hour_to_us', type: 'bigint' },
         ],
         periods.flatMap((p) =>
-            steps(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000]),
+            starts(p, 60).map((from, i) => [p.day, i, from * 1000, Math.min(from + 3_600_000, p.to) * 1000]),
         ),
     );
     const used = await session.rows('select distinct interval_minutes from channels');
@@ -179,13 +179,16 @@ async function registerCalendar(
         ],
         periods.flatMap((p) =>
             lengths.flatMap((minutes) =>
-                steps(p, minutes).map((from, i) => [p.day, minutes, i, from * 1000]),
+                starts(p, minutes)
+                    // no reading may cross midnight, so none is expected that would
+                    .filter((from) => from + minutes * 60_000 <= p.to)
+                    .map((from, i) => [p.day, minutes, i, from * 1000]),
             ),
         ),
     );
 }
 
-function steps(p: { from: number; to: number }, minutes: number): number[] {
+function starts(p: { from: number; to: number }, minutes: number): number[] {
     const length = minutes * 60_000;
     return Array.from({ length: Math.ceil((p.to - p.from) / length) }, (_, i) => p.from + i * length);
 }

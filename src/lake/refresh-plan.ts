@@ -20,6 +20,8 @@ export interface PartitionState extends PartitionKey {
     readonly versionRows: number;
     readonly newVersionRows: number;
     readonly isExpected: boolean;
+    /** Intervals that all channels of the bucket have in a day of 24 hours; 0 where none is expected. */
+    readonly expectedIntervals: number;
     /** What is published; absent: nothing yet. */
     readonly published?: { readonly version: number; readonly inputs: CurationInputs };
 }
@@ -32,6 +34,7 @@ export interface PlannedRebuild extends PartitionKey {
     readonly inputs: CurationInputs;
     readonly versionRows: number;
     readonly isExpected: boolean;
+    readonly expectedIntervals: number;
     /** Published version that the rebuild replaces (compare-and-swap); 0: none. */
     readonly publishedVersion: number;
     /** Version of `reading_versions` up to which channels are unchanged, for `merge`. */
@@ -61,6 +64,7 @@ export function planRefresh(states: readonly PartitionState[]): RefreshPlan {
             inputs: state.current,
             versionRows: state.versionRows,
             isExpected: state.isExpected,
+            expectedIntervals: state.expectedIntervals,
             publishedVersion: state.published?.version ?? 0,
             mergedFromVersion: state.published?.inputs.versions ?? 0,
         });
@@ -90,7 +94,8 @@ function rebuildKind(state: PartitionState, reasons: readonly string[]): Rebuild
 
 /**
  * Groups rebuilds into jobs that one engine session runs at a time. A job holds one kind and at most
- * `maxRows` version rows (or one partition), so memory is bounded by the bucket, not by the input.
+ * `maxRows` version rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
+ * bounded by the bucket, not by the input.
  */
 export function groupIntoJobs(
     rebuilds: readonly PlannedRebuild[],
@@ -99,7 +104,7 @@ export function groupIntoJobs(
     const jobs: PlannedRebuild[][] = [];
     const open = new Map<RebuildKind, { job: PlannedRebuild[]; rows: number }>();
     for (const rebuild of rebuilds) {
-        const rows = Math.max(rebuild.versionRows, 1000);
+        const rows = Math.max(rebuild.versionRows, rebuild.expectedIntervals, 1000);
         const last = open.get(rebuild.kind);
         if (last && last.rows + rows <= limits.maxRows && last.job.length < limits.maxPartitions) {
             last.job.push(rebuild);

@@ -41,6 +41,7 @@ interface StateRow {
     newVersionRows: number;
     registration: string;
     isExpected: boolean;
+    expectedIntervals: number;
     publishedVersion: number | null;
     inputs: CurationInputs | null;
 }
@@ -53,7 +54,8 @@ export async function readStates(
 ): Promise<PartitionState[]> {
     const rules = curationRules(lake, feeds);
     const horizon = lake.horizon ?? (await newestMarketDay(lake, db));
-    const rows = horizon === undefined ? [] : await db.query<StateRow>(STATES, [addDays(horizon, 1)]);
+    const rows =
+        horizon === undefined ? [] : await db.query<StateRow>(STATES, [addDays(horizon, 1), lake.bucketSize]);
     return rows.map((row) => ({
         marketDay: row.marketDay,
         bucket: row.bucket,
@@ -66,6 +68,7 @@ export async function readStates(
         versionRows: row.versionRows,
         newVersionRows: row.newVersionRows,
         isExpected: row.isExpected,
+        expectedIntervals: row.expectedIntervals,
         ...(row.publishedVersion !== null && row.inputs !== null
             ? { published: { version: row.publishedVersion, inputs: row.inputs } }
             : {}),
@@ -109,7 +112,7 @@ export function registrationOf(key: string): string {
          where r.bucket = ${key}.bucket and r.days @> ${key}.market_day)`;
 }
 
-// $1: first day after the horizon. A registration row with an open start was entered by a feed and
+// $1: first day after the horizon, $2: channels in a bucket. A registration row with an open start was entered by a feed and
 // expects nothing by itself; its expectation has a row of its own.
 const STATES = `
 with expected as (
@@ -120,6 +123,7 @@ with expected as (
 ),
 versions as (select * from partitions where table_name = 'reading_versions'),
 published as (select * from partitions where table_name = 'reads_interval'),
+slots as (select channel_no / $2::integer as bucket, sum(1440 / interval_minutes)::bigint as n from channels group by 1),
 keys as (
     select market_day, bucket from expected
     union select market_day, bucket from versions
@@ -132,8 +136,10 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as versions
                     and f.removed_in is null and f.added_version > coalesce((p.inputs ->> 'versions')::bigint, 0)), 0)::bigint
            as "newVersionRows",
        ${registrationOf('k')} as registration,
-       e.market_day is not null as "isExpected", p.version as "publishedVersion", p.inputs
+       e.market_day is not null as "isExpected",
+       case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs
   from keys k
   left join expected e using (market_day, bucket)
   left join versions v using (market_day, bucket)
-  left join published p using (market_day, bucket)`;
+  left join published p using (market_day, bucket)
+  left join slots s using (bucket)`;

@@ -35,7 +35,8 @@ export class HomeEnergy {
     nextDay(day: TownDay, weather: readonly WeatherHour[]): DayEnergy {
         const { minutes, kind } = this.#home;
         const perHour = 60 / minutes;
-        const count = day.wallHours.length * perHour;
+        // the last hour of a day may be half of one, where the clock moves by half an hour
+        const count = Math.floor((day.to - day.from) / (minutes * 60_000));
         const energy = { taken: new Int32Array(count), given: new Int32Array(count) };
         const chargingHours = this.#random.chance(0.55) ? this.#random.between(1, 4) : 0;
         const isAway = this.#random.chance(0.03);
@@ -54,7 +55,8 @@ export class HomeEnergy {
 
     #fillHour(energy: DayEnergy, first: number, base: number, steady: number, panels: number): void {
         const hours = this.#home.minutes / 60;
-        for (let slot = first; slot < first + 60 / this.#home.minutes; slot += 1) {
+        const end = Math.min(first + 60 / this.#home.minutes, energy.taken.length);
+        for (let slot = first; slot < end; slot += 1) {
             const noise = this.#random.unit();
             // A kettle, an oven: now and then an interval is far above its neighbours.
             const burst = noise > 0.97 ? 1500 * (noise - 0.9) : 0;

@@ -19,7 +19,7 @@ export interface TownDay {
     readonly isFree: boolean;
     /** −1 in deepest winter to 1 in highest summer of the northern half. */
     readonly season: number;
-    /** The hour on the wall clock (0 to 23) for each elapsed hour of the day; 23 to 25 of them. */
+    /** The hour on the wall clock (0 to 23) for each elapsed hour of the day; 23 to 25 of them, the last of which the day may cut short. */
     readonly wallHours: readonly number[];
 }
 

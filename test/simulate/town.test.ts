@@ -64,6 +64,28 @@ test('flaws change what is delivered, not the energy that was used', async () =>
     assert.ok(flawed.totals.superseded > 0);
 });
 
+test('where the clock moves by half an hour, each home has a row for each interval of the day and no other', async () => {
+    for (const [from, to, count] of [
+        ['2013-04-06', '2013-04-09', 48 + 49 + 48],
+        ['2013-10-05', '2013-10-08', 48 + 47 + 48],
+    ] as const) {
+        const given = {
+            seed: 'half',
+            marketZone: 'Australia/Lord_Howe',
+            minutes: 30,
+            homes: 3,
+            from,
+            to,
+        } as const;
+        const { folder, totals } = await makeTown({ ...given, flaws: {} });
+        const intervals = readLines(join(folder, 'truth/intervals.csv.gz')).slice(1);
+        const channels = new Set(intervals.map((line) => line.split(',').slice(0, 2).join()));
+        assert.ok(channels.size >= given.homes);
+        assert.equal(intervals.length, channels.size * count);
+        assert.deepEqual([totals.rows, totals.quarantined], [intervals.length, 0]);
+    }
+});
+
 const CASES: readonly (Given & { what: string })[] = [
     { what: 'csv by day', seed: 'replay-1' },
     { what: 'csv by day without stamps', seed: 'replay-2', stamped: false },
