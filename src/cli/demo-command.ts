@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFolder, writeFileDurably } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 import { shippedContracts } from '../parsers/feed-catalogue.ts';
 import { refreshAll } from '../pipeline/chain.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
@@ -50,7 +51,8 @@ async function demoCommand(options: DemoOptions): Promise<void> {
     const folder = path.resolve(options.home);
     const homeFolder = path.join(folder, 'home');
     const townFolder = path.join(folder, 'simulated');
-    if (options.fresh) await removeTown(folder, homeFolder);
+    refuseForeign(folder);
+    if (options.fresh) await removeTown(homeFolder, townFolder);
     if (existsSync(path.join(homeFolder, HOME_FILE)))
         output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
     await step(output, 'simulate', () => simulateOnce(townFolder, options.homes));
@@ -70,12 +72,21 @@ async function demoCommand(options: DemoOptions): Promise<void> {
     }
 }
 
-/** Only a folder that holds a town is removed. */
-async function removeTown(folder: string, homeFolder: string): Promise<void> {
-    if (!existsSync(folder)) return;
-    if (!existsSync(path.join(homeFolder, HOME_FILE)) && !existsSync(path.join(folder, 'simulated'))) return;
-    await removeDatabase(homeFolder);
-    await removeFolder(folder);
+/** A town goes into a folder of its own: not into a home, nor among files of others. */
+function refuseForeign(folder: string): void {
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    if (names.length === 0 || (names.includes('simulated') && !names.includes(HOME_FILE))) return;
+    throw new GridtallyError(
+        'usage.invalid',
+        `${folder} is not empty and holds no town; name a new folder with --home`,
+    );
+}
+
+/** Whatever else lies beside the town stays. */
+async function removeTown(homeFolder: string, townFolder: string): Promise<void> {
+    if (existsSync(homeFolder)) await removeDatabase(homeFolder);
+    await removeFolder(homeFolder);
+    await removeFolder(townFolder);
 }
 
 async function step(
