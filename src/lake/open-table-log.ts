@@ -49,24 +49,38 @@ function checkpointName(version: number): string {
 
 /**
  * Adds a version unless it is there: of several processes that do so at once, one creates the file and the others find it. A file that
- * is not what the catalogue says was written by a stranger: then it throws `lake.open-table-foreign` and changes nothing.
+ * is not what the catalogue says was written by a stranger: then it throws `lake.open-table-foreign` and changes nothing. Gives whether it
+ * was this call that created the file.
  */
-export async function addVersion(folder: string, version: number, lines: readonly LogLine[]): Promise<void> {
+export async function addVersion(
+    folder: string,
+    version: number,
+    lines: readonly LogLine[],
+): Promise<boolean> {
     const file = path.join(folder, versionName(version));
     const text = linesText(lines);
     crashPoint('publish');
     try {
         await writeFileDurably(file, text, { replace: false });
+        return true;
     } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        if (readFileSync(file, 'utf8') !== text) throw foreignVersion(file, 'is not what the catalogue says');
+        if (readFileSync(file, 'utf8') === text) return false;
+        throw foreignVersion(file, 'is not what the catalogue says');
     }
-    crashPoint('publish');
 }
 
 export function foreignVersion(file: string, how: string): GridtallyError {
     const why = 'another program wrote into the table, or the database was restored from a backup';
     return new GridtallyError('lake.open-table-foreign', `${file} ${how}: ${why}`);
+}
+
+/** The commit that a version says it is of; undefined where there is no such version, or it does not say. */
+export function transactionOf(folder: string, version: number): number | undefined {
+    const file = path.join(folder, versionName(version));
+    if (!existsSync(file)) return undefined;
+    const found = /^\{"txn":\{"appId":"gridtally","version":(\d+)/m.exec(readFileSync(file, 'utf8'));
+    return found ? Number(found[1]) : undefined;
 }
 
 /** Makes a version what it should be; gives whether it was not. */

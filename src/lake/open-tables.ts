@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { OPEN_TABLE_NAMES, type OpenTableName } from '../contracts/open-tables.ts';
 import { makeFolderDurably, removeFolder } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
 import { completeStatistics } from './column-statistics.ts';
 import { checkpointLines, versionLines } from './delta-actions.ts';
 import type { Lake } from './lake.ts';
@@ -25,6 +26,7 @@ import {
     listLog,
     logFolder,
     removeStrangers,
+    transactionOf,
     trimLog,
     versionName,
     writeCheckpoint,
@@ -86,21 +88,25 @@ async function publishLog(lake: Lake, table: OpenTableName): Promise<PublishedLo
     const versions = await versionsOf(lake.db, table);
     const { first, newest } = endsOf(versions);
     refuseStrangers(listing.folder, listing.versions, newest);
-    const missing = versions.filter((v) => !listing.versions.has(v.version));
+    // one that is there and was not said to be is another process's, or a stranger's
+    const missing = versions.filter((v) => v.publishedAt === null || !listing.versions.has(v.version));
     if (missing.length > 0) {
         await completeStatistics(lake, table);
         await makeFolderDurably(listing.folder);
     }
     await checkpointFirst(lake, table, first, listing.checkpoints);
+    let written = 0;
     for (const version of missing) {
         const changes = await changesOf(lake.db, table, version);
-        await addVersion(listing.folder, version.version, versionLines(table, version, changes));
+        const lines = versionLines(table, version, changes);
+        if (await addVersion(listing.folder, version.version, lines)) written += 1;
     }
     const unsaid = versions.filter((v) => v.publishedAt === null).map((v) => v.version);
+    crashPoint('publish');
     if (unsaid.length > 0) await markPublished(lake, table, unsaid);
     await checkpointNewest(lake, table, versions, listing.checkpoints);
     await trimLog(lake, table, first.version);
-    return published(lake, table, { first, newest, written: missing.length });
+    return published(lake, table, { first, newest, written });
 }
 
 async function rebuildLog(lake: Lake, table: OpenTableName): Promise<PublishedLog> {
@@ -116,6 +122,8 @@ async function rebuildLog(lake: Lake, table: OpenTableName): Promise<PublishedLo
     ];
     let written = 0;
     for (const version of versions) {
+        // what it removed is swept and cannot be told again; a reader that is as old as that may still ask
+        if (version === first && isOwnVersion(folder, version)) continue;
         const changes = await changesOf(lake.db, table, version);
         const lines = versionLines(table, version, changes);
         if (await correctVersion(folder, version.version, lines)) written += 1;
@@ -130,6 +138,10 @@ function endsOf(versions: readonly OpenVersion[]): { first: OpenVersion; newest:
     const [first, newest] = [versions[0], versions.at(-1)];
     if (first === undefined || newest === undefined) throw new Error('an open table has a version');
     return { first, newest };
+}
+
+function isOwnVersion(folder: string, { version, commitNo }: OpenVersion): boolean {
+    return version > 0 && transactionOf(folder, version) === commitNo;
 }
 
 function refuseStrangers(folder: string, found: ReadonlySet<number>, newest: OpenVersion): void {
