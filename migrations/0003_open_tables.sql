@@ -4,6 +4,7 @@
 -- Smallest and largest values and numbers of nulls of the columns by which readers choose files; null: not looked
 -- at yet, which the first step that publishes the file does.
 alter table lake_files add column column_statistics jsonb;
+create index lake_files_not_looked_at on lake_files (table_name) where column_statistics is null;
 
 create index partition_files_by_added on partition_files (table_name, added_in);
 create index partition_files_by_removed on partition_files (table_name, removed_in) where removed_in is not null;

@@ -195,6 +195,7 @@ table lake_files (
     constraint lake_files_pkey PRIMARY KEY (file_id),
     constraint lake_files_path_key UNIQUE (path)
 );
+CREATE INDEX lake_files_not_looked_at ON lake_files USING btree (table_name) WHERE column_statistics IS NULL;
 
 table loads (
     load_no bigint not null generated always as identity,

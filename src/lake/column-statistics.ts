@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { OPEN_TABLES, type OpenTableName } from '../contracts/open-tables.ts';
+import { OPEN_TABLE_NAMES, OPEN_TABLES, type OpenTableName } from '../contracts/open-tables.ts';
 import type { EngineRow, EngineSession, EngineValue } from '../engine/engine.ts';
 import { assert } from '../kernel/errors.ts';
 import type { Lake } from './lake.ts';
@@ -12,26 +12,28 @@ export interface ColumnStatistics {
 }
 
 /**
- * Looks at the files of a table that were not looked at yet, and keeps what it sees. Smallest and largest values stand in the files' footers: a
- * file of 786,432 readings took 10 to 20 ms.
+ * Looks at the files of open tables that were not looked at yet, and keeps what it sees. Smallest and largest values stand in the files' footers:
+ * a file of 786,432 readings took 10 to 20 ms.
  */
-export async function completeStatistics(lake: Lake, table: OpenTableName): Promise<void> {
-    const files = await lake.db.query<{ fileId: number; path: string }>(
-        `select f.file_id as "fileId", f.path from lake_files f where f.table_name = $1 and f.column_statistics is null
-            and exists (select from partition_files p join open_tables o on o.table_name = p.table_name
-                 where p.file_id = f.file_id and (p.removed_in is null or p.removed_in > o.opened_in)) order by 1`,
-        [table],
+export async function completeStatistics(lake: Lake): Promise<void> {
+    const files = await lake.db.query<{ fileId: number; table: OpenTableName; path: string }>(
+        `select f.file_id as "fileId", f.table_name as table, f.path from lake_files f
+          where f.column_statistics is null and f.table_name = any ($1) and exists (
+                select from partition_files p join open_tables o on o.table_name = p.table_name
+                 where p.file_id = f.file_id and (p.removed_in is null or p.removed_in > o.opened_in))
+          order by 1`,
+        [OPEN_TABLE_NAMES],
     );
     if (files.length === 0) return;
     const session = await lake.engine.openSession();
     try {
-        for (const file of files) {
-            const statistics = await fileStatistics(session, table, path.join(lake.folder, file.path));
-            await lake.db.query('update lake_files set column_statistics = $2 where file_id = $1', [
-                file.fileId,
-                JSON.stringify(statistics),
-            ]);
-        }
+        const found: ColumnStatistics[] = [];
+        for (const file of files)
+            found.push(await fileStatistics(session, file.table, path.join(lake.folder, file.path)));
+        await lake.db.query(
+            `update lake_files f set column_statistics = u.s from unnest($1::bigint[], $2::jsonb[]) as u(i, s) where f.file_id = u.i`,
+            [files.map((file) => file.fileId), found.map((one) => JSON.stringify(one))],
+        );
     } finally {
         await session.close();
     }

@@ -76,6 +76,7 @@ async function forEachOpen(
     work: (lake: Lake, table: OpenTableName) => Promise<PublishedLog>,
 ): Promise<PublishedLog[]> {
     return useLake(lake, async (inUse) => {
+        await completeStatistics(lake);
         const logs: PublishedLog[] = [];
         for (const table of await openTableNames(lake.db)) logs.push(await work(inUse, table));
         return logs;
@@ -91,8 +92,9 @@ async function publishLog(lake: Lake, table: OpenTableName): Promise<PublishedLo
     // one that is there and was not said to be is another process's, or a stranger's
     const missing = versions.filter((v) => v.publishedAt === null || !listing.versions.has(v.version));
     if (missing.length > 0) {
-        await completeStatistics(lake, table);
         await makeFolderDurably(listing.folder);
+        // of versions that another process numbered in the meantime
+        await completeStatistics(lake);
     }
     await checkpointFirst(lake, table, first, listing.checkpoints);
     let written = 0;
@@ -113,7 +115,6 @@ async function rebuildLog(lake: Lake, table: OpenTableName): Promise<PublishedLo
     const { folder } = listLog(lake, table);
     const versions = await versionsOf(lake.db, table);
     const { first, newest } = endsOf(versions);
-    await completeStatistics(lake, table);
     await makeFolderDurably(folder);
     await forgetPointer(folder);
     const checkpoints = [
