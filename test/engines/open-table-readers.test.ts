@@ -103,12 +103,13 @@ for (const reader of READERS) {
     }, async () => {
         const join = /```sql\n(select c\.meter_id[^`]+)```/.exec(readFileSync(DOCUMENT, 'utf8'))?.[1] ?? '';
         assert.match(join, /inner join channels/);
-        const sql = `select meter_id || ' ' || cast(market_day as ${reader === 'spark' ? 'string' : 'varchar'}) || ' ' || cast(kwh as ${reader === 'spark' ? 'string' : 'varchar'}) as line from (${join})`;
+        const text = reader === 'spark' ? 'string' : 'varchar';
+        const line = (day: string, type: string) =>
+            `meter_id || ' ' || cast(${day} as ${type}) || ' ' || coalesce(cast(kwh as ${type}), '-') as line`;
+        const sql = `select ${line('market_day', text)} from (${join})`;
         const tables = Object.fromEntries(OPEN_TABLE_NAMES.map((t: OpenTableName) => [t, world.folderOf(t)]));
         const [found] = await readWith(reader, [{ sql, tables }]);
-        const rows = await world.query(
-            `select meter_id || ' ' || cast(day as varchar) || ' ' || cast(kwh as varchar) as line from reads_daily`,
-        );
+        const rows = await world.query(`select ${line('day', 'varchar')} from reads_daily`);
         assert.ok(rows.length > 10);
         assert.deepEqual(found, rows.map((row) => String(row.line)).sort());
     });
