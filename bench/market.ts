@@ -177,7 +177,9 @@ function configureEngine(homeFolder: string, threads: number, memory: string): v
 
 /** As if the payloads had just been received: the same master data, nothing parsed, an empty lake. */
 async function forgetWork({ lake }: Workspace): Promise<void> {
-    await lake.db.query('truncate partition_files, lake_files, partitions, commits cascade');
+    await lake.db.query(
+        'truncate open_table_versions, open_tables, partition_files, lake_files, partitions, commits',
+    );
     await lake.db.query(
         'update segments set parsed_at = null, parsed_contract_no = null, parse_stats = null',
     );

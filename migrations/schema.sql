@@ -191,9 +191,11 @@ table lake_files (
     path text not null,
     row_count bigint not null,
     byte_count bigint not null,
+    column_statistics jsonb,
     constraint lake_files_pkey PRIMARY KEY (file_id),
     constraint lake_files_path_key UNIQUE (path)
 );
+CREATE INDEX lake_files_not_looked_at ON lake_files USING btree (table_name) WHERE column_statistics IS NULL;
 
 table loads (
     load_no bigint not null generated always as identity,
@@ -241,6 +243,26 @@ table meters (
     constraint meters_meter_id_key UNIQUE (meter_id)
 );
 
+table open_table_versions (
+    table_name text not null,
+    version bigint not null,
+    commit_no bigint not null,
+    published_at timestamp with time zone,
+    constraint open_table_versions_pkey PRIMARY KEY (table_name, version),
+    constraint open_table_versions_commit_no_fkey FOREIGN KEY (commit_no) REFERENCES commits(commit_no),
+    constraint open_table_versions_table_name_commit_no_key UNIQUE (table_name, commit_no),
+    constraint open_table_versions_table_name_fkey FOREIGN KEY (table_name) REFERENCES open_tables(table_name) ON DELETE CASCADE,
+    constraint open_table_versions_version_check CHECK (version >= 0)
+);
+
+table open_tables (
+    table_name text not null,
+    log_id uuid not null,
+    opened_in bigint not null,
+    constraint open_tables_pkey PRIMARY KEY (table_name),
+    constraint open_tables_opened_in_fkey FOREIGN KEY (opened_in) REFERENCES commits(commit_no)
+);
+
 table partition_files (
     table_name text not null,
     market_day date not null,
@@ -255,7 +277,9 @@ table partition_files (
     constraint partition_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES lake_files(file_id) ON DELETE CASCADE,
     constraint partition_files_removed_in_fkey FOREIGN KEY (removed_in) REFERENCES commits(commit_no)
 );
+CREATE INDEX partition_files_by_added ON partition_files USING btree (table_name, added_in);
 CREATE INDEX partition_files_by_file ON partition_files USING btree (file_id);
+CREATE INDEX partition_files_by_removed ON partition_files USING btree (table_name, removed_in) WHERE removed_in IS NOT NULL;
 CREATE INDEX partition_files_live ON partition_files USING btree (table_name, market_day, bucket) WHERE removed_in IS NULL;
 
 table partitions (

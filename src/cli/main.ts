@@ -7,6 +7,7 @@ import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
+import { addOpenTablesCommand } from './open-tables-command.ts';
 import { printErrorJson, reportError } from './output.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addWorkCommand } from './work-command.ts';
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     addChainCommands(program);
     addWorkCommand(program);
     addLakeCommands(program);
+    addOpenTablesCommand(program);
     addBillCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);

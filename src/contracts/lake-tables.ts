@@ -137,6 +137,29 @@ export const CHANNEL_SNAPSHOT = columns(`
     valid_to timestamp
     expected_from date`);
 
+/** One row per line of a bill, as `gridtally sql` shows it, with what the bill says for all of its lines. */
+export const BILL_LINES = columns(`
+    bill_id string
+    line_no integer
+    account_id string
+    agreement_id string
+    metering_point_id string
+    period_start date
+    period_end date
+    state string
+    charge string
+    band string
+    service_from date
+    service_to date
+    quantity decimal(38,12)
+    quantity_unit string
+    measured_kwh decimal(38,6)
+    estimated_kwh decimal(38,6)
+    price decimal(38,12)
+    amount_exact string
+    amount decimal(38,8)
+    currency string`);
+
 export const LAKE_TABLES = {
     reading_versions: READING_VERSIONS,
     reads_interval: READS_INTERVAL,
@@ -149,3 +172,6 @@ export const LAKE_TABLES = {
 } as const;
 
 export type LakeTable = keyof typeof LAKE_TABLES;
+
+/** Whatever has files in the catalogue: also what is a copy of rows in Postgres. */
+export type CatalogueTable = LakeTable | 'channels' | 'bill_lines';

@@ -28,7 +28,15 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
      */
     reading_digest_1: digestMacro(48271, 69621, 1073741789),
     reading_digest_2: digestMacro(40692, 39373, 1073741723),
+    /** The columns of a Delta checkpoint, from a line of the log that names every field of every action that it has. */
+    log_actions: {
+        duckdb: `unnest(cast(cast($1 as json) as struct(${logActions(duckdbType)})))`,
+        spark: `inline(array(from_json($1, '${logActions(sparkType)}')))`,
+    },
 };
+
+type LogType = 'string' | 'bigint' | 'integer' | 'boolean' | 'map' | 'list' | readonly LogField[];
+type LogField = readonly [name: string, type: LogType];
 
 function digestMacro(first: number, second: number, added: number): Readonly<Record<Dialect, string>> {
     const mask = 2147483647;
@@ -40,4 +48,50 @@ function digestMacro(first: number, second: number, added: number): Readonly<Rec
         return `((((${mixed} & ${mask}) * (((${mixed} >> 17) & ${mask}) + ${added})) >> 16) & ${mask})`;
     };
     return { duckdb: text('(($1) // 60000000)'), spark: text('(($1) div 60000000)') };
+}
+
+function logActions(typeText: (type: LogType) => string): string {
+    const actions: readonly LogField[] = [
+        ['protocol', fields('minReaderVersion integer, minWriterVersion integer')],
+        [
+            'metaData',
+            [
+                ...fields('id string, name string, description string'),
+                ['format', fields('provider string, options map')],
+                ...fields(
+                    'schemaString string, partitionColumns list, configuration map, createdTime bigint',
+                ),
+            ],
+        ],
+        ['txn', fields('appId string, version bigint, lastUpdated bigint')],
+        [
+            'remove',
+            fields(
+                'path string, deletionTimestamp bigint, dataChange boolean, extendedFileMetadata boolean, partitionValues map, size bigint',
+            ),
+        ],
+        [
+            'add',
+            fields(
+                'path string, partitionValues map, size bigint, modificationTime bigint, dataChange boolean, stats string',
+            ),
+        ],
+    ];
+    return actions.map(([name, type]) => `${name} ${typeText(type)}`).join(', ');
+}
+
+function fields(text: string): LogField[] {
+    return text.split(', ').map((field) => field.split(' ') as [string, LogType]);
+}
+
+function duckdbType(type: LogType): string {
+    if (typeof type !== 'string')
+        return `struct(${type.map(([name, of]) => `${name} ${duckdbType(of)}`).join(', ')})`;
+    return { string: 'varchar', map: 'map(varchar, varchar)', list: 'varchar[]' }[type as string] ?? type;
+}
+
+function sparkType(type: LogType): string {
+    if (typeof type !== 'string')
+        return `struct<${type.map(([name, of]) => `${name}: ${sparkType(of)}`).join(', ')}>`;
+    return { integer: 'int', map: 'map<string, string>', list: 'array<string>' }[type as string] ?? type;
 }

@@ -34,6 +34,8 @@ export const ERROR_CATALOGUE = {
         'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
     'lake.files-gone':
         'Run the command again: it lost its connection to the database while a sweep ran, and nothing was published.',
+    'lake.open-table-foreign':
+        'Run `gridtally open-tables --rebuild`: it makes the log anew from the catalogue. Let no other program write into the folder.',
     'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',
     'raw.catalogue-behind': 'Run `gridtally verify raw --rebuild`: the database is older than the raw store.',
     'raw.segment-damaged':

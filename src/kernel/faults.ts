@@ -11,6 +11,7 @@ export const CRASH_STAGES = [
     'roll-up',
     'commit',
     'draft',
+    'publish',
 ] as const;
 export type CrashStage = (typeof CRASH_STAGES)[number];
 

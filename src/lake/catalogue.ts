@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { LakeTable } from '../contracts/lake-tables.ts';
+import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type Database, lockWithin, type Transaction } from '../store/database.ts';
@@ -34,7 +34,7 @@ export interface NewFile {
  */
 export async function liveFiles(
     lake: Lake,
-    table: LakeTable | 'channels',
+    table: CatalogueTable,
     range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number } = {},
     db: Pick<Database, 'query'> = lake.db,
 ): Promise<LiveFile[]> {
@@ -72,6 +72,16 @@ export async function openCommit(
     detail: object = {},
 ): Promise<number> {
     await lockWithin(tx, NAMING_LOCK, 'shared');
+    return insertCommit(tx, lake, kind, detail);
+}
+
+/** The row of a commit; who names or retires files takes `openCommit`. */
+export async function insertCommit(
+    tx: Transaction,
+    lake: Lake,
+    kind: string,
+    detail: object,
+): Promise<number> {
     const rows = await tx.query<{ commitNo: number }>(
         `insert into commits (committed_at, kind, detail) values (to_timestamp($1 / 1000.0), $2, $3)
          returning commit_no as "commitNo"`,
@@ -89,7 +99,7 @@ export async function openCommit(
 export async function insertFiles(
     tx: Transaction,
     lake: Lake,
-    table: LakeTable | 'channels',
+    table: CatalogueTable,
     commitNo: number,
     files: readonly NewFile[],
     versionOf: (key: PartitionKey) => number,
@@ -140,7 +150,7 @@ function refuseGone(files: readonly NewFile[]): void {
  */
 export async function retireFiles(
     tx: Transaction,
-    table: LakeTable | 'channels',
+    table: CatalogueTable,
     commitNo: number,
     keys: readonly PartitionKey[],
     fileIds?: readonly number[],

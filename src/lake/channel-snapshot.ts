@@ -3,10 +3,11 @@ import type { EngineSession } from '../engine/engine.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { channelDirectory, highestChannelNo } from '../registry/channel-directory.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
+import { liveFiles, WHOLE_TABLE } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { freshFolder, type Lake } from './lake.ts';
 import { useLake } from './lake-use.ts';
+import { replacePartitions } from './replaced-partitions.ts';
 
 /**
  * Says which registration is known: changes whenever a registration commits, also when commits overtake
@@ -69,7 +70,9 @@ async function writeSnapshot(lake: Lake, version: string): Promise<string> {
             `${folder}/channels.parquet`,
         );
         await syncWrittenFiles([file.path], lake.folder);
-        await commitSnapshot(lake, version, file);
+        const parts = [{ ...WHOLE_TABLE, rowCount: file.rowCount }];
+        const replaced = [{ ...WHOLE_TABLE, checksum: version, files: [{ ...file, parts }] }];
+        await replacePartitions(lake, 'channels', replaced, { registration: version });
         return file.path;
     } finally {
         await session.close();
@@ -88,26 +91,4 @@ async function copyDirectory(tx: Transaction, session: EngineSession): Promise<v
         await session.registerRows('directory_page', CHANNEL_SNAPSHOT, page.map(channelRow));
         await session.run('insert into directory select * from directory_page');
     }
-}
-
-async function commitSnapshot(
-    lake: Lake,
-    version: string,
-    file: { path: string; rowCount: number; byteCount: number },
-): Promise<void> {
-    await lake.db.transaction(async (tx) => {
-        const commitNo = await openCommit(tx, lake, 'channels', { registration: version });
-        const rows = await tx.query<{ version: number }>(
-            `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs)
-             values ('channels', $1, $2, 1, $3, $4, $5, '{}')
-             on conflict (table_name, market_day, bucket) do update
-                 set version = partitions.version + 1, commit_no = excluded.commit_no,
-                     row_count = excluded.row_count, checksum = excluded.checksum
-             returning version`,
-            [WHOLE_TABLE.marketDay, WHOLE_TABLE.bucket, commitNo, file.rowCount, version],
-        );
-        await retireFiles(tx, 'channels', commitNo, [WHOLE_TABLE]);
-        const parts = [{ ...WHOLE_TABLE, rowCount: file.rowCount }];
-        await insertFiles(tx, lake, 'channels', commitNo, [{ ...file, parts }], () => rows[0]?.version ?? 1);
-    });
 }

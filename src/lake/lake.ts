@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { LakeTable } from '../contracts/lake-tables.ts';
+import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -41,7 +41,7 @@ export function partitionText(key: PartitionKey): string {
 let fileCounter = 0;
 
 /** A folder for files of one step: a name never used before, so that no file is ever written twice. */
-export function freshFolder(lake: Lake, table: LakeTable | 'channels'): string {
+export function freshFolder(lake: Lake, table: CatalogueTable): string {
     assert(lake.isInUse, 'files of the lake are written within `useLake`');
     fileCounter += 1;
     const now = lake.clock.now();

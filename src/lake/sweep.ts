@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { removeFiles } from '../kernel/durable.ts';
+import { isUnfinishedName, removeFiles } from '../kernel/durable.ts';
 import type { Lake } from './lake.ts';
 import { NAMING_LOCK, waitForUsers } from './lake-use.ts';
+import { forgetVersions, NAMED_BY_LOG, openTableNames } from './open-table-catalogue.ts';
+import { isInLog } from './open-table-log.ts';
+import { publishOpenTables } from './open-tables.ts';
 
 export interface SweepResult {
     /** Files that were replaced, and that no reader sees any more. */
@@ -30,6 +33,8 @@ export interface SweepOptions {
  */
 export async function sweep(lake: Lake, options: SweepOptions): Promise<SweepResult> {
     const retired = new Set(await forgetRetired(lake, options.retiredBefore));
+    // before its files go, a version is taken out of the log
+    if ((await openTableNames(lake.db)).length > 0) await publishOpenTables(lake);
     // the disk before the catalogue, and both before the users: a file that was written and named in between is not taken for an orphan
     const found = filesBelow(lake.folder);
     const named = await namedFiles(lake);
@@ -47,16 +52,31 @@ export async function sweep(lake: Lake, options: SweepOptions): Promise<SweepRes
     });
 }
 
-/** Takes replaced files out of the catalogue; from then on they are files without a name. */
+/**
+ * Takes replaced files out of the catalogue, and the versions of open tables that named them; from then on they are files without a name. A
+ * file stays until the log of its table has said for as long that it was replaced.
+ */
 async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
-    const rows = await lake.db.query<{ path: string }>(
-        `delete from lake_files f where not exists (
-             select 1 from partition_files p left join commits c on c.commit_no = p.removed_in
-              where p.file_id = f.file_id and (p.removed_in is null or c.committed_at >= to_timestamp($1 / 1000.0)))
-         returning path`,
-        [before],
-    );
-    return rows.map((row) => row.path);
+    return lake.db.transaction(async (tx) => {
+        const gone = await tx.query<{
+            fileId: number;
+            table: string;
+            path: string;
+            removedIn: number | null;
+        }>(
+            `select f.file_id as "fileId", f.table_name as table, f.path, max(p.removed_in) as "removedIn"
+               from lake_files f left join partition_files p using (file_id)
+              where not exists (
+                 select from partition_files p left join commits c on c.commit_no = p.removed_in
+                  where p.file_id = f.file_id and (p.removed_in is null
+                     or c.committed_at >= to_timestamp($1 / 1000.0) or ${NAMED_BY_LOG}))
+              group by f.file_id`,
+            [before],
+        );
+        await tx.query('delete from lake_files where file_id = any ($1)', [gone.map((file) => file.fileId)]);
+        await forgetVersions(tx, gone);
+        return gone.map((file) => file.path);
+    });
 }
 
 async function namedFiles(lake: Lake): Promise<Set<string>> {
@@ -68,5 +88,6 @@ function filesBelow(folder: string): string[] {
     if (!existsSync(folder)) return [];
     return readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+        .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+        .filter((file) => !isInLog(file) || isUnfinishedName(path.basename(file)));
 }

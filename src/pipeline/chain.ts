@@ -9,6 +9,7 @@ import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts'
 import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
 import type { Home } from '../store/home.ts';
+import { publishOpen } from './open-tables.ts';
 
 /** What the steps of the chain share. */
 export interface Chain {
@@ -116,7 +117,7 @@ export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
     return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
 }
 
-/** Brings readings to their channels and rebuilds what is stale, until nothing is. */
+/** Brings readings to their channels and rebuilds what is stale, until nothing is; then publishes the open tables. */
 export async function refreshAll(
     chain: Chain,
     onProgress?: (progress: RefreshProgress) => void,
@@ -129,6 +130,8 @@ export async function refreshAll(
         const result = await refresh(chain.lake, precedenceOf(feeds), onProgress);
         for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += result[name];
         const { released, moved, displaced } = await matchReadings(chain.lake, feeds, { isRefreshed: true });
-        if (released + moved + displaced === 0) return total;
+        if (released + moved + displaced > 0) continue;
+        await publishOpen(chain, { bills: 'none' });
+        return total;
     }
 }

@@ -8,13 +8,16 @@ import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import type { Chain } from './chain.ts';
+import { publishOpen } from './open-tables.ts';
 
-/** Drafts the bills of a period (local days, half-open) from what is published and believed now. */
+/** Drafts the bills of a period (local days, half-open) from what is published and believed now; then publishes the open tables. */
 export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
     const { db, bulkEngine, clock } = chain.lake;
-    return useLake(chain.lake, () =>
+    const outcome = await useLake(chain.lake, () =>
         draftBills({ db, engine: bulkEngine, clock }, () => readBillingInputs(chain, period)),
     );
+    await publishOpen(chain, { bills: period });
+    return outcome;
 }
 
 /** Everything at one moment: a refresh that commits meanwhile is seen whole or not at all. */

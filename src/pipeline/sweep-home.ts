@@ -1,6 +1,7 @@
 import { type SweepResult, sweep } from '../lake/sweep.ts';
 import { forgetIdentities } from '../raw/forget-identities.ts';
 import { type Chain, feedsOf } from './chain.ts';
+import { publishOpen } from './open-tables.ts';
 
 export interface HomeSweep extends SweepResult {
     /** Deliveries whose repeats are no longer recognised, because the window of their feed is over. */
@@ -24,6 +25,8 @@ export async function sweepHome(
         const feed = { feedId, name: contract.feed, repeatWindowDays };
         forgottenIdentities += await forgetIdentities(chain.raw, feed);
     }
+    // what the logs do not say yet was replaced only now, for those who read by them
+    await publishOpen(chain, { bills: 'all' });
     const { onWait } = options;
     const swept = await sweep(chain.lake, {
         retiredBefore: chain.lake.clock.now() - options.keepDays * DAY_MS,

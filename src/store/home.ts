@@ -59,6 +59,7 @@ const homeFile = z.strictObject({
     database: z
         .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
         .prefault({}),
+    openTables: z.boolean().default(true),
     horizon: z
         .string()
         .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
@@ -86,6 +87,8 @@ export interface Home {
     readonly scratchFolder: string;
     readonly database: { readonly url?: string; readonly schema: string };
     readonly horizon?: CalendarDate;
+    /** Whether other programs read the lake's tables (docs/open-tables.md). */
+    readonly openTables: boolean;
 }
 
 export interface HomeOptions {
@@ -148,6 +151,7 @@ function parseHome(text: string, folder: string): Home {
         lakeFolder: path.resolve(root, config.store.lake),
         rawFolder: path.join(root, 'raw'),
         scratchFolder: path.resolve(root, config.store.scratch),
+        openTables: config.openTables,
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -215,6 +219,9 @@ database:
 ${url}
   # Postgres schema that holds this home.
   schema: ${quoted(options.databaseSchema ?? 'gridtally')}
+
+# Logs beside the lake's tables, by which other programs read them as Delta Lake; false takes them away.
+openTables: true
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

@@ -39,11 +39,13 @@ async function appendedRows(): Promise<string[]> {
     });
 }
 
+/** But for the logs of open tables, which no commit names. */
 function lakeFiles(): string[] {
     const { folder } = world.workspace.lake;
     return readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+        .filter((file) => !file.includes('_delta_log'))
         .sort();
 }
 

@@ -1,4 +1,4 @@
-// test limit: 150 s
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCrashes } from './driver.ts';

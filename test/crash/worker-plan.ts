@@ -8,6 +8,8 @@ import type { WorkerStep } from './worker-step.ts';
 export const STAGES = CRASH_STAGES.filter((stage) => stage !== 'start');
 export type Stage = (typeof STAGES)[number];
 
+const REFRESHING: ReadonlySet<Stage> = new Set(['curate', 'roll-up', 'commit', 'publish']);
+
 export const MONTHS = ['2013-03', '2013-04'];
 
 export interface WorkerPlan {
@@ -39,8 +41,7 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
     if (stage !== 'draft' && (stage !== 'receive' || isAhead)) steps.push(parse);
     if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });
     if (random.chance(0.05)) steps.push({ kind: 'compact' });
-    if (stage === 'curate' || stage === 'roll-up' || stage === 'commit' || isAhead)
-        steps.push({ kind: 'refresh' });
+    if ((stage !== undefined && REFRESHING.has(stage)) || isAhead) steps.push({ kind: 'refresh' });
     if (stage === 'draft' || isAhead) steps.push({ kind: 'draft', months: random.shuffled(MONTHS) });
     return {
         stage,

@@ -1,13 +1,15 @@
 /**
- * What `npm run test:engines` runs: the tests that need a Spark server, which is first installed outside of the tree, once. Where Java
- * or Python is absent they skip and say so. One file at a time, because each starts a server of its own.
+ * What `npm run test:engines` runs: the tests that need a Spark server or a reader of open tables, which are first installed outside of the
+ * tree, once. Where Java or Python is absent they skip and say so. One file at a time, because each starts a server of its own.
  */
 import path from 'node:path';
 import { runSuite } from '../suite.ts';
+import { installReaders } from './install-readers.ts';
 import { installSpark } from './install-spark.ts';
 
 const missing = installSpark();
 if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
+for (const what of await installReaders()) process.stdout.write(`not installed: ${what}\n`);
 
 const named = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
 process.exitCode = await runSuite({

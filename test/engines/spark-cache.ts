@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-const CACHE =
+/** Outside of the tree; what is in a folder of it is of one version, and whole. */
+export const CACHE =
     process.env.GRIDTALLY_CACHE ??
     path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'gridtally');
 

@@ -1,0 +1,116 @@
+// test limit: 900 s
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import { OPEN_TABLE_NAMES, type OpenTableName } from '../../src/contracts/open-tables.ts';
+import { refreshAll } from '../../src/pipeline/chain.ts';
+import { versionsIn } from '../chain/delta-replay.ts';
+import { LCL_FOLDER, LCL_SKIP, lclHomes } from '../chain/lcl-files.ts';
+import {
+    columnsOf,
+    liveThroughMay,
+    type OpenTablesWorld,
+    openOpenTablesWorld,
+    type SeenVersion,
+} from '../chain/open-tables-world.ts';
+import { DELTA_JAR_FILES, READER_PYTHON, READER_SKIPS, READER_SPARK } from './reader-cache.ts';
+
+type Reader = keyof typeof READER_SKIPS;
+const READERS = Object.keys(READER_SKIPS) as Reader[];
+const SCRIPT = path.join(import.meta.dirname, 'read-open-tables.py');
+const DOCUMENT = path.join(import.meta.dirname, '../../docs/open-tables.md');
+
+let world: OpenTablesWorld;
+let seen: SeenVersion[];
+
+before(async () => {
+    if (READERS.every((reader) => READER_SKIPS[reader])) return;
+    world = await openOpenTablesWorld();
+    await liveThroughMay(world);
+    if (!LCL_SKIP) await deliverRealHomes();
+    const distinct = new Map(world.seen.map((s) => [`${s.table} ${s.version}`, s]));
+    seen = [...distinct.values()].filter((s) => versionsIn(world.folderOf(s.table)).includes(s.version));
+});
+
+after(() => world?.end());
+
+/** Five weeks of three homes of Low Carbon London, with the spring clock change in them. */
+async function deliverRealHomes(): Promise<void> {
+    const files = lclHomes()
+        .slice(0, 3)
+        .map((home): [string, string] => {
+            const packed = readFileSync(path.join(LCL_FOLDER, 'readings', `${home}.csv.gz`));
+            const [header = '', ...lines] = gunzipSync(packed).toString().split('\n');
+            const kept = lines.filter((line) => {
+                const stamp = line.split(',')[1] ?? '';
+                return stamp >= '2013-03-10' && stamp < '2013-04-14';
+            });
+            assert.ok(kept.length > 1000);
+            return [`${home}.csv`, `${[header, ...kept].join('\n')}\n`];
+        });
+    world.clock.at += 3_600_000;
+    await world.ingest('lcl', Object.fromEntries(files));
+    await refreshAll(world.workspace);
+    await world.look();
+}
+
+/** What a reader answers to each request. */
+async function readWith(reader: Reader, requests: readonly object[]): Promise<string[][]> {
+    const file = path.join(world.folder, `${reader}.json`);
+    writeFileSync(file, JSON.stringify(requests));
+    const env = {
+        ...process.env,
+        PYTHONPATH: reader === 'spark' ? READER_SPARK : READER_PYTHON,
+        GRIDTALLY_DELTA_JARS: DELTA_JAR_FILES.join(','),
+        SPARK_LOCAL_IP: '127.0.0.1',
+    };
+    const { stdout } = await promisify(execFile)('python3', [SCRIPT, reader, file], {
+        env,
+        cwd: world.folder,
+        maxBuffer: 1 << 28,
+    });
+    return stdout
+        .split('\n')
+        .filter((line) => line.startsWith('['))
+        .map((line) => JSON.parse(line) as string[]);
+}
+
+for (const reader of READERS) {
+    test(`${reader} reads at every version what gridtally sql showed then`, {
+        skip: READER_SKIPS[reader],
+    }, async () => {
+        const found = await readWith(
+            reader,
+            seen.map(({ table, version }) => ({
+                path: world.folderOf(table),
+                version,
+                columns: columnsOf(table),
+            })),
+        );
+        assert.equal(found.length, seen.length);
+        assert.ok(seen.length >= 15);
+        // code points, as the database and Python sort
+        for (const [i, { table, version, rows }] of seen.entries())
+            assert.deepEqual(found[i]?.toSorted(), rows, `${table} at version ${version}`);
+    });
+
+    test(`${reader} answers the documented join with meters as gridtally sql does`, {
+        skip: READER_SKIPS[reader],
+    }, async () => {
+        const join = /```sql\n(select c\.meter_id[^`]+)```/.exec(readFileSync(DOCUMENT, 'utf8'))?.[1] ?? '';
+        assert.match(join, /inner join channels/);
+        const text = reader === 'spark' ? 'string' : 'varchar';
+        const line = (day: string, type: string) =>
+            `meter_id || ' ' || cast(${day} as ${type}) || ' ' || coalesce(cast(kwh as ${type}), '-') as line`;
+        const sql = `select ${line('market_day', text)} from (${join})`;
+        const tables = Object.fromEntries(OPEN_TABLE_NAMES.map((t: OpenTableName) => [t, world.folderOf(t)]));
+        const [found] = await readWith(reader, [{ sql, tables }]);
+        const rows = await world.query(`select ${line('day', 'varchar')} from reads_daily`);
+        assert.ok(rows.length > 10);
+        assert.deepEqual(found, rows.map((row) => String(row.line)).sort());
+    });
+}
