@@ -8,6 +8,7 @@ import { addDemoCommand } from './demo-command.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
+import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
     addHomeCommands(program);
     addChainCommands(program);
     addLakeCommands(program);
+    addReplayCommand(program);
     addBillCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);

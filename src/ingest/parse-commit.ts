@@ -57,7 +57,7 @@ export async function commitParsed(
 export async function appendWhole(
     tx: Transaction,
     lake: Lake,
-    table: 'waiting_rows' | 'quarantined_rows',
+    table: 'waiting_rows' | 'quarantined_rows' | 'replayed_rows',
     commitNo: number,
     files: readonly NewFile[],
 ): Promise<void> {
@@ -75,7 +75,8 @@ export async function appendWhole(
     await insertFiles(tx, lake, table, commitNo, files, () => rows[0]?.version ?? 1);
 }
 
-async function enterRefused(
+/** A payload that is refused under the same contract already stays as it is. */
+export async function enterRefused(
     tx: Transaction,
     lake: Lake,
     feedId: number,
@@ -87,7 +88,7 @@ async function enterRefused(
          select s, g, $1, c, k, r, m, l, f, to_timestamp($2 / 1000.0)
            from unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[])
                 as t(s, g, c, k, r, m, l, f)
-         on conflict (sequence) do nothing`,
+         on conflict (sequence, contract_no) do nothing`,
         [
             feedId,
             lake.clock.now(),

@@ -79,7 +79,7 @@ export async function judgeSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
-    return unknownMeters(engine, 'parsed', "faults = ''");
+    return unknownMeters(engine);
 }
 
 /** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */
@@ -219,15 +219,12 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
     }));
 }
 
-async function unknownMeters(
-    engine: EngineSession,
-    relation: string,
-    where: string,
-): Promise<UnknownMeter[]> {
+/** Meters of right rows of the session's table `parsed` that have no channel at any time. */
+export async function unknownMeters(engine: EngineSession): Promise<UnknownMeter[]> {
     const rows = await engine.rows(
         `select p.meter_key, p.register_key, arg_min(p.minutes, coalesce(p.line_no, 0)) as minutes, min(p.market_day_no) as first_day_no
-         from ${relation} as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
-         where ${where} and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
+         from parsed as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
+         where faults = '' and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
     );
     return rows.map((row) => ({
         externalId: String(row.meter_key),

@@ -57,8 +57,8 @@ interface ClaimedSegment {
 }
 
 // what one batch takes from the queue: enough rows to keep the engine busy, few enough to bound its memory
-const BATCH_BYTES = 64 << 20;
-const BATCH_SEGMENTS = 200;
+export const BATCH_BYTES = 64 << 20;
+export const BATCH_SEGMENTS = 200;
 // a plain payload above this is read in place by the engine, below it goes through the spool with others
 const PLAIN_BYTES = 16 << 20;
 // enough of a large payload's ends to see its header and which days it is about
@@ -179,7 +179,7 @@ async function parseSegments(
     return parseBySpool(ingest, session, feed, stored);
 }
 
-interface LocatedPayload {
+export interface LocatedPayload {
     readonly payload: StoredPayload;
     readonly segmentNo: number;
 }
@@ -259,6 +259,19 @@ async function parseBySpool(
     feed: KnownFeed,
     stored: readonly LocatedPayload[],
 ): Promise<BatchResult> {
+    return withSpool(ingest, feed, stored, async (source, refused) => {
+        const parsed = await parseWithRegistration(ingest, session, feed, source);
+        return { parsed, refused, payloadCount: stored.length };
+    });
+}
+
+/** Brings payloads into one scratch file of records, which is gone when `use` has ended; tells those that are refused as a whole. */
+export async function withSpool<T>(
+    ingest: Pick<Ingest, 'scratchFolder'>,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+    use: (source: RecordSource & { kind: 'spool' }, refused: RefusedPayload[]) => Promise<T>,
+): Promise<T> {
     await makeFolderDurably(ingest.scratchFolder);
     const spoolPath = path.join(ingest.scratchFolder, `spool-${process.pid}-${Date.now().toString(36)}.txt`);
     const sink = new ScratchFile(spoolPath);
@@ -272,14 +285,13 @@ async function parseBySpool(
         const refused = spooled.flatMap(({ ordinal, verdict }) =>
             verdict.ok ? [] : [refusedPayload(feed, stored[ordinal], verdict.refused)],
         );
-        const parsed = await parseWithRegistration(ingest, session, feed, { kind: 'spool', path: spoolPath });
-        return { parsed, refused, payloadCount: stored.length };
+        return await use({ kind: 'spool', path: spoolPath }, refused);
     } finally {
         await removeFiles([spoolPath]);
     }
 }
 
-function refusedPayload(
+export function refusedPayload(
     feed: KnownFeed,
     located: LocatedPayload | undefined,
     refusal: PayloadRefusal,
@@ -316,8 +328,8 @@ async function parseWithRegistration(
     return parsed;
 }
 
-async function registerUnknown(
-    ingest: Ingest,
+export async function registerUnknown(
+    ingest: Pick<Ingest, 'lake'>,
     feed: KnownFeed,
     unknown: readonly UnknownMeter[],
 ): Promise<void> {
@@ -338,7 +350,7 @@ async function registerUnknown(
 }
 
 /** Before the rows are committed: an expectation without rows is mended by the retry, rows without one never. */
-async function extend(ingest: Ingest, parsed: ParsedBatch): Promise<void> {
+export async function extend(ingest: Pick<Ingest, 'lake'>, parsed: ParsedBatch): Promise<void> {
     if (parsed.earlierDays.length === 0) return;
     await extendExpectation(
         ingest.lake.db,

@@ -49,7 +49,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
                 coalesce(sum((parse_stats ->> 'records')::bigint), 0)::bigint as records,
                 coalesce(sum((parse_stats ->> 'quarantined')::bigint), 0)::bigint as quarantined,
                 coalesce(sum((parse_stats ->> 'rounded')::bigint), 0)::bigint as rounded,
-                (select count(*) from refused_payloads) as refused,
+                (select count(*) from refused_payloads where superseded_by is null) as refused,
                 (select count(*) from channels) as channels
            from segments`,
     );
