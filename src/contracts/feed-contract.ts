@@ -50,6 +50,8 @@ export interface DeliveryRules {
     readonly sourceKey: 'fileName' | 'idempotencyKey';
     /** The same (feed, source key, SHA-256) within so many days changes nothing; null: never compared. */
     readonly repeatWindowDays: number | null;
+    /** More than this share of rows that break one rule of form refuses the file; null: they are always quarantined one by one. */
+    readonly formFaultsPercent: number | null;
 }
 
 export type EnergyUnit = 'kWh' | 'Wh' | 'MWh' | 'kW';

@@ -8,10 +8,15 @@ export const FILE_RULES = {
     'file.not-text': 'The file holds control bytes that no text has (NUL, 0x01 to 0x08, 0x0E to 0x1F).',
     'file.encoding': 'The file is not UTF-8.',
     'file.line-too-long': 'A line is longer than the contract allows.',
+    'file.delimiter': 'The columns stand between another delimiter than that of the contract.',
     'file.header-duplicate': 'Two columns of the header have the same name.',
     'file.column-missing': 'A column that the contract requires is not in the header.',
     'file.column-unknown': 'The header has a column that the contract does not know.',
     'file.column-order': 'The columns stand in another order than in the contract.',
+    'file.unit-unknown': 'More rows than the contract lets pass have a unit that is not kWh, Wh, MWh or kW.',
+    'file.quality-unknown':
+        'More rows than the contract lets pass have a quality code that it does not know.',
+    'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
 } as const;
 
 export const ROW_RULES = {

@@ -72,6 +72,8 @@ export function judgedRows(
     case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${fields.join(',\n ')}) else '' end as fault_fields`;
     return `select t.payload_no, p.sequence, p.segment_no, t.line_no, t.text, t.meter_key, t.register_key, t.channel_no,
     t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
+    case when not t.unit_is_known then t.unit_text end as odd_unit,
+    case when t.stated_quality is null and t.fault = '' then coalesce(t.source_code, '') end as odd_quality,
     case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,
     case when t.stated_quality in ('measured', 'estimated') and t.value_is_null then 'missing' else t.stated_quality end as quality,
     ${judged}

@@ -5,6 +5,7 @@ import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
 import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
+import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
@@ -53,13 +54,20 @@ export function waitingReason(meterKey: string): string {
         else 'waiting.meter-unknown' end`;
 }
 
-/** Types a spool into the session's table `parsed`; gives the meters that nobody registered. */
+/** What a look at all rows of a batch shows, beside the table `parsed`. */
+export interface JudgedSpool {
+    readonly unknown: readonly UnknownMeter[];
+    /** Payloads that are refused for their rows, which are no longer in `parsed`. */
+    readonly refused: readonly RefusedBatchPayload[];
+}
+
+/** Types a spool into the session's table `parsed`; tells the meters that nobody registered. */
 export async function judgeSpool(
     session: ParseSession,
     contract: FeedContract,
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
-): Promise<UnknownMeter[]> {
+): Promise<JudgedSpool> {
     const { engine } = session;
     await engine.materialise(
         'judged',
@@ -79,7 +87,8 @@ export async function judgeSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
-    return unknownMeters(engine);
+    const refused = await refuseByForm(engine, contract);
+    return { unknown: await unknownMeters(engine), refused };
 }
 
 /** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */

@@ -13,6 +13,7 @@ import { repeatedSequences } from '../raw/receive.ts';
 import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '../raw/segment-reader.ts';
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
+import type { RefusedBatchPayload } from './form-limit.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
 import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
@@ -260,8 +261,9 @@ async function parseBySpool(
     stored: readonly LocatedPayload[],
 ): Promise<BatchResult> {
     return withSpool(ingest, feed, stored, async (source, refused) => {
-        const parsed = await parseWithRegistration(ingest, session, feed, source);
-        return { parsed, refused, payloadCount: stored.length };
+        const { parsed, refusedByRows } = await parseWithRegistration(ingest, session, feed, source);
+        const more = refusedByRows.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
+        return { parsed, refused: [...refused, ...more], payloadCount: stored.length };
     });
 }
 
@@ -314,10 +316,10 @@ async function parseWithRegistration(
     session: ParseSession,
     feed: KnownFeed,
     source: RecordSource & { kind: 'spool' },
-): Promise<ParsedBatch> {
+): Promise<{ parsed: ParsedBatch; refusedByRows: readonly RefusedBatchPayload[] }> {
     const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
     await session.prepare(feed.contract);
-    const unknown = await judgeSpool(session, feed.contract, source, options);
+    const { unknown, refused } = await judgeSpool(session, feed.contract, source, options);
     if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
         await registerUnknown(ingest, feed, unknown);
         await session.prepare(feed.contract);
@@ -325,7 +327,7 @@ async function parseWithRegistration(
     }
     const parsed = await writeParsed(session, ingest.lake, options);
     await extend(ingest, parsed);
-    return parsed;
+    return { parsed, refusedByRows: refused };
 }
 
 export async function registerUnknown(

@@ -56,28 +56,19 @@ export async function previewFile(
     try {
         const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], contract, sink);
         sink.close();
-        if (spooled && !spooled.verdict.ok) {
-            return {
-                ...head,
-                refused: spooled.verdict.refused,
-                records: 0,
-                accepted: 0,
-                unknownMeters: 0,
-                faultsByRule: {},
-                sample: [],
-                faults: [],
-            };
-        }
+        if (spooled && !spooled.verdict.ok) return { ...head, ...NOTHING, refused: spooled.verdict.refused };
         await registerPayloads(session, [
             { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
         ]);
         await session.prepare(contract);
-        await judgeSpool(
+        const judged = await judgeSpool(
             session,
             contract,
             { kind: 'spool', path: spoolPath },
             { feedId: 0, bucketSize: lake.bucketSize },
         );
+        const [whole] = judged.refused;
+        if (whole) return { ...head, ...NOTHING, refused: whole.refused };
         return { ...head, ...(await describeParsed(session.engine)) };
     } finally {
         await session.close();
@@ -89,6 +80,15 @@ type Description = Pick<
     FilePreview,
     'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'
 >;
+
+const NOTHING: Description = {
+    records: 0,
+    accepted: 0,
+    unknownMeters: 0,
+    faultsByRule: {},
+    sample: [],
+    faults: [],
+};
 
 async function describeParsed(engine: {
     rows(query: string): Promise<Record<string, unknown>[]>;

@@ -17,6 +17,7 @@ import {
     type Ingest,
     type KnownFeed,
     type LocatedPayload,
+    refusedPayload,
     registerUnknown,
     withSpool,
 } from './parse-pending.ts';
@@ -137,7 +138,7 @@ async function judgeAgain(
     return withSpool(ingest, feed, stored, async (source, refusedNow) => {
         await session.prepare(feed.contract);
         const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
-        await judgeSpool(session, feed.contract, source, options);
+        const judged = await judgeSpool(session, feed.contract, source, options);
         const before = refusedBefore.map((r) => r.sequence);
         await keepForReplay(engine, before);
         const unknown = await unknownMeters(engine);
@@ -151,7 +152,8 @@ async function judgeAgain(
         const parsed = await writeParsed(session, ingest.lake, options);
         await extend(ingest, parsed);
         // a payload whose right rows came in before is not refused for what the new contract says of the whole file
-        const refused = refusedNow.filter((r) => before.includes(r.sequence));
+        const byRows = judged.refused.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
+        const refused = [...refusedNow, ...byRows].filter((r) => before.includes(r.sequence));
         return { parsed, superseded, refusedBefore, refused };
     });
 }

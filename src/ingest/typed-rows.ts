@@ -80,6 +80,7 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${numbers.decimalPlaces} as decimal_places,
     ${numbers.kwh} as kwh,
     ${numbers.isRounded} as is_rounded,
+    ${unit ? unitText : 'cast(null as varchar)'} as unit_text,
     ${unit ? `${unitText} in (${UNITS.map(sqlText).join(', ')})` : 'true'} as unit_is_known,
     ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
     ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,

@@ -167,6 +167,7 @@ function rules(
         delivery: {
             sourceKey: settings.sourceKey,
             repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
+            formFaultsPercent: settings.formFaultsPercent === 'off' ? null : settings.formFaultsPercent,
         },
         reading: {
             identifies: settings.identifies,
