@@ -36,13 +36,21 @@ export type ColumnRole =
     | 'quality'
     | 'version'
     | 'withdrawn'
-    | 'ignored';
+    | 'ignored'
+    | 'cell';
+
+/** Which interval of its row's day a column of a wide file holds: the nth of the local day, or the one at a time of day. */
+export type WideCell =
+    | { readonly kind: 'period'; readonly no: number }
+    | { readonly kind: 'time'; readonly minuteOfDay: number };
 
 /** Columns stand in the order of the contract; an optional one may be absent as a whole. */
 export interface FeedColumn {
     readonly name: string;
     readonly role: ColumnRole;
     readonly required: boolean;
+    /** Of a column of role `cell`, and of no other. */
+    readonly cell?: WideCell;
 }
 
 export interface DeliveryRules {

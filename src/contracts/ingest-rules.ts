@@ -29,6 +29,7 @@ export const ROW_RULES = {
     'row.stamp-impossible': 'There is no such date or time of day.',
     'row.stamp-missing-hour': 'The local time was skipped by the clock change.',
     'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
+    'row.period-surplus': 'The local day has fewer periods than the number of the column.',
     'row.stamp-off-grid': 'The stamp is not a multiple of the interval length from local midnight.',
     'row.stamp-future': 'The interval lies in the future of its receipt.',
     'row.stamp-crosses-midnight': 'The interval reaches across local midnight.',

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FeedContract } from '../contracts/feed-contract.ts';
 import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
 import { ScratchFile } from '../kernel/scratch.ts';
@@ -52,7 +53,7 @@ export async function previewFile(
             : stamp.clock.kind === 'fixed'
               ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
               : 'UTC';
-    const head = { stamps: `${stamp.format}, interval ${stamp.marks}, ${clock}`, unit, unknownMeter };
+    const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
     try {
         const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], contract, sink);
         sink.close();
@@ -74,6 +75,17 @@ export async function previewFile(
         await session.close();
         await removeFiles([spoolPath]);
     }
+}
+
+function stampText({ columns, reading }: FeedContract): string {
+    const { format, marks } = reading.stamp;
+    const cells = columns.filter(({ role }) => role === 'cell');
+    const [first, last] = [cells[0], cells.at(-1)];
+    if (!first || !last) return `${format}, interval ${marks}`;
+    const range = `${cells.length} columns ${first.name} to ${last.name}`;
+    return first.cell?.kind === 'period'
+        ? `${format}, one row a day, ${range}: periods of ${reading.intervalMinutes} minutes counted from the start of the day`
+        : `${format}, one row a day, ${range}: time at the ${marks} of the interval`;
 }
 
 type Description = Pick<

@@ -58,15 +58,16 @@ export async function keepForReplay(engine: EngineSession, refusedBefore: readon
         [{ name: 'sequence', type: 'bigint' }],
         refusedBefore.map((sequence) => [sequence]),
     );
+    await nameCells(engine);
     await engine.materialise(
         'candidates',
         `select p.*, r.sequence is not null or h.sequence is not null as comes_in, c.sequence is not null as came_by_replay
          from parsed as p
          left join refused_before as r on r.sequence = p.sequence
-         left join (select distinct sequence, line_no from held) as h
-            on h.sequence = p.sequence and h.line_no = p.line_no
-         left join (select distinct sequence, line_no from came_before) as c
-            on c.sequence = p.sequence and c.line_no = p.line_no`,
+         left join (select distinct sequence, line_no, cell from held_cells) as h
+            on h.sequence = p.sequence and h.line_no = p.line_no and h.cell in ('', p.cell_name)
+         left join (select distinct sequence, line_no, cell from came_cells) as c
+            on c.sequence = p.sequence and c.line_no = p.line_no and c.cell in ('', p.cell_name)`,
     );
     await engine.materialise(
         'came_alone',
@@ -83,6 +84,21 @@ export async function keepForReplay(engine: EngineSession, refusedBefore: readon
             and a.register_key = p.register_key and a.period_us = p.period_us
          where p.comes_in`,
     );
+}
+
+/** Of a wide file an entry is of one cell, which its `fields` name first, unless its whole line was at fault. */
+async function nameCells(engine: EngineSession): Promise<void> {
+    for (const [from, made] of [
+        ['held', 'held_cells'],
+        ['came_before', 'came_cells'],
+    ] as const) {
+        await engine.materialise(
+            made,
+            `select h.*, coalesce(c.cell_name, '') as cell from ${from} as h
+             left join (select distinct cell_name from parsed where cell_name <> '') as c
+                on c.cell_name = split_part(h.fields, ' ', 1)`,
+        );
+    }
 }
 
 /** Writes what the rows of `parsed` take the place of: the files of `quarantined_rows` without them, and their history. */
@@ -103,9 +119,11 @@ export async function supersede(
     await engine.materialise(
         'superseded',
         `select h.*, j.contract_no, cast(${feed.contractNo} as integer) as replayed_contract_no, n.outcome
-         from held as h inner join judged_by as j on j.segment_no = h.segment_no
-         inner join (select sequence, line_no, min(${OUTCOME}) as outcome from parsed group by all) as n
-            on n.sequence = h.sequence and n.line_no = h.line_no`,
+         from held_cells as h inner join judged_by as j on j.segment_no = h.segment_no
+         inner join (select sequence, line_no, cell, min(outcome) as outcome
+                     from (select sequence, line_no, unnest(list_distinct(['', cell_name])) as cell, ${OUTCOME} as outcome from parsed)
+                     group by all) as n
+            on n.sequence = h.sequence and n.line_no = h.line_no and n.cell = h.cell`,
     );
     const counts = await supersededCounts(engine);
     if (counts.length === 0) return { counts, retired: [], kept: [], history: [] };
@@ -122,7 +140,7 @@ export async function supersede(
 const OUTCOME = `case when faults <> '' then 'quarantined' when channel_no is null then 'waiting' else 'version' end`;
 
 const KEPT = `(select q.* from retired_rows as q left join superseded as s
-        on s.feed_id = q.feed_id and s.sequence = q.sequence and s.line_no = q.line_no
+        on s.feed_id = q.feed_id and s.sequence = q.sequence and s.line_no = q.line_no and s.fields = q.fields
      where s.sequence is null)`;
 
 async function supersededCounts(engine: EngineSession): Promise<SupersededCounts[]> {
