@@ -60,6 +60,8 @@ export interface DeliveryRules {
     readonly repeatWindowDays: number | null;
     /** More than this share of rows that break one rule of form refuses the file; null: they are always quarantined one by one. */
     readonly formFaultsPercent: number | null;
+    /** What becomes of a file whose profile has moved against the days before (`file.stamps-moved`); off: it is not looked for. */
+    readonly stampShift: 'off' | 'flag' | 'refuse';
 }
 
 export type EnergyUnit = 'kWh' | 'Wh' | 'MWh' | 'kW';

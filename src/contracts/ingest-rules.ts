@@ -16,6 +16,8 @@ export const FILE_RULES = {
     'file.unit-unknown': 'More rows than the contract lets pass have a unit that is not kWh, Wh, MWh or kW.',
     'file.quality-unknown':
         'More rows than the contract lets pass have a quality code that it does not know.',
+    'file.stamps-moved':
+        'The profile of the day has moved by an interval or an hour against the days before.',
     'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
 } as const;
 

@@ -24,12 +24,14 @@ export async function commitParsed(
     segmentNos: readonly number[],
     parsed: ParsedBatch,
     refused: readonly RefusedPayload[],
+    flagged: readonly RefusedPayload[],
 ): Promise<void> {
     const commitNo = await openCommit(tx, lake, 'append', { segments: segmentNos.length });
     await commitVersions(tx, lake, commitNo, parsed.versionFiles);
     await appendWhole(tx, lake, 'waiting_rows', commitNo, parsed.waitingFiles);
     await appendWhole(tx, lake, 'quarantined_rows', commitNo, parsed.quarantinedFiles);
     await enterRefused(tx, lake, feed.feedId, refused);
+    await enterFlagged(tx, lake, feed.feedId, flagged);
     const counts = new Map(parsed.counts.map((c) => [c.segmentNo, c]));
     const stats = segmentNos.map((segmentNo) =>
         JSON.stringify({
@@ -102,4 +104,30 @@ export async function enterRefused(
             refused.map((r) => r.field),
         ],
     );
+}
+
+/** Files that came in with something odd about them; the same finding by the same contract stands once. */
+export async function enterFlagged(
+    tx: Transaction,
+    lake: Lake,
+    feedId: number,
+    flagged: readonly RefusedPayload[],
+): Promise<void> {
+    for (const f of flagged) {
+        await tx.query(
+            `insert into flagged_payloads (sequence, segment_no, feed_id, contract_no, source_key, rule_id, message, flagged_at)
+             values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
+             on conflict (sequence, contract_no, rule_id) do nothing`,
+            [
+                f.sequence,
+                f.segmentNo,
+                feedId,
+                f.contractNo,
+                f.sourceKey,
+                f.ruleId,
+                f.message,
+                lake.clock.now(),
+            ],
+        );
+    }
 }

@@ -9,6 +9,7 @@ import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
+import { judgeStamps } from './stamp-shift.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -59,11 +60,14 @@ export interface JudgedSpool {
     readonly unknown: readonly UnknownMeter[];
     /** Payloads that are refused for their rows, which are no longer in `parsed`. */
     readonly refused: readonly RefusedBatchPayload[];
+    /** Payloads that come in although something about them is odd. */
+    readonly flagged: readonly RefusedBatchPayload[];
 }
 
 /** Types a spool into the session's table `parsed`; tells the meters that nobody registered. */
 export async function judgeSpool(
     session: ParseSession,
+    lake: Lake,
     contract: FeedContract,
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
@@ -87,8 +91,10 @@ export async function judgeSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
-    const refused = await refuseByForm(engine, contract);
-    return { unknown: await unknownMeters(engine), refused };
+    const byForm = await refuseByForm(engine, contract);
+    const shifted = await judgeStamps(engine, lake, contract, options.feedId);
+    const refused = [...byForm, ...shifted.refused];
+    return { unknown: await unknownMeters(engine), refused, flagged: shifted.flagged };
 }
 
 /** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */

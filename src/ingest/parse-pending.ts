@@ -16,7 +16,14 @@ import type { Transaction } from '../store/database.ts';
 import type { RefusedBatchPayload } from './form-limit.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
-import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
+import {
+    type JudgedSpool,
+    judgeSpool,
+    matchAgain,
+    type ParsedBatch,
+    parsePlain,
+    writeParsed,
+} from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
 import { isPlain, type PlainSource, stampsOfLines } from './plain-rows.ts';
 
@@ -48,6 +55,8 @@ export interface ParseTotals {
     rounded: number;
     quarantinedByRule: Record<string, number>;
     refusals: { sourceKey: string; ruleId: string; message: string }[];
+    /** Files that came in, with what is odd about them. */
+    flags: { sourceKey: string; ruleId: string; message: string }[];
 }
 
 interface ClaimedSegment {
@@ -87,6 +96,7 @@ export async function parsePending(
         rounded: 0,
         quarantinedByRule: {},
         refusals: [],
+        flags: [],
     };
     const session = await openParseSession(ingest.lake);
     try {
@@ -119,6 +129,7 @@ async function parseNextBatch(
             segments.map((s) => s.segmentNo),
             batch.parsed,
             batch.refused,
+            batch.flagged,
         );
         addTotals(totals, segments.length, batch);
         return true;
@@ -146,6 +157,7 @@ async function claimSegments(tx: Transaction, feedId: number): Promise<ClaimedSe
 interface BatchResult {
     readonly parsed: ParsedBatch;
     readonly refused: readonly RefusedPayload[];
+    readonly flagged: readonly RefusedPayload[];
     readonly payloadCount: number;
 }
 
@@ -174,7 +186,7 @@ async function parseSegments(
         const parsed = await parsePlain(session, ingest.lake, feed.contract, plain, options);
         if (parsed) {
             await extend(ingest, parsed);
-            return { parsed, refused: [], payloadCount: stored.length };
+            return { parsed, refused: [], flagged: [], payloadCount: stored.length };
         }
     }
     return parseBySpool(ingest, session, feed, stored);
@@ -261,9 +273,15 @@ async function parseBySpool(
     stored: readonly LocatedPayload[],
 ): Promise<BatchResult> {
     return withSpool(ingest, feed, stored, async (source, refused) => {
-        const { parsed, refusedByRows } = await parseWithRegistration(ingest, session, feed, source);
-        const more = refusedByRows.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
-        return { parsed, refused: [...refused, ...more], payloadCount: stored.length };
+        const { parsed, ...judged } = await parseWithRegistration(ingest, session, feed, source);
+        const told = (list: readonly RefusedBatchPayload[]) =>
+            list.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
+        return {
+            parsed,
+            refused: [...refused, ...told(judged.refused)],
+            flagged: told(judged.flagged),
+            payloadCount: stored.length,
+        };
     });
 }
 
@@ -316,10 +334,11 @@ async function parseWithRegistration(
     session: ParseSession,
     feed: KnownFeed,
     source: RecordSource & { kind: 'spool' },
-): Promise<{ parsed: ParsedBatch; refusedByRows: readonly RefusedBatchPayload[] }> {
+): Promise<{ parsed: ParsedBatch } & Pick<JudgedSpool, 'refused' | 'flagged'>> {
     const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
     await session.prepare(feed.contract);
-    const { unknown, refused } = await judgeSpool(session, feed.contract, source, options);
+    const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
+    const { unknown, refused, flagged } = judged;
     if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
         await registerUnknown(ingest, feed, unknown);
         await session.prepare(feed.contract);
@@ -327,7 +346,7 @@ async function parseWithRegistration(
     }
     const parsed = await writeParsed(session, ingest.lake, options);
     await extend(ingest, parsed);
-    return { parsed, refusedByRows: refused };
+    return { parsed, refused, flagged };
 }
 
 export async function registerUnknown(
@@ -375,7 +394,12 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
             totals.quarantinedByRule[rule] = (totals.quarantinedByRule[rule] ?? 0) + n;
         }
     }
-    for (const { sourceKey, ruleId, message } of batch.refused) {
-        if (totals.refusals.length < NOTED_REFUSALS) totals.refusals.push({ sourceKey, ruleId, message });
+    note(totals.refusals, batch.refused);
+    note(totals.flags, batch.flagged);
+}
+
+function note(into: ParseTotals['refusals'], payloads: readonly RefusedPayload[]): void {
+    for (const { sourceKey, ruleId, message } of payloads) {
+        if (into.length < NOTED_REFUSALS) into.push({ sourceKey, ruleId, message });
     }
 }

@@ -14,6 +14,8 @@ import { openParseSession } from './parse-session.ts';
 
 export interface FilePreview {
     readonly refused?: PayloadRefusal;
+    /** It would come in, with this odd about it. */
+    readonly flagged?: PayloadRefusal;
     readonly records: number;
     readonly accepted: number;
     readonly unknownMeters: number;
@@ -64,17 +66,27 @@ export async function previewFile(
         await session.prepare(contract);
         const judged = await judgeSpool(
             session,
+            lake,
             contract,
             { kind: 'spool', path: spoolPath },
-            { feedId: 0, bucketSize: lake.bucketSize },
+            { feedId: await feedIdOf(lake, feedName), bucketSize: lake.bucketSize },
         );
-        const [whole] = judged.refused;
+        const [whole, flag] = [judged.refused[0], judged.flagged[0]];
+        if (flag) return { ...head, ...(await describeParsed(session.engine)), flagged: flag.refused };
         if (whole) return { ...head, ...NOTHING, refused: whole.refused };
         return { ...head, ...(await describeParsed(session.engine)) };
     } finally {
         await session.close();
         await removeFiles([spoolPath]);
     }
+}
+
+/** 0 for a feed that has never delivered: nothing of it is in the lake. */
+async function feedIdOf(lake: Lake, name: string): Promise<number> {
+    const rows = await lake.db.query<{ id: number }>('select feed_id as id from feeds where name = $1', [
+        name,
+    ]);
+    return rows[0]?.id ?? 0;
 }
 
 function stampText({ columns, reading }: FeedContract): string {

@@ -8,7 +8,7 @@ import { useLake } from '../lake/lake-use.ts';
 import { listPayloads } from '../raw/segment-reader.ts';
 import type { Transaction } from '../store/database.ts';
 import { registerPayloads } from './parse-batch.ts';
-import { appendWhole, enterRefused, type RefusedPayload } from './parse-commit.ts';
+import { appendWhole, enterFlagged, enterRefused, type RefusedPayload } from './parse-commit.ts';
 import { judgeSpool, matchAgain, type ParsedBatch, unknownMeters, writeParsed } from './parse-outputs.ts';
 import {
     BATCH_BYTES,
@@ -114,6 +114,7 @@ interface JudgedAgain {
     /** Refusals that stood before, and those of the same payloads under the new contract. */
     readonly refusedBefore: readonly StandingRefusal[];
     readonly refused: readonly RefusedPayload[];
+    readonly flagged: readonly RefusedPayload[];
 }
 
 async function judgeAgain(
@@ -138,7 +139,7 @@ async function judgeAgain(
     return withSpool(ingest, feed, stored, async (source, refusedNow) => {
         await session.prepare(feed.contract);
         const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
-        const judged = await judgeSpool(session, feed.contract, source, options);
+        const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
         const before = refusedBefore.map((r) => r.sequence);
         await keepForReplay(engine, before);
         const unknown = await unknownMeters(engine);
@@ -154,7 +155,8 @@ async function judgeAgain(
         // a payload whose right rows came in before is not refused for what the new contract says of the whole file
         const byRows = judged.refused.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
         const refused = [...refusedNow, ...byRows].filter((r) => before.includes(r.sequence));
-        return { parsed, superseded, refusedBefore, refused };
+        const flagged = judged.flagged.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
+        return { parsed, superseded, refusedBefore, refused, flagged };
     });
 }
 
@@ -185,7 +187,7 @@ async function commitReplay(
     lake: Lake,
     feed: KnownFeed,
     segments: readonly FaultySegment[],
-    { parsed, superseded, refusedBefore, refused }: JudgedAgain,
+    { parsed, superseded, refusedBefore, refused, flagged }: JudgedAgain,
 ): Promise<void> {
     const commitNo = await openCommit(tx, lake, 'replay', { segments: segments.length });
     await commitVersions(tx, lake, commitNo, parsed.versionFiles);
@@ -208,6 +210,7 @@ async function commitReplay(
         [feed.contractNo, refusedBefore.map((r) => r.sequence)],
     );
     await enterRefused(tx, lake, feed.feedId, refused);
+    await enterFlagged(tx, lake, feed.feedId, flagged);
     const after = segments.map((segment) => statsAfter(segment, parsed, superseded, refused));
     await tx.query(
         `insert into segment_replays (segment_no, contract_no, commit_no, replayed_at, stats_before)

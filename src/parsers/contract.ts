@@ -205,6 +205,7 @@ function rules(
         delivery: {
             sourceKey: settings.sourceKey,
             repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
+            stampShift: settings.stampShift,
             formFaultsPercent: settings.formFaultsPercent === 'off' ? null : settings.formFaultsPercent,
         },
         reading: {

@@ -83,7 +83,7 @@ for (const [ruleId, payload, line, field] of REFUSED) {
 }
 
 /** Told by typed rows; their cases are in test/chain/format-change.test.ts. */
-const TOLD_BY_ROWS = ['file.unit-unknown', 'file.quality-unknown', 'file.form-changed'];
+const TOLD_BY_ROWS = ['file.unit-unknown', 'file.quality-unknown', 'file.form-changed', 'file.stamps-moved'];
 
 test('every file rule is among the cases', () => {
     const rules = [...REFUSED.map(([ruleId]) => ruleId), ...TOLD_BY_ROWS];
