@@ -1,10 +1,11 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { openWorkspace } from '../src/cli/workspace.ts';
 import { ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { initHome } from '../src/store/home.ts';
+import { bytesBelow } from './folder-bytes.ts';
 import { peerDuckdb } from './peer-duckdb.ts';
 
 export interface StageReport {
@@ -36,12 +37,6 @@ export class StageClock {
             cpuSeconds: all.reduce((sum, s) => sum + s.cpuSeconds, 0),
         };
     }
-}
-
-export function bytesBelow(folder: string): number {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0);
 }
 
 async function gridtally(folder: string, clock: StageClock): Promise<object> {

@@ -3,11 +3,14 @@ import { benchCorrection, correctionText } from './correction.ts';
 import { benchDrafts, draftsText } from './drafts.ts';
 import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
+import { benchMarket, marketText } from './market.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
 npm run bench -- correction [--meters N] [--json]          a day of 100 meters corrected in a large home
 npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
+npm run bench -- market [--channels N] [--workers W] [--bucket B] [--threads T] [--memory-mb M] [--no-alone] [--json]
+                                                           a market's day through many workers
 Add --quick for a size that runs in seconds.`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -41,6 +44,21 @@ async function main(args: readonly string[]): Promise<number> {
     }
     if (args[0] === 'load') {
         await benchLoad(number('--rows', isQuick ? 5000 : 200_000), isJson);
+        return 0;
+    }
+    if (args[0] === 'market') {
+        const channels = number('--channels', isQuick ? 4000 : 100_000);
+        const workers = number('--workers', isQuick ? 2 : 4);
+        const market = await benchMarket({
+            channels,
+            workers,
+            bucketSize: number('--bucket', channels >= 1_000_000 ? 131_072 : isQuick ? 512 : 16_384),
+            channelsOfFile: Math.min(65_536, Math.ceil(channels / (3 * workers))),
+            threads: number('--threads', 1),
+            memory: `${number('--memory-mb', 1000)}MB`,
+            isAloneSkipped: args.includes('--no-alone'),
+        });
+        process.stdout.write(isJson ? `${JSON.stringify({ market }, null, 2)}\n` : marketText(market));
         return 0;
     }
     process.stderr.write(`${USAGE}\n`);

@@ -2,7 +2,8 @@ import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, rmSync } from 
 import os from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { bytesBelow, type StageClock } from './chain-worker.ts';
+import type { StageClock } from './chain-worker.ts';
+import { bytesBelow } from './folder-bytes.ts';
 
 /**
  * What one would write by hand for the same day: durable copy of the bytes, all versions typed, the newest

@@ -4,7 +4,7 @@
  *
  * GRIDTALLY_SLOW=1 includes `*.slow.test.ts`; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
  * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file. `test/engines` needs servers and runs only
- * when an argument names it.
+ * when an argument names it; `npm run test:engines` installs what it needs.
  */
 import { availableParallelism } from 'node:os';
 import { endRunningTests, runSuite } from './suite.ts';
@@ -27,9 +27,16 @@ process.stdout.on('error', () => {
 // files at once were quicker than two (7.7 s against 13.9 s with Node's default, 100 files).
 const concurrency = Number(process.env.GRIDTALLY_TEST_CONCURRENCY ?? Math.min(3, availableParallelism() + 1));
 
+const patterns = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
+if (patterns.length === 0) {
+    process.stdout.write(
+        'skipped - engines/: they need a Spark server; `npm run test:engines` installs and starts it\n',
+    );
+}
+
 process.exitCode = await runSuite({
     folder: import.meta.dirname,
-    patterns: process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, '')),
+    patterns,
     isSlowIncluded: process.env.GRIDTALLY_SLOW === '1',
     concurrency,
     print: (line) => process.stdout.write(`${line}\n`),

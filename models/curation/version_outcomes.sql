@@ -126,7 +126,7 @@ select
     r.sequence,
     r.ordinal,
     r.received_at,
-    r.place_no,
+    cast(r.place_no as bigint) as place_no,
     case
         when r.place_no = 1 and r.kwh is null then 'withdrawn'
         when r.place_no = 1 then 'winning'

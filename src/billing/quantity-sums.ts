@@ -122,7 +122,7 @@ const INTERVAL_PRICES = [
     { name: 'rounding_mode', type: 'string' },
 ];
 
-/** One row per channel, whatever the number of its validities: the engine joins on it. */
+/** One row per channel: the engine joins on it, and a second one would count each reading twice. */
 function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
     return plan.points.flatMap((point) => {
         const slotOrigin = slots.slotOriginOf(point);

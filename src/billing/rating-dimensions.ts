@@ -55,7 +55,7 @@ export interface RatingPriceSeries {
     }[];
 }
 
-/** One validity of one channel; a channel removed and put back has two rows. */
+/** A channel with its validity: at any time one unbroken one is believed (index `channel_validities_current`). */
 export interface RatingChannel {
     readonly channelNo: number;
     readonly meteringPointId: string;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import { type HomeStatus, type ListedRefusal, listRefusals, readStatus } from '../pipeline/status.ts';
 import { initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
@@ -11,6 +12,7 @@ interface InitOptions extends CommonOptions {
     readonly bucketSize?: number;
     readonly databaseUrl?: string;
     readonly databaseSchema?: string;
+    readonly engine?: string;
 }
 
 export function addHomeCommands(program: Command): void {
@@ -20,6 +22,10 @@ export function addHomeCommands(program: Command): void {
         .option('--bucket-size <n>', 'channels per bucket, a power of two', wholeNumber, 16_384)
         .option('--database-url <url>', 'another PostgreSQL 15 or newer')
         .option('--database-schema <name>', 'its schema', 'gridtally')
+        .option(
+            '--engine <address>',
+            'a Spark Connect server for the bulk of the work: sc://host:15002/;token=...',
+        )
         .action(initCommand);
     command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
@@ -51,17 +57,20 @@ export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
 async function initCommand(options: InitOptions): Promise<void> {
     const output = openOutput(options.json === true);
     const folder = homeFolder(options);
+    if (options.engine !== undefined) sparkEngine({ address: options.engine });
     const home = await initHome(folder, {
         ...(options.zone === undefined ? {} : { marketZone: options.zone }),
         ...(options.currency === undefined ? {} : { currency: options.currency }),
         ...(options.bucketSize === undefined ? {} : { bucketSize: options.bucketSize }),
         ...(options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl }),
         ...(options.databaseSchema === undefined ? {} : { databaseSchema: options.databaseSchema }),
+        ...(options.engine === undefined ? {} : { engine: options.engine }),
     });
     const workspace = await openWorkspace(folder);
     await workspace.close();
     const { url: _secret, ...database } = home.database;
-    output.result({ ...home, database }, [
+    const { server: _token, ...engine } = home.engine;
+    output.result({ ...home, database, engine }, [
         `made a home in ${home.folder}`,
         `market zone ${home.marketZone}, currency ${home.currency}, ${home.bucketSize} channels a bucket`,
         'next: gridtally ingest FILE --feed NAME',

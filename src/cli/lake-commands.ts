@@ -62,6 +62,7 @@ async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         const views = {
             showsIdentity: options.showIdentity === true,
+            query,
             ...(asOf === undefined ? {} : { asOf }),
         };
         const rows = await withPublishedViews(workspace, views, (session) =>

@@ -10,6 +10,7 @@ import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
+import { addWorkCommand } from './work-command.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
         .showHelpAfterError();
     addHomeCommands(program);
     addChainCommands(program);
+    addWorkCommand(program);
     addLakeCommands(program);
     addReplayCommand(program);
     addBillCommands(program);

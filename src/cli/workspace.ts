@@ -1,10 +1,13 @@
 import { duckdbEngine } from '../engine/duckdb/duckdb-engine.ts';
+import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
+import { removeAbandonedScratch } from '../kernel/scratch.ts';
 import { zoneOf } from '../kernel/zone.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { RawStore } from '../raw/receive.ts';
+import { refuseClockSkew } from '../store/clock-skew.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type Home, readHome } from '../store/home.ts';
 import { bindHome } from '../store/home-binding.ts';
@@ -28,16 +31,21 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
     try {
         const applied = await migrate(db);
         await bindHome(db, home);
+        if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
         await makeFolderDurably(home.scratchFolder);
+        removeAbandonedScratch(home.scratchFolder);
         await makeFolderDurably(home.lakeFolder);
         const engine = duckdbEngine({
             memoryLimit: home.engine.memory,
             threads: home.engine.threads,
             spillFolder: home.scratchFolder,
         });
+        const bulkEngine =
+            home.engine.server === undefined ? engine : sparkEngine({ address: home.engine.server });
         const lake: Lake = {
             db,
             engine,
+            bulkEngine,
             folder: home.lakeFolder,
             zone: zoneOf(home.marketZone),
             bucketSize: home.bucketSize,
@@ -55,6 +63,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
                 ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : []),
             ],
             async close() {
+                await bulkEngine.close();
                 await engine.close();
                 await db.close();
             },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { assert } from '../kernel/errors.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
 import type { Dialect } from './engine.ts';
 import { MACROS } from './macros.ts';
 
@@ -36,7 +36,8 @@ export function overrideModel(name: string, transform: (text: string) => string)
 
 /**
  * Reads `models/<name>.sql`, or `models/<name>.<dialect>.sql` where a hot step has an engine's own text,
- * resolves `ref('table')` and expands macros. Throws (assertion) on an unknown macro or an unbalanced call.
+ * resolves `ref('table')` and expands macros. Throws `engine.unsupported` where the engine has no text for a macro; asserts that calls
+ * are balanced.
  */
 export function compileModel(name: string, dialect: Dialect): CompiledModel {
     const key = `${name}.${dialect}`;
@@ -63,7 +64,14 @@ export function compileText(text: string, dialect: Dialect, name: string): strin
         .trim()
         .replace(/;$/, '');
     const resolved = withoutComments.replace(/\bref\(\s*'([a-z_0-9]+)'\s*\)/g, '$1');
-    return expandMacros(resolved, dialect, name);
+    return expandMacros(withoutLastCommas(resolved), dialect, name);
+}
+
+/** A comma after the last column is for the reader of a difference; not every engine takes it. */
+function withoutLastCommas(sql: string): string {
+    const pieces = sql.split("'");
+    // between quotes, every second piece is a literal
+    return pieces.map((piece, i) => (i % 2 === 0 ? piece.replace(/,(\s+from\b)/g, '$1') : piece)).join("'");
 }
 
 function expandMacros(sql: string, dialect: Dialect, name: string): string {
@@ -75,12 +83,14 @@ function expandMacros(sql: string, dialect: Dialect, name: string): string {
         const match = call.exec(sql);
         if (!match) return out + sql.slice(at);
         const { args, end } = readArguments(sql, call.lastIndex, `${match[1]} in model ${name}`);
-        const texts = MACROS[match[1] ?? ''];
-        assert(texts, `macro ${match[1]} in model ${name} for ${dialect}`);
+        const text = MACROS[match[1] ?? '']?.[dialect];
+        if (text === undefined)
+            throw new GridtallyError(
+                'engine.unsupported',
+                `model ${name} uses the macro ${match[1]}, for which ${dialect} has no text`,
+            );
         const expanded = args.map((arg) => expandMacros(arg.trim(), dialect, name));
-        out +=
-            sql.slice(at, match.index) +
-            texts[dialect].replace(/\$(\d)/g, (_, n) => expanded[Number(n) - 1] ?? '');
+        out += sql.slice(at, match.index) + text.replace(/\$(\d)/g, (_, n) => expanded[Number(n) - 1] ?? '');
         at = end;
     }
 }

@@ -1,3 +1,5 @@
+import { GridtallyError } from '../kernel/errors.ts';
+
 /**
  * What gridtally asks of an engine: register committed files and small rows as tables of a session,
  * run compiled models, write results to fresh files, hand back small results. Nothing here names an
@@ -7,12 +9,31 @@ export interface Engine {
     readonly dialect: Dialect;
     /** How many sessions at work at the same time keep the engine busy. */
     readonly jobsAtOnce: number;
+    readonly capabilities: ReadonlySet<EngineCapability>;
+    /** What one job on readings should take in, so that the engine is busy and within its memory. */
+    readonly jobLimits: JobLimits;
+    /** Throws `engine.unsupported` for a need that is not among the engine's capabilities. */
     openSession(wishes?: SessionWishes): Promise<EngineSession>;
     close(): Promise<void>;
 }
 
+/**
+ * What not every engine can do; who needs it asks by name, and no code outside of an adapter asks which engine it is.
+ * `payload-files`: reads payloads as they arrive, with SQL of its own for them.
+ */
+export type EngineCapability = 'payload-files';
+
+export interface JobLimits {
+    readonly maxRows: number;
+    readonly maxPartitions: number;
+}
+
 export interface SessionWishes {
-    /** The left side of every join streams, the right one is held in memory, whatever sizes the engine guesses. */
+    readonly needs?: readonly EngineCapability[];
+    /**
+     * The left side of every join streams, the right one is held in memory, whatever sizes the engine guesses. An engine that goes by
+     * sizes it has measured, and spills, need not care.
+     */
     readonly joinsAsWritten?: boolean;
 }
 
@@ -28,7 +49,7 @@ export type EngineValue = string | number | bigint | boolean | null;
 export type EngineRow = Readonly<Record<string, EngineValue>>;
 
 export interface WrittenFile {
-    /** Absolute path. */
+    /** Absolute path; an engine that names files by itself makes a folder of the name that was asked for. */
     readonly path: string;
     readonly rowCount: number;
     readonly byteCount: number;
@@ -60,6 +81,11 @@ export interface EngineSession {
      * the partition columns (kept inside the files); says which files hold which combination.
      */
     writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]>;
+    /**
+     * Writes each part of a query to one new Parquet file below `folder`, its rows in order; gives the files in the order of the
+     * parts, and none for a part without rows. Rows that belong to no part are left out.
+     */
+    writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]>;
     /** Small results as objects; decimals and dates as text, instants as ISO text, bigints as bigint. */
     rows(query: string): Promise<EngineRow[]>;
     /** Stops what runs now; the interrupted call rejects. */
@@ -67,6 +93,26 @@ export interface EngineSession {
     close(): Promise<void>;
 }
 
+/** How the rows of a query are told apart into files. */
+export interface PartsWish {
+    /** A part has one value in each of these columns or, with a `width`, one whole multiple of it (0: from 0 up to below `width`). */
+    readonly by: readonly { readonly column: string; readonly width?: number }[];
+    /** For each part, its values in the order of `by`; a date as `YYYY-MM-DD`. */
+    readonly parts: readonly (readonly (string | number)[])[];
+    /** A total order of the rows of a part, such as `channel_no nulls last`. */
+    readonly order: string;
+}
+
 export interface PartitionFile extends WrittenFile {
     readonly keys: Readonly<Record<string, string>>;
+}
+
+/** Throws `engine.unsupported`. */
+export function requireCapabilities(
+    { dialect, capabilities }: Pick<Engine, 'dialect' | 'capabilities'>,
+    { needs = [] }: SessionWishes,
+): void {
+    const missing = needs.filter((need) => !capabilities.has(need));
+    if (missing.length > 0)
+        throw new GridtallyError('engine.unsupported', `the engine ${dialect} has no ${missing.join(', ')}`);
 }

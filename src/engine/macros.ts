@@ -1,10 +1,10 @@
 import type { Dialect } from './engine.ts';
 
 /**
- * Portable functions: one name, one text for each engine, expanded before the engine sees the SQL.
+ * Portable functions: one name, one text for each engine that can, expanded before the engine sees the SQL.
  * $1, $2 … are the arguments. Instants are timestamps with time zone; `_us` are microseconds since 1970.
  */
-export const MACROS: Readonly<Record<string, Readonly<Record<Dialect, string>>>> = {
+export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, string>>>>> = {
     instant_us: { duckdb: 'epoch_us($1)', spark: 'unix_micros($1)' },
     instant_of_us: { duckdb: 'make_timestamptz($1)', spark: 'timestamp_micros($1)' },
     /** Day number since 1970-01-01 to date. */

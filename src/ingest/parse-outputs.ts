@@ -8,7 +8,7 @@ import { freshFolder, type Lake } from '../lake/lake.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
-import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
+import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
 import { judgeStamps } from './stamp-shift.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
@@ -276,6 +276,7 @@ export async function parsePlain(
     await makeFolderDurably(folder);
     const path = `${folder}/versions.parquet`;
     await engine.materialise('known_stamps', knownStamps(contract, source));
+    await engine.materialise('known_codes', knownCodes(contract));
     const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
         from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
     const [file, isAsReceived] = await Promise.all([

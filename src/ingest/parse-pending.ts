@@ -4,7 +4,7 @@ import { dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { compressionOf, decompressed } from '../kernel/compression.ts';
 import { makeFolderDurably, removeFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import { ScratchFile } from '../kernel/scratch.ts';
+import { ScratchFile, scratchName } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
@@ -42,6 +42,8 @@ export interface Ingest {
     readonly feeds: readonly KnownFeed[];
     /** Plain payloads from this size on are read in place; tests set it low. */
     readonly plainBytes?: number;
+    /** Later segments are left, so that a stream of them does not keep a process from everything else. */
+    readonly lastSegmentNo?: number;
 }
 
 export interface ParseTotals {
@@ -116,9 +118,10 @@ async function parseNextBatch(
     feed: KnownFeed,
     totals: ParseTotals,
 ): Promise<boolean> {
-    return ingest.lake.db.transaction(async (tx) => {
-        const segments = await claimSegments(tx, feed.feedId);
-        if (segments.length === 0) return false;
+    if (ingest.lake.stop?.aborted) return false;
+    const done = await ingest.lake.db.transaction(async (tx) => {
+        const segments = await claimSegments(tx, feed.feedId, ingest.lastSegmentNo);
+        if (segments.length === 0) return undefined;
         crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
@@ -131,21 +134,34 @@ async function parseNextBatch(
             batch.refused,
             batch.flagged,
         );
-        addTotals(totals, segments.length, batch);
-        return true;
+        return { segmentCount: segments.length, batch };
     });
+    if (done === undefined) return false;
+    // only what is committed counts: the transaction may have run several times
+    addTotals(totals, done.segmentCount, done.batch);
+    return true;
 }
 
 /** Locks segments one after the other until the batch is full, and no more: others parse the rest meanwhile. */
-async function claimSegments(tx: Transaction, feedId: number): Promise<ClaimedSegment[]> {
+async function claimSegments(
+    tx: Transaction,
+    feedId: number,
+    lastSegmentNo: number | undefined,
+): Promise<ClaimedSegment[]> {
     const taken: ClaimedSegment[] = [];
     let bytes = 0;
     while (taken.length < BATCH_SEGMENTS && bytes < BATCH_BYTES) {
         const [next] = await tx.query<ClaimedSegment>(
             `select segment_no as "segmentNo", feed_id as "feedId", path, payload_bytes as "payloadBytes" from segments
               where feed_id = $1 and parsed_at is null and segment_no > $2 and ($3::bigint is null or payload_bytes <= $3)
+                and ($4::bigint is null or segment_no <= $4)
               order by segment_no limit 1 for update skip locked`,
-            [feedId, taken.at(-1)?.segmentNo ?? 0, taken.length === 0 ? null : BATCH_BYTES - bytes],
+            [
+                feedId,
+                taken.at(-1)?.segmentNo ?? 0,
+                taken.length === 0 ? null : BATCH_BYTES - bytes,
+                lastSegmentNo ?? null,
+            ],
         );
         if (!next) break;
         taken.push(next);
@@ -293,7 +309,7 @@ export async function withSpool<T>(
     use: (source: RecordSource & { kind: 'spool' }, refused: RefusedPayload[]) => Promise<T>,
 ): Promise<T> {
     await makeFolderDurably(ingest.scratchFolder);
-    const spoolPath = path.join(ingest.scratchFolder, `spool-${process.pid}-${Date.now().toString(36)}.txt`);
+    const spoolPath = path.join(ingest.scratchFolder, scratchName('spool'));
     const sink = new ScratchFile(spoolPath);
     try {
         const inputs = stored.map(({ payload }, ordinal) => ({

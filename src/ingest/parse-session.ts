@@ -33,7 +33,7 @@ export interface ParseSession {
 }
 
 export async function openParseSession(lake: Lake): Promise<ParseSession> {
-    const engine = await lake.engine.openSession({ joinsAsWritten: true });
+    const engine = await lake.engine.openSession({ needs: ['payload-files'], joinsAsWritten: true });
     const days = { from: FIRST_DAY, to: addDays(utcDateOf(lake.clock.now()), DAYS_AHEAD) };
     const fixedOffsetUs = fixedOffset(lake.zone, days);
     if (fixedOffsetUs === undefined) await registerMarketDays(engine, lake.zone, days);

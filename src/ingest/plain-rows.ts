@@ -66,14 +66,15 @@ export function knownStamps(contract: FeedContract, source: PlainSource): string
     return `with sampled as (select ${read.us} as us from (values ${texts.join(', ') || "('')"}) as t(stamp) where ${read.isPlain}),
     days as (select min(us) // ${DAY_US} * ${DAY_US} as from_us, (max(us) // ${DAY_US} + 1) * ${DAY_US} as to_us from sampled),
     instants as (select unnest(range(from_us, to_us, ${stepUs})) as known_us from days where (to_us - from_us) // ${stepUs} <= ${KNOWN_STAMPS_MAX})
-select strftime(make_timestamp(known_us), ${sqlText(format)}) as known_stamp, known_us from instants`;
+-- a format without minutes writes several instants alike: what such a text means is its first
+select strftime(make_timestamp(known_us), ${sqlText(format)}) as known_stamp, min(known_us) as known_us from instants group by 1`;
 }
 
 /**
  * The hot step of parsing, DuckDB's own text: types rows that are right beyond doubt (plain kWh with at most
  * six decimals, a stamp in the contract's plainest form, a registered meter) and stops with an error at the
  * first row that is not, whereupon the payload goes through the spool, where every rule has its say.
- * Rows come out as in `typedRows` (tests hold both equal). Reads the table `known_stamps` of the session.
+ * Rows come out as in `typedRows` (tests hold both equal). Reads the tables `known_stamps` and `known_codes` of the session.
  */
 export function plainRows(contract: FeedContract, source: PlainSource): string {
     const { reading } = contract;
@@ -81,14 +82,17 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
         contract.columns.findIndex((c, i) => c.role === role && source.present[i]);
     const of = (role: ColumnRole) => (index(role) < 0 ? undefined : `c${index(role)}`);
     const stamp = plainStamp(of('stamp') ?? "''", contract);
-    const quality = of('quality');
     const version = of('version');
     const register = of('register');
     const minutes = of('minutes');
-    const isValue = `regexp_full_match(${of('value')}, '-?\\d{1,12}(\\.\\d{1,${Math.min(6, reading.value.maxDecimals)}})?')`;
+    const value = of('value') ?? "''";
+    const decimals = Math.min(6, reading.value.maxDecimals);
+    const isValue = `regexp_full_match(${value}, '-?\\d{1,12}${decimals > 0 ? `(\\.\\d{1,${decimals}})?` : ''}')`;
+    const nullTexts = reading.value.nullTexts.map(sqlText).join(', ');
     const mustHold = [
         'surplus is null',
         isValue,
+        ...(nullTexts === '' ? [] : [`${value} not in (${nullTexts})`]),
         // a case, because both sides of an or are worked out
         `case when s.known_us is not null then true else ${stamp.isPlain} end`,
         // no rule looks at an ignored column but those of files: text without control characters, in lines that are not too long
@@ -102,11 +106,12 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const typed = `select ${of('meter')} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     ${minutes ? `case when ${minutes} = '' then ${reading.intervalMinutes} else try_cast(${minutes} as smallint) end` : `cast(${reading.intervalMinutes} as smallint)`} as minutes,
-    coalesce(s.known_us, ${stamp.us}) as period_us, try_cast(${of('value')} as decimal(18, 6)) as kwh, ${qualityCase(quality, reading.qualityCodes)} as quality,
-    ${quality ? `nullif(${quality}, '')` : 'cast(null as varchar)'} as source_code,
+    coalesce(s.known_us, ${stamp.us}) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, q.known_quality as quality,
+    q.known_source_code as source_code,
     ${version ? `try_cast(nullif(${version}, '') as bigint)` : 'cast(null as bigint)'} as version_stamp,
     ${mustHold.join(' and ')} as is_plain
-from ${records(contract, source)} left join known_stamps as s on s.known_stamp = ${of('stamp')}`;
+from ${records(contract, source)} left join known_stamps as s on s.known_stamp = ${of('stamp')}
+    left join known_codes as q on q.known_code = ${of('quality') ?? "''"}`;
     return `select d.*, c.channel_no, ${fate(contract, source)} as is_right
 from (select t.*, ${dayColumns(source)} from (${typed}) as t ${source.fixedOffsetUs === undefined ? `left join utc_dates as u on u.utc_day_no = cast(t.period_us // ${DAY_US} as integer)` : ''}) as d
 left join channel_map as c on c.external_key = d.meter_key and c.register_key = d.register_key
@@ -129,12 +134,19 @@ function plainStamp(column: string, contract: FeedContract): { isPlain: string; 
     };
 }
 
-function qualityCase(quality: string | undefined, codes: FeedContract['reading']['qualityCodes']): string {
-    const valued = Object.entries(codes).filter(
+/**
+ * A table of the quality codes under which a row has a value, with what they mean. Both are enumerations: a file takes them
+ * as they are, where texts would be looked up row by row. Empty where the contract has none, and then no row is plain.
+ */
+export function knownCodes(contract: FeedContract): string {
+    const codes = Object.entries(contract.reading.qualityCodes).filter(
         ([, meaning]) => meaning === 'measured' || meaning === 'estimated',
     );
-    if (quality === undefined) return sqlText(valued.find(([code]) => code === '')?.[1] ?? '');
-    return `case ${quality} ${valued.map(([code, meaning]) => `when ${sqlText(code)} then ${sqlText(meaning)}`).join(' ')} end`;
+    const texts = codes.map(([code]) => sqlText(code));
+    const rows = codes.map(([code, meaning]) => `(${sqlText(code)}, ${sqlText(meaning)})`);
+    const values = rows.length === 0 ? '(cast(null as varchar), cast(null as varchar))' : rows.join(', ');
+    return `select code as known_code, cast(meaning as enum('estimated', 'measured')) as known_quality,
+    cast(nullif(code, '') as enum(${texts.join(', ') || "''"})) as known_source_code from (values ${values}) as t(code, meaning)`;
 }
 
 function dayColumns(source: PlainSource): string {
@@ -151,7 +163,7 @@ function fate(contract: FeedContract, source: PlainSource): string {
     const latestUs = source.receivedAt * 1000 + stamp.maxFutureMinutes * 60_000_000;
     const conditions = [
         'd.is_plain',
-        "d.quality <> ''",
+        'd.quality is not null',
         `d.kwh <= cast(${sqlText(value.maxKwh)} as decimal(18, 6))`,
         value.allowsNegative ? `d.kwh >= -cast(${sqlText(value.maxKwh)} as decimal(18, 6))` : 'd.kwh >= 0',
         'd.minutes = c.interval_minutes',

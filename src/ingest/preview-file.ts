@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
-import { ScratchFile } from '../kernel/scratch.ts';
+import { ScratchFile, scratchName } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
 import { contractOf } from '../parsers/feed-catalogue.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
@@ -45,7 +45,7 @@ export async function previewFile(
 ): Promise<FilePreview> {
     const { lake, home } = place;
     const { contract } = contractOf(feedName, home.folder);
-    const spoolPath = path.join(home.scratchFolder, `check-${process.pid}.txt`);
+    const spoolPath = path.join(home.scratchFolder, scratchName('check'));
     const sink = new ScratchFile(spoolPath);
     const session = await openParseSession(lake);
     const { stamp, unit, unknownMeter } = contract.reading;

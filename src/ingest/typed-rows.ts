@@ -32,7 +32,7 @@ export const FIRST_STAMP_US = 946_684_800_000_000;
 
 /**
  * Builds the query that types records: text to meter, register, interval, quality, kWh and version stamp,
- * placed on the market day and matched with the channel directory (tables `utc_days`, `market_days`,
+ * placed on the market day and matched with the channel directory (tables `utc_dates`,
  * `stamp_days`, `channel_map` of the session). It refuses nothing itself: `checks` say what is wrong.
  */
 export function typedRows(contract: FeedContract, options: TypedRowsOptions): TypedRows {

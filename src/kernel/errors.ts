@@ -19,7 +19,11 @@ export const ERROR_CATALOGUE = {
     'database.start-failed': 'Read the server log named above, then run the command again.',
     'database.commit-unknown':
         'Run the command again: commands may be repeated, and go on from what did take effect.',
+    'database.other-machine':
+        'Set database.url in gridtally.yaml to a PostgreSQL that every machine of this home reaches.',
     'database.other-home': 'Give this home a schema of its own with database.schema in gridtally.yaml.',
+    'home.clock-skew':
+        'Set the clock of this machine, or that of the database server, by a time service such as NTP, then run the command again.',
     'home.setting-fixed':
         'Put the setting back; to change it, make a new home and ingest the readings again.',
     'database.too-old': 'Use PostgreSQL 15 or newer.',
@@ -43,6 +47,20 @@ export const ERROR_CATALOGUE = {
     'billing.cannot-rate':
         'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
+    'engine.unsupported': 'Run this on an engine that has it, or give the engine its own text.',
+    'engine.address-invalid': 'Write the address as sc://host:port/;token=...;use_ssl=true.',
+    'engine.unreachable':
+        'Check that the Spark server runs and that `engine` in gridtally.yaml has its address, then run the command again.',
+    'engine.refused': 'Put a valid token into `engine` in gridtally.yaml.',
+    'engine.too-old': 'Use a Spark server of version 4.0 or newer.',
+    'engine.lost':
+        'Run the command again when the server is back: nothing was published, and the work is done anew.',
+    'engine.lake-unreachable':
+        'Let the Spark server see the folder of the lake under the same path, with the rights to read it and to write into it.',
+    'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
+    'engine.interrupted': 'Run the command again: nothing was published.',
+    'engine.failed':
+        'Run the command again; if it fails alike, report the message with the version of the server.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 

@@ -1,7 +1,8 @@
 import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
+import type { EngineSession } from '../engine/engine.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { channelDirectory } from '../registry/channel-directory.ts';
-import type { Database } from '../store/database.ts';
+import { channelDirectory, highestChannelNo } from '../registry/channel-directory.ts';
+import type { Database, Transaction } from '../store/database.ts';
 import { insertFiles, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { freshFolder, type Lake } from './lake.ts';
@@ -24,11 +25,21 @@ export async function registrationVersion(db: Pick<Database, 'query'>): Promise<
  * as the registration version given back. Its file stays only while the caller uses the lake.
  */
 export async function channelSnapshot(lake: Lake): Promise<{ path: string; version: string }> {
+    const standing = await newestSnapshot(lake);
+    if ('path' in standing) return standing;
+    // one process makes it for all that wait for it
+    return lake.db.withLock('channel snapshot', 'exclusive', async () => {
+        const meanwhile = await newestSnapshot(lake);
+        if ('path' in meanwhile) return meanwhile;
+        const { version } = meanwhile;
+        return { path: await useLake(lake, (inUse) => writeSnapshot(inUse, version)), version };
+    });
+}
+
+async function newestSnapshot(lake: Lake): Promise<{ path: string; version: string } | { version: string }> {
     const version = await registrationVersion(lake.db);
-    const standing = await standingSnapshot(lake, version, lake.db);
-    if (standing !== undefined) return { path: standing, version };
-    const path = await useLake(lake, (inUse) => writeSnapshot(inUse, version));
-    return { path, version };
+    const path = await standingSnapshot(lake, version, lake.db);
+    return path === undefined ? { version } : { path, version };
 }
 
 /** The file of the committed snapshot, if it is of that registration. */
@@ -45,10 +56,12 @@ export async function standingSnapshot(
 }
 
 async function writeSnapshot(lake: Lake, version: string): Promise<string> {
-    const rows = await channelDirectory(lake.db);
     const session = await lake.engine.openSession();
     try {
-        await session.registerRows('directory', CHANNEL_SNAPSHOT, rows.map(channelRow));
+        await lake.db.transaction((tx) => copyDirectory(tx, session), {
+            isolation: 'repeatable read',
+            readOnly: true,
+        });
         const folder = freshFolder(lake, 'channels');
         await makeFolderDurably(folder);
         const file = await session.writeFile(
@@ -60,6 +73,20 @@ async function writeSnapshot(lake: Lake, version: string): Promise<string> {
         return file.path;
     } finally {
         await session.close();
+    }
+}
+
+// a page of the directory takes some 100 MB while it passes from the database to the engine
+const CHANNELS_OF_A_PAGE = 131_072;
+
+/** The session's table `directory`, page by page, as of one moment. */
+async function copyDirectory(tx: Transaction, session: EngineSession): Promise<void> {
+    await session.registerRows('directory', CHANNEL_SNAPSHOT, []);
+    const highest = await highestChannelNo(tx);
+    for (let from = 0; from <= highest; from += CHANNELS_OF_A_PAGE) {
+        const page = await channelDirectory(tx, { numbers: { from, to: from + CHANNELS_OF_A_PAGE } });
+        await session.registerRows('directory_page', CHANNEL_SNAPSHOT, page.map(channelRow));
+        await session.run('insert into directory select * from directory_page');
     }
 }
 

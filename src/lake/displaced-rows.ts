@@ -3,6 +3,7 @@ import type { BucketDays } from '../registry/registration-changes.ts';
 import type { ValidityChanges } from '../registry/validity-changes.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { PartitionKey } from './lake.ts';
+import { registrationOf } from './refresh-state.ts';
 
 // A row of reading_versions is displaced where it begins outside the present validity of its channel: it stays there for those who
 // ask what was known earlier, and now counts with another channel or in waiting_rows. Each partition keeps how many of its rows are.
@@ -67,12 +68,34 @@ export async function recordMatched(
     );
 }
 
-/** Displaced rows of the whole lake. */
-export async function countDisplaced(db: Pick<Database, 'query'>): Promise<number> {
-    const rows = await db.query<{ n: number }>(
-        `select coalesce(sum(${DISPLACED}), 0)::bigint as n from partitions v where v.table_name = 'reading_versions'`,
+/** Rows of `reading_versions` that are not displaced. */
+export interface HeldRows {
+    readonly held: number;
+    /** Of these, rows of partitions whose published tables are of other versions or registrations: what becomes of them is not decided. */
+    readonly awaitingRefresh: number;
+    /** Of the others, rows that take no part in what is published: they lie outside the validity of their channel. */
+    readonly outsideValidity: number;
+}
+
+/** Counts the rows of the whole lake. */
+export async function countHeld(db: Pick<Database, 'query'>): Promise<HeldRows> {
+    const [row] = await db.query<HeldRows>(
+        `with
+         partition_rows as (
+             select v.row_count - ${DISPLACED} as held, coalesce((p.stats ->> 'rows')::bigint, 0) as published,
+                    p.version is not null and (p.inputs ->> 'versions')::bigint = v.version
+                        and p.inputs ->> 'registration' = ${registrationOf('v')} as is_curated
+               from partitions v
+               left join partitions p
+                 on p.table_name = 'reads_interval' and p.market_day = v.market_day and p.bucket = v.bucket
+              where v.table_name = 'reading_versions'
+         )
+         select coalesce(sum(held), 0)::bigint as held,
+                coalesce(sum(held) filter (where not is_curated), 0)::bigint as "awaitingRefresh",
+                coalesce(sum(held - published) filter (where is_curated), 0)::bigint as "outsideValidity"
+           from partition_rows`,
     );
-    return rows[0]?.n ?? 0;
+    return row ?? { held: 0, awaitingRefresh: 0, outsideValidity: 0 };
 }
 
 function spans(days: readonly BucketDays[]): (number | string | null)[][] {

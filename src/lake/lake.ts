@@ -10,7 +10,10 @@ import type { Database } from '../store/database.ts';
 /** What every step on the lake needs; made once by the composition root. */
 export interface Lake {
     readonly db: Database;
+    /** In this process: for files as they arrive, small tables and questions. */
     readonly engine: Engine;
+    /** Where curation, rollups and billing sums run: the same one, or a server that `gridtally.yaml` names. */
+    readonly bulkEngine: Engine;
     /** Root folder of the lake's files; the catalogue keeps paths relative to it. */
     readonly folder: string;
     readonly zone: Zone;
@@ -21,6 +24,8 @@ export interface Lake {
     readonly clock: Clock;
     /** Set within `useLake`, where files may be written. */
     readonly isInUse?: true;
+    /** Once it is aborted a step ends after what it is doing, with all that is left for the next one. */
+    readonly stop?: AbortSignal;
 }
 
 /** Rebuilt unit: one bucket of channels on one local day. */

@@ -3,7 +3,7 @@ import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { Database } from '../store/database.ts';
 import type { Lake } from './lake.ts';
-import type { CurationInputs, PartitionState } from './refresh-plan.ts';
+import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
 
 export interface FeedPrecedence {
     readonly feedId: number;
@@ -26,7 +26,7 @@ export function curationRules(
     feeds: readonly FeedPrecedence[],
 ): { curation: string; rollup: string } {
     const models = (names: readonly string[]) =>
-        names.map((name) => compileModel(`curation/${name}`, lake.engine.dialect).fingerprint);
+        names.map((name) => compileModel(`curation/${name}`, lake.bulkEngine.dialect).fingerprint);
     return {
         curation: fingerprint({ models: models(CURATION_MODELS), feeds, zone: lake.zone.name }).slice(0, 16),
         rollup: fingerprint({ models: models(ROLLUP_MODELS) }).slice(0, 16),
@@ -72,6 +72,26 @@ export async function readStates(
     }));
 }
 
+/** Those of the rebuilds whose partition nobody has published since they were planned. */
+export async function stillAsPlanned(
+    db: Pick<Database, 'query'>,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<PlannedRebuild[]> {
+    if (rebuilds.length === 0) return [];
+    const rows = await db.query<{ isSame: boolean }>(
+        `select coalesce(p.version, 0) = k.version as "isSame"
+           from unnest($1::date[], $2::int[], $3::bigint[]) with ordinality as k(market_day, bucket, version, place)
+           left join partitions p on p.table_name = 'reads_interval' and p.market_day = k.market_day and p.bucket = k.bucket
+          order by k.place`,
+        [
+            rebuilds.map((r) => r.marketDay),
+            rebuilds.map((r) => r.bucket),
+            rebuilds.map((r) => r.publishedVersion),
+        ],
+    );
+    return rebuilds.filter((_, i) => rows[i]?.isSame === true);
+}
+
 /** The newest market day with a reading; undefined while the lake is empty. */
 export async function newestMarketDay(
     lake: Lake,
@@ -81,6 +101,12 @@ export async function newestMarketDay(
         `select max(market_day) as day from partitions where table_name = 'reading_versions'`,
     );
     return rows[0]?.day ?? undefined;
+}
+
+/** SQL of what `CurationInputs.registration` is at present for a partition, whose key has this alias. */
+export function registrationOf(key: string): string {
+    return `(select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
+         where r.bucket = ${key}.bucket and r.days @> ${key}.market_day)`;
 }
 
 // $1: first day after the horizon. A registration row with an open start was entered by a feed and
@@ -105,8 +131,7 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as versions
                   where f.table_name = 'reading_versions' and f.market_day = k.market_day and f.bucket = k.bucket
                     and f.removed_in is null and f.added_version > coalesce((p.inputs ->> 'versions')::bigint, 0)), 0)::bigint
            as "newVersionRows",
-       (select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
-         where r.bucket = k.bucket and r.days @> k.market_day) as registration,
+       ${registrationOf('k')} as registration,
        e.market_day is not null as "isExpected", p.version as "publishedVersion", p.inputs
   from keys k
   left join expected e using (market_day, bucket)

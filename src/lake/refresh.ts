@@ -1,7 +1,7 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
@@ -17,10 +17,7 @@ import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
-import { type FeedPrecedence, readStates } from './refresh-state.ts';
-
-// one job of two million rows keeps the engine within about 1 GB and its two threads busy
-const JOB_LIMITS = { maxRows: 2_000_000, maxPartitions: 62 };
+import { type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -55,18 +52,22 @@ export async function refresh(
     const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
     for (;;) {
         const plan = await currentPlan(lake, feeds);
-        if (plan.rebuilds.length === 0) return total;
+        if (plan.rebuilds.length === 0 || lake.stop?.aborted) return total;
         let done = 0;
-        await inTurns(groupIntoJobs(plan.rebuilds, JOB_LIMITS), lake.engine.jobsAtOnce, async (job) => {
-            const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job));
-            total.rebuilt += result.rebuilt;
-            total.merged += result.merged;
-            total.removed += result.removed;
-            total.changedChannelDays += result.changedChannelDays;
-            total.lostRaces += result.lostRaces;
-            done += job.length;
-            onProgress({ done, total: plan.rebuilds.length });
-        });
+        await inTurns(
+            groupIntoJobs(plan.rebuilds, lake.bulkEngine.jobLimits),
+            lake.bulkEngine.jobsAtOnce,
+            async (job) => {
+                const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job));
+                total.rebuilt += result.rebuilt;
+                total.merged += result.merged;
+                total.removed += result.removed;
+                total.changedChannelDays += result.changedChannelDays;
+                total.lostRaces += result.lostRaces;
+                done += job.length;
+                onProgress({ done, total: plan.rebuilds.length });
+            },
+        );
     }
 }
 
@@ -96,16 +97,18 @@ async function runJob(
     feeds: readonly FeedPrecedence[],
     planned: readonly PlannedRebuild[],
 ): Promise<RefreshResult> {
+    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    if (lake.stop?.aborted) return nothing;
     const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
     try {
-        const rebuilds = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
-        if (rebuilds.length === 0) {
-            await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
-            return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: planned.length };
-        }
+        const claimed = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
+        if (claimed.length === 0) await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
+        // a claim is free again once its work is done: what another process has published since the plan was made is not made twice
+        const rebuilds = await stillAsPlanned(lake.db, claimed);
+        if (rebuilds.length === 0) return { ...nothing, lostRaces: planned.length };
         const inputs = await readJobInputs(lake, feeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
-        const session = await lake.engine.openSession({ joinsAsWritten: true });
+        const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });
         try {
             const result = await writeJob(session, lake, inputs);
             return await commitJob(lake, inputs, result);
@@ -231,23 +234,15 @@ async function writeTable(
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
-    const files: NewFile[] = [];
-    const empty: string[] = [];
-    for (const rebuild of rebuilds) {
-        const query = `select ${columns} from next_${table}
-             where market_day = date '${rebuild.marketDay}'
-               and channel_no >= ${rebuild.bucket * lake.bucketSize}
-               and channel_no < ${(rebuild.bucket + 1) * lake.bucketSize}
-             order by ${FILE_ORDER[table]}`;
-        const written = await session.writeFile(
-            query,
-            `${folder}/${rebuild.marketDay}-${rebuild.bucket}.parquet`,
-        );
-        if (written.rowCount === 0) empty.push(written.path);
-        else files.push({ ...written, parts: [{ ...rebuild, rowCount: written.rowCount }] });
-    }
-    if (empty.length > 0) await removeFiles(empty);
-    return files;
+    const written = await session.writeParts(`select ${columns} from next_${table}`, folder, {
+        by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
+        parts: rebuilds.map(({ marketDay, bucket }) => [marketDay, bucket]),
+        order: FILE_ORDER[table],
+    });
+    return rebuilds.flatMap((rebuild, i): NewFile[] => {
+        const file = written[i];
+        return file ? [{ ...file, parts: [{ ...rebuild, rowCount: file.rowCount }] }] : [];
+    });
 }
 
 function rowsOf(summary: PartitionResult | undefined, table: PublishedTable): number {

@@ -69,35 +69,24 @@ export function beginningShape(head: Buffer, contract: FeedContract): PayloadSha
     return scan.shape;
 }
 
-/** Looks at a whole payload and writes nothing. Stops reading at the first fault. */
-export async function checkPayload(chunks: PayloadChunks, contract: FeedContract): Promise<PayloadVerdict> {
-    const scan = new PayloadScan(contract);
-    const refused = await readThrough(chunks, scan, () => {});
-    return refused === undefined ? { ok: true, shape: scan.shape } : { ok: false, refused };
-}
-
 async function spoolPayload(lines: PayloadLines, chunks: PayloadChunks): Promise<PayloadVerdict> {
-    const refused = await readThrough(chunks, lines.scan, (chunk) => lines.accept(chunk));
+    const refused = await readThrough(lines, chunks);
     if (refused !== undefined) return { ok: false, refused };
     lines.finish();
     return { ok: true, shape: lines.scan.shape };
 }
 
-async function readThrough(
-    chunks: PayloadChunks,
-    scan: PayloadScan,
-    use: (chunk: Buffer) => void,
-): Promise<PayloadRefusal | undefined> {
+async function readThrough(lines: PayloadLines, chunks: PayloadChunks): Promise<PayloadRefusal | undefined> {
     try {
         for await (const chunk of chunks) {
-            const refused = scan.accept(chunk);
+            const refused = lines.scan.accept(chunk);
             if (refused !== undefined) return refused;
-            use(chunk);
+            lines.accept(chunk);
         }
     } catch (error) {
         return refusalOfStreamError(error);
     }
-    return scan.finish();
+    return lines.scan.finish();
 }
 
 /** Cuts the chunks of one payload into lines; a line that two chunks share is put together. */

@@ -11,9 +11,9 @@ import type { Chain } from './chain.ts';
 
 /** Drafts the bills of a period (local days, half-open) from what is published and believed now. */
 export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
-    const { db, engine, clock } = chain.lake;
+    const { db, bulkEngine, clock } = chain.lake;
     return useLake(chain.lake, () =>
-        draftBills({ db, engine, clock }, () => readBillingInputs(chain, period)),
+        draftBills({ db, engine: bulkEngine, clock }, () => readBillingInputs(chain, period)),
     );
 }
 

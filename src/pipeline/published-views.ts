@@ -68,7 +68,7 @@ async function registerLook(session: EngineSession, { lake }: Chain, look: Catal
     for (const { name, columns, rows } of look.relations) await session.registerRows(name, columns, rows);
 }
 
-// one identity a channel: validities of the same channel share meter, metering point and register
+// one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
 
 const READ_VIEWS: Readonly<Record<string, string>> = {

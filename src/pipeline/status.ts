@@ -1,4 +1,4 @@
-import { countDisplaced } from '../lake/displaced-rows.ts';
+import { countHeld } from '../lake/displaced-rows.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { Transaction } from '../store/database.ts';
 
@@ -21,7 +21,9 @@ export interface HomeStatus {
     readonly superseded: number;
     readonly withdrawn: number;
     readonly winning: number;
-    /** Versions that a refresh will bring to another channel or to the waiting ones; 0 afterwards. */
+    /** Versions of partitions that are published without them, or by other registrations: a refresh decides what becomes of them; 0 afterwards. */
+    readonly awaitingRefresh: number;
+    /** Of the others, versions that lie outside the validity of their channel: the end of a refresh brings them elsewhere; 0 afterwards. */
     readonly outsideValidity: number;
     readonly conflicts: number;
     readonly intervalsExpected: number;
@@ -96,15 +98,14 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
     const [curated] = await tx.query<
         Record<string, number> & { kwh: string; first: string | null; last: string | null }
     >(CURATED);
-    const [versions] = await tx.query<{ rows: number; waiting: number }>(
-        `select coalesce(sum(row_count) filter (where table_name = 'reading_versions'), 0)::bigint as rows,
-                coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting from partitions`,
+    const [waiting] = await tx.query<{ rows: number }>(
+        `select coalesce(sum(row_count), 0)::bigint as rows from partitions where table_name = 'waiting_rows'`,
     );
     const [files] = await tx.query<{ files: number; bytes: number }>(
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );
-    const held = Number(versions?.rows ?? 0) - (await countDisplaced(tx));
+    const { held, awaitingRefresh, outsideValidity } = await countHeld(tx);
     const n = (row: object | undefined, name: string) =>
         Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
     return {
@@ -114,7 +115,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         rowsReceived: n(received, 'records'),
         rowsQuarantined: n(received, 'quarantined'),
         quarantinedByRule: Object.fromEntries(rules.map((r) => [r.rule, r.n])),
-        rowsWaiting: n(versions, 'waiting'),
+        rowsWaiting: n(waiting, 'rows'),
         valuesRounded: n(received, 'rounded'),
         versions: held,
         duplicates: n(curated, 'duplicates'),
@@ -122,7 +123,8 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         superseded: n(curated, 'superseded'),
         withdrawn: n(curated, 'withdrawn'),
         winning: n(curated, 'measured') + n(curated, 'estimated'),
-        outsideValidity: held - n(curated, 'rows'),
+        awaitingRefresh,
+        outsideValidity,
         conflicts: n(curated, 'conflicts'),
         intervalsExpected: n(curated, 'expected'),
         intervalsMeasured: n(curated, 'measured'),
@@ -140,7 +142,6 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
 
 const CURATED = `
 select ${[
-    'rows',
     'duplicates',
     'superseded',
     'withdrawn',

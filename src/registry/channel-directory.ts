@@ -24,10 +24,13 @@ export interface AsKnown {
     readonly knownAt?: number;
 }
 
-/** All channels in the order of their numbers, as believed now or at `knownAt`. */
+/**
+ * All channels in the order of their numbers, as believed now or at `knownAt`; with `numbers` (half-open) only those, because a market's
+ * are too many to hold at once.
+ */
 export async function channelDirectory(
     db: Pick<Transaction, 'query'>,
-    options: AsKnown = {},
+    options: AsKnown & { readonly numbers?: { readonly from: number; readonly to: number } } = {},
 ): Promise<ChannelEntry[]> {
     return db.query<ChannelEntry>(
         `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
@@ -39,9 +42,16 @@ export async function channelDirectory(
              join metering_points m on m.metering_point_no = v.metering_point_no
              join meters w on w.meter_no = v.meter_no
          where ${believedAt('v', '$1')}
+             and ($2::integer is null or v.channel_no >= $2 and v.channel_no < $3)
          order by c.channel_no, lower(v.valid_during) nulls first`,
-        [knownAtText(options)],
+        [knownAtText(options), options.numbers?.from ?? null, options.numbers?.to ?? null],
     );
+}
+
+/** The highest number that a channel has; 0: there is none. */
+export async function highestChannelNo(db: Pick<Transaction, 'query'>): Promise<number> {
+    const rows = await db.query<{ no: number }>('select coalesce(max(channel_no), 0) as no from channels');
+    return rows[0]?.no ?? 0;
 }
 
 /** The parameter for `believedAt`. */

@@ -16,6 +16,8 @@ export interface BulkDayOptions {
     readonly seed: string;
     /** 1 to 999,999. */
     readonly meters: number;
+    /** Number of the first meter, 1 unless told: a market's day is many files, each of its own meters. Up to 99,999,999 in all. */
+    readonly firstMeter?: number;
     readonly minutes: 5 | 15 | 30 | 60;
     /** Local day. */
     readonly date: string;
@@ -51,26 +53,27 @@ const ZERO = 48;
  * @throws GridtallyError `usage.invalid`, `time.date-invalid`, `time.zone-unknown`
  */
 export function bulkDay(options: BulkDayOptions): BulkDay {
-    const { outFolder, seed, meters, minutes, correctionsRate } = options;
+    const { outFolder, meters, minutes, correctionsRate } = options;
     if (!Number.isInteger(meters) || meters < 1 || meters > 999_999) {
         throw new GridtallyError('usage.invalid', `simulate: ${meters} meters: take 1 to 999,999`);
     }
     if (!(correctionsRate >= 0 && correctionsRate <= 1)) {
         throw new GridtallyError('usage.invalid', `simulate: a corrections rate of ${correctionsRate}`);
     }
+    const names = meterNames(options);
     const day = marketDayPeriod(zoneOf(options.marketZone ?? 'UTC'), calendarDate(options.date));
     const stamps: string[] = [];
     for (let at = day.from; at < day.to; at += minutes * 60_000) stamps.push(instantText(at));
     mkdirSync(join(outFolder, 'master'), { recursive: true });
     const readingsPath = join(outFolder, 'readings.csv');
     const correctionsPath = join(outFolder, 'corrections.csv');
-    const corrections = new Corrections(correctionsPath, seed, correctionsRate, stamps);
-    const written = writeReadings(readingsPath, seed, meters, minutes, stamps, corrections);
+    const corrections = new Corrections(correctionsPath, options, names, stamps);
+    const written = writeReadings(readingsPath, options, names, stamps, corrections);
     corrections.close();
     return {
         readingsPath,
         correctionsPath,
-        meteringPointsPath: writeMeteringPoints(outFolder, meters, minutes, options.date),
+        meteringPointsPath: writeMeteringPoints(options, names),
         rows: meters * stamps.length,
         correctionRows: corrections.count,
         bytes: written.bytes,
@@ -79,19 +82,36 @@ export function bulkDay(options: BulkDayOptions): BulkDay {
     };
 }
 
-function meterIdOf(meter: number): string {
-    return `M${String(meter + 1).padStart(6, '0')}`;
+/** Numbers of the meters, all written with as many digits, so that lines have one length. */
+interface MeterNames {
+    readonly first: number;
+    readonly digits: number;
+}
+
+function meterNames({ meters, firstMeter: first = 1 }: BulkDayOptions): MeterNames {
+    const last = first + meters - 1;
+    if (!Number.isInteger(first) || first < 1 || last > 99_999_999) {
+        throw new GridtallyError(
+            'usage.invalid',
+            `simulate: meters ${first} to ${last}: take 1 to 99,999,999`,
+        );
+    }
+    return { first, digits: last > 999_999 ? 8 : 6 };
+}
+
+function meterIdOf(meter: number, { first, digits }: MeterNames): string {
+    return `M${String(first + meter).padStart(digits, '0')}`;
 }
 
 function writeReadings(
     path: string,
-    seed: string,
-    meters: number,
-    minutes: number,
+    { seed, meters, minutes }: BulkDayOptions,
+    names: MeterNames,
     stamps: readonly string[],
     corrections: Corrections,
 ): { bytes: number; wh: number } {
-    const block = Buffer.from(stamps.map((stamp) => `M000000,${stamp},0.000,A\n`).join(''));
+    const zeros = '0'.repeat(names.digits);
+    const block = Buffer.from(stamps.map((stamp) => `M${zeros},${stamp},0.000,A\n`).join(''));
     const lineLength = block.length / stamps.length;
     const valueAt = lineLength - '0.000,A\n'.length;
     const blocksOfChunk = Math.max(1, Math.floor(LONGEST_CHUNK / block.length));
@@ -107,7 +127,7 @@ function writeReadings(
         for (let slot = 0; slot < values.length; slot += 1) {
             const value = values[slot] ?? 0;
             wh += value;
-            writeNumber(chunk, filled + 1, 6, meter + 1);
+            writeNumber(chunk, filled + 1, names.digits, names.first + meter);
             writeValue(chunk, filled + valueAt, value);
             filled += lineLength;
         }
@@ -186,16 +206,23 @@ class Corrections {
     readonly #random;
     readonly #longestGap: number;
     readonly #stamps: readonly string[];
+    readonly #names: MeterNames;
     /** Readings until the next one that is corrected. */
     #gap: number;
 
-    constructor(path: string, seed: string, rate: number, stamps: readonly string[]) {
+    constructor(
+        path: string,
+        { seed, correctionsRate: rate }: BulkDayOptions,
+        names: MeterNames,
+        stamps: readonly string[],
+    ) {
         this.#file = new TextFile(path);
         this.#file.writeLine('meter_id,read_at,value,quality,version');
         this.#random = randomStream(seed, 'corrections');
         // Gaps from 1 to this are equally likely, so that their mean is 1 / rate.
         this.#longestGap = rate === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(2 / rate) - 1);
         this.#stamps = stamps;
+        this.#names = names;
         this.#gap = this.#nextGap();
     }
 
@@ -204,7 +231,7 @@ class Corrections {
             const wh = values[this.#gap - 1] ?? 0;
             const added = this.#random.between(1, 300);
             const stamp = this.#stamps[this.#gap - 1] ?? '';
-            this.#file.writeLine(`${meterIdOf(meter)},${stamp},${kwhText(wh + added)},A,1`);
+            this.#file.writeLine(`${meterIdOf(meter, this.#names)},${stamp},${kwhText(wh + added)},A,1`);
             this.count += 1;
             this.addedWh += added;
         }
@@ -222,13 +249,16 @@ class Corrections {
     }
 }
 
-function writeMeteringPoints(folder: string, meters: number, minutes: number, date: string): string {
-    const path = join(folder, 'master', 'metering-points.csv');
+function writeMeteringPoints(
+    { outFolder, meters, minutes, date }: BulkDayOptions,
+    names: MeterNames,
+): string {
+    const path = join(outFolder, 'master', 'metering-points.csv');
     const lines = ['metering_point_id,meter_id,register,flow,interval_minutes,valid_from,valid_to\n'];
     for (let meter = 0; meter < meters; meter += 1) {
-        const number = String(meter + 1).padStart(7, '0');
+        const number = String(names.first + meter).padStart(7, '0');
         // The feed has no register column: its default register is 1.
-        lines.push(`MP${number},${meterIdOf(meter)},1,to_customer,${minutes},${date},\n`);
+        lines.push(`MP${number},${meterIdOf(meter, names)},1,to_customer,${minutes},${date},\n`);
     }
     writeFileSync(path, lines.join(''));
     return path;

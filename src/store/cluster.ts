@@ -36,6 +36,8 @@ export interface Cluster {
     readonly logFile: string;
     /** File with the password. It is written once the cluster is there, so it also says that there was one. */
     readonly secret: string;
+    /** File with the name of the machine that last started the server. */
+    readonly machine: string;
     readonly startLock: string;
     readonly leaseLock: string;
     readonly binaries: PostgresBinaries;
@@ -55,6 +57,7 @@ export async function clusterOf(home: string): Promise<Cluster> {
         folder,
         logFile: path.join(folder, 'server.log'),
         secret: path.join(database, 'password'),
+        machine: path.join(database, 'machine'),
         startLock: path.join(database, 'start.lock'),
         leaseLock: path.join(database, 'lease.lock'),
         binaries: await postgresBinaries(account),

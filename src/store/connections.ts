@@ -117,6 +117,7 @@ export class Connections {
             'timezone=UTC',
             'datestyle=ISO',
             'client_min_messages=warning',
+            ...LASTING,
         ];
         return {
             ...place,
@@ -124,6 +125,7 @@ export class Connections {
             options: session.map((setting) => `-c ${setting}`).join(' '),
             types: TYPES,
             keepAlive: true,
+            keepAliveInitialDelayMillis: 15_000,
             connectionTimeoutMillis: 15_000,
         };
     }
@@ -154,6 +156,18 @@ export class Connections {
         }
     }
 }
+
+// A claim is a connection that is quiet while its work lasts, which a managed server might cut off. A process that is killed ends its
+// connections; a machine that loses power does not, and the server then finds out by itself within half a minute and frees the claims.
+const LASTING = [
+    'idle_session_timeout=0',
+    'idle_in_transaction_session_timeout=0',
+    'statement_timeout=0',
+    'lock_timeout=0',
+    'tcp_keepalives_idle=15',
+    'tcp_keepalives_interval=5',
+    'tcp_keepalives_count=3',
+];
 
 const LOST_CODES =
     /^(08...|57P0[123]|ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import {
@@ -99,7 +101,8 @@ export async function removeDatabase(home: string): Promise<boolean> {
         rmSync(cluster.folder, { recursive: true, force: true });
         const parent = path.dirname(cluster.folder);
         if (parent !== path.dirname(cluster.secret)) rmSync(parent, { recursive: true, force: true });
-        rmSync(path.join(path.dirname(cluster.secret), 'place'), { force: true });
+        for (const name of ['place', 'machine'])
+            rmSync(path.join(path.dirname(cluster.secret), name), { force: true });
     });
 }
 
@@ -143,6 +146,7 @@ async function ensureRunning(
     recovered: string[],
     isUnused: boolean,
 ): Promise<ServerAddress> {
+    refuseOtherMachine(cluster);
     if (!isMade(cluster)) await makeCluster(cluster, recovered);
     if (!existsSync(cluster.secret)) {
         await stopServer(cluster);
@@ -160,6 +164,7 @@ async function ensureRunning(
             continue;
         }
         await takeAwayPidFile(cluster, recovered);
+        await recordMachine(cluster);
         crashPoint('start');
         try {
             await startServer(cluster);
@@ -171,6 +176,29 @@ async function ensureRunning(
             await sleep(100 * Math.max(refusals, 1));
         }
     }
+}
+
+/**
+ * Pids and kernel locks say nothing about another machine: where the folder is shared, a second server would start beside the first one and
+ * destroy what it writes. A server that was shut down leaves no pid file, and then any machine may go on.
+ */
+function refuseOtherMachine(cluster: Cluster): void {
+    if (!existsSync(cluster.machine) || readPidFile(cluster.folder) === undefined) return;
+    const machine = readFileSync(cluster.machine, 'utf8').trim();
+    if (machine === os.hostname()) return;
+    throw new GridtallyError(
+        'database.other-machine',
+        `the embedded database of this home runs on the machine ${machine}, and this is ${os.hostname()}`,
+        {
+            remedy: `Let gridtally end on ${machine}. Where several machines work on one home, set database.url in gridtally.yaml to a PostgreSQL that all of them reach. If ${machine} is this machine under an earlier name, or gone for good, remove ${cluster.machine}.`,
+        },
+    );
+}
+
+async function recordMachine(cluster: Cluster): Promise<void> {
+    const isKnown =
+        existsSync(cluster.machine) && readFileSync(cluster.machine, 'utf8').trim() === os.hostname();
+    if (!isKnown) await writeFileDurably(cluster.machine, `${os.hostname()}\n`);
 }
 
 const RESTARTED = 'The database had not been shut down; it was started again and replayed its log.';

@@ -21,6 +21,19 @@ const bucketSize = z
     .refine((n) => (n & (n - 1)) === 0, 'must be a power of two');
 const schemaName = z.string().regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be a plain lower-case name');
 
+const engine = z.strictObject({
+    name: z.literal('duckdb').default('duckdb'),
+    memory: z
+        .string()
+        .regex(/^\d+(MB|GB)$/, 'must be such as 2GB')
+        .default('2GB'),
+    threads: z.number().int().min(1).max(256).optional(),
+    server: z
+        .string()
+        .regex(/^sc:\/\/\S+$/, 'must be the address of a Spark Connect server such as sc://host:15002')
+        .optional(),
+});
+
 const homeFile = z.strictObject({
     id: z.uuid(),
     marketZone: z
@@ -32,17 +45,17 @@ const homeFile = z.strictObject({
         .refine((code) => CURRENCIES.has(code), 'must be an ISO 4217 code such as GBP')
         .default('GBP'),
     bucketSize: bucketSize.default(16_384),
-    engine: z
+    // `engine: sc://…` alone is short for `engine: { server: sc://… }`
+    engine: z.preprocess(
+        (value) => (typeof value === 'string' ? { server: value } : value),
+        engine.prefault({}),
+    ),
+    store: z
         .strictObject({
-            name: z.literal('duckdb').default('duckdb'),
-            memory: z
-                .string()
-                .regex(/^\d+(MB|GB)$/, 'must be such as 2GB')
-                .default('2GB'),
-            threads: z.number().int().min(1).max(256).optional(),
+            lake: z.string().min(1).default('lake'),
+            scratch: z.string().min(1).default('scratch'),
         })
         .prefault({}),
-    store: z.strictObject({ lake: z.string().min(1).default('lake') }).prefault({}),
     database: z
         .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
         .prefault({}),
@@ -52,6 +65,13 @@ const homeFile = z.strictObject({
         .optional(),
 });
 
+export interface HomeEngine {
+    readonly memory: string;
+    readonly threads: number;
+    /** Address of a Spark Connect server, with its token, that does curation, rollups and billing sums; absent: this process does. */
+    readonly server?: string;
+}
+
 /** A home as its file says, with every default filled in and paths made absolute. */
 export interface Home {
     readonly id: string;
@@ -59,7 +79,7 @@ export interface Home {
     readonly marketZone: string;
     readonly currency: string;
     readonly bucketSize: number;
-    readonly engine: { readonly name: 'duckdb'; readonly memory: string; readonly threads: number };
+    readonly engine: HomeEngine;
     readonly lakeFolder: string;
     readonly rawFolder: string;
     /** For files that nobody needs after their process. */
@@ -74,6 +94,8 @@ export interface HomeOptions {
     readonly bucketSize?: number;
     readonly databaseUrl?: string;
     readonly databaseSchema?: string;
+    /** Address of a Spark Connect server. */
+    readonly engine?: string;
 }
 
 /** Makes the folder and its `gridtally.yaml`. Throws `home.exists` where there is one, `home.config-invalid`. */
@@ -115,16 +137,17 @@ function parseHome(text: string, folder: string): Home {
     const config = parsed.data;
     const root = path.resolve(folder);
     const { url, schema } = config.database;
+    const { memory, threads = os.availableParallelism(), server } = config.engine;
     return {
         id: config.id,
         folder: root,
         marketZone: config.marketZone,
         currency: config.currency,
         bucketSize: config.bucketSize,
-        engine: { ...config.engine, threads: config.engine.threads ?? os.availableParallelism() },
+        engine: server === undefined ? { memory, threads } : { memory, threads, server },
         lakeFolder: path.resolve(root, config.store.lake),
         rawFolder: path.join(root, 'raw'),
-        scratchFolder: path.join(root, 'scratch'),
+        scratchFolder: path.resolve(root, config.store.scratch),
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -158,6 +181,10 @@ function homeText(options: HomeOptions): string {
         options.databaseUrl === undefined
             ? '  # url: postgres://user:password@host:5432/name'
             : `  url: ${quoted(options.databaseUrl)}`;
+    const server =
+        options.engine === undefined
+            ? '\n  # A Spark Connect server for curation, rollups and billing sums; it must see the lake under the same path.\n  # server: sc://host:15002/;token=...'
+            : `\n  # Curation, rollups and billing sums run there; it must see the lake under the same path.\n  server: ${quoted(options.engine)}`;
     return `# A gridtally home. Names the market's clock and money, and where work and state live.
 id: ${randomUUID()}
 
@@ -171,7 +198,7 @@ currency: ${quoted(options.currency ?? 'GBP')}
 bucketSize: ${options.bucketSize ?? 16_384}
 
 engine:
-  name: duckdb
+  name: duckdb${server}
   # What one session of the engine may hold in memory before it spills to disk; a refresh runs two or more at once.
   memory: 2GB
   # Threads of the engine; all cores where this is not set.
@@ -180,6 +207,8 @@ engine:
 store:
   # Folder of the lake's files, from here or absolute.
   lake: lake
+  # Folder for what the engine spills; where several machines share this home, one that each of them has on its own disk.
+  scratch: scratch
 
 database:
   # Another PostgreSQL 15 or newer; without it gridtally runs its own in this folder.

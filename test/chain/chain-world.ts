@@ -34,13 +34,20 @@ export interface WorldOptions {
     readonly marketZone: string;
     readonly bucketSize?: number;
     readonly clock?: Clock;
+    /** Address of a server for the bulk of the work. */
+    readonly engine?: string;
 }
 
 export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
     const folder = makeScratchFolder();
     const homeFolder = path.join(folder, 'home');
-    const { marketZone, bucketSize, clock } = options;
-    await initHome(homeFolder, { marketZone, currency: 'GBP', ...(bucketSize ? { bucketSize } : {}) });
+    const { marketZone, bucketSize, clock, engine } = options;
+    await initHome(homeFolder, {
+        marketZone,
+        currency: 'GBP',
+        ...(bucketSize ? { bucketSize } : {}),
+        ...(engine ? { engine } : {}),
+    });
     const workspace = await openWorkspace(homeFolder, clock);
     let fileCount = 0;
     const textFile = (name: string, content: string | Uint8Array): string => {

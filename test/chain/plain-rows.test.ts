@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
 import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
@@ -45,6 +46,36 @@ const NOT_PLAIN: Readonly<Record<string, string>> = {
     'the same interval again': 'M1,2024-03-31T00:00:00Z,0.2,A,7',
 };
 
+const FEEDS = fileURLToPath(new URL('../../feeds/', import.meta.url));
+const SPACED = ['M1,2024-04-02 00,1,A,1', 'M2,2024-04-02 01,2,E,1'];
+const ANY = ['M1,2024-04-01T00:00:00Z,9999,A,1', 'M2,2024-04-01T00:15:00Z,-1,,2', ...RIGHT];
+
+/** Settings of a contract that decide about rows, with rows that they decide about. */
+const SETTINGS: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[]])[] = [
+    ['texts that mean no value', { nullTexts: "['-1', '9999']" }, ANY],
+    ['texts that mean no value, and negatives', { nullTexts: "['-1']", allowsNegative: 'true' }, ANY],
+    ['no decimals', { maxDecimals: '0' }, ['M1,2024-04-01T00:00:00Z,3,A,1', 'M2,2024-04-01T00:15:00Z,4,A,1']],
+    ['no decimals, and some', { maxDecimals: '0' }, RIGHT],
+    ['a stamp without minutes', { stampFormat: "'%Y-%m-%d %H'" }, SPACED],
+    [
+        'a stamp without minutes, of half-hours',
+        { stampFormat: "'%Y-%m-%d %H'", intervalMinutes: '30' },
+        SPACED,
+    ],
+    ['a small limit', { maxKwh: "'9'" }, ANY],
+    ['repeats refused', { repeatedInPayload: 'refuse' }, [...RIGHT, RIGHT[0] ?? '']],
+    ['no code for a blank', { qualityCodes: '{ A: measured, E: estimated }' }, RIGHT],
+    ['codes that all mean nothing', { qualityCodes: '{ A: missing, E: withdrawn }' }, RIGHT],
+    ['a stamp at the end', { stampMarks: 'end' }, RIGHT],
+    ['watt-hours', { unit: 'Wh', maxDecimals: '3' }, RIGHT],
+];
+
+function withSetting(contract: string, [name, value]: [string, string]): string {
+    const known = new RegExp(`(- property: ${name}\\n +value: ).*`);
+    if (known.test(contract)) return contract.replace(known, (_, head) => head + value);
+    return contract.replace(/( +)- property: format\n/, `$1- property: ${name}\n$1  value: ${value}\n$&`);
+}
+
 describe('a plain payload read in place', () => {
     let folder = '';
     let workspace: Workspace;
@@ -61,12 +92,17 @@ describe('a plain payload read in place', () => {
         await removeScratchFolder(folder);
     });
 
-    async function deliver(name: string, lines: readonly string[], plainBytes: number) {
+    async function deliver(
+        name: string,
+        lines: readonly string[],
+        plainBytes: number,
+        feedName = 'generic-csv',
+    ) {
         const { db, raw, lake, home, clock } = workspace;
-        const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
+        const feed = await knownFeed(db, home.folder, feedName, clock);
         const rows = lines.map((line) => `${line}\n`).join('');
         const bytes = Buffer.from(`meter_id,read_at,value,quality,version\n${rows}`);
-        const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
+        const source = { feedId: feed.feedId, name: feedName, repeatWindowDays: 35 };
         let sequence = 0;
         for await (const receipt of receive(raw, source, [{ sourceKey: name, bytes }]))
             sequence = receipt.sequence;
@@ -132,6 +168,23 @@ describe('a plain payload read in place', () => {
         assert.equal(inPlace.totals.records, RIGHT.length);
         assert.deepEqual(inPlace, spooled);
     });
+
+    for (const [i, [what, setting, lines]] of SETTINGS.entries()) {
+        it(`reads what a contract with ${what} says`, async () => {
+            const feedName = `setting-${i}`;
+            const shipped = readFileSync(path.join(FEEDS, 'generic-csv.odcs.yaml'), 'utf8');
+            const text = Object.entries(setting).reduce(withSetting, shipped);
+            mkdirSync(path.join(folder, 'home', 'feeds'), { recursive: true });
+            writeFileSync(
+                path.join(folder, 'home', 'feeds', `${feedName}.odcs.yaml`),
+                text.replaceAll('generic-csv', feedName),
+            );
+            const inPlace = await deliver('1.csv', lines, 1, feedName);
+            const spooled = await deliver('2.csv', lines, Number.MAX_SAFE_INTEGER, feedName);
+            assert.equal(inPlace.totals.records, lines.length);
+            assert.deepEqual(inPlace, spooled);
+        });
+    }
 
     const REFUSED: Readonly<Record<string, Buffer>> = {
         'bytes that are no UTF-8': Buffer.from([0x4d, 0xff, 0xfe]),

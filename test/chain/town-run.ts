@@ -21,12 +21,13 @@ export const WAITING = `select sequence || ' ' || meter_key || ' ' || register_k
 
 /** A town through the chain: master data, deliveries in their order, what is loaded late, refresh. */
 export async function openTown(
-    options: Omit<TownOptions, 'outFolder' | 'feedName'> & { bucketSize?: number },
+    options: Omit<TownOptions, 'outFolder' | 'feedName'> & { bucketSize?: number; engine?: string },
 ): Promise<TownWorld> {
-    const { bucketSize, ...town } = options;
+    const { bucketSize, engine, ...town } = options;
     const world = await openChainWorld({
         marketZone: town.marketZone,
         ...(bucketSize ? { bucketSize } : {}),
+        ...(engine ? { engine } : {}),
     });
     try {
         const townFolder = path.join(world.folder, 'town');

@@ -19,8 +19,11 @@ export interface MasterFiles {
 const GENERIC = fileURLToPath(new URL('../../feeds/generic-csv.odcs.yaml', import.meta.url));
 
 /** A home of London with small buckets, and the contracts of its own feeds. */
-export async function makeCrashHome(folder: string): Promise<void> {
-    await initHome(folder, { marketZone: 'Europe/London', bucketSize: 32 });
+export async function makeCrashHome(
+    folder: string,
+    options: { readonly databaseUrl?: string } = {},
+): Promise<void> {
+    await initHome(folder, { marketZone: 'Europe/London', bucketSize: 32, ...options });
     const feeds = path.join(folder, 'feeds');
     mkdirSync(feeds);
     const generic = readFileSync(GENERIC, 'utf8');

@@ -7,7 +7,7 @@ import { ingest, load, parseReceived, refreshAll } from '../../src/pipeline/chai
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
-import { countFindings } from './crash-counts.ts';
+import { countFindings, type ExpectedCounts } from './crash-counts.ts';
 import { type MasterFile, type MasterFiles, makeCrashHome, writeMasterFiles } from './crash-home.ts';
 import { type CrashInput, type Delivery, makeCrashInput } from './crash-input.ts';
 import { contentOf, differences, type HomeContent } from './home-content.ts';
@@ -72,7 +72,12 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
     }
 }
 
-async function quietContent(home: string, input: CrashInput, masterFiles: MasterFiles): Promise<HomeContent> {
+/** What a home publishes that nobody disturbs. */
+export async function quietContent(
+    home: string,
+    input: CrashInput,
+    masterFiles: MasterFiles,
+): Promise<HomeContent> {
     await makeCrashHome(home);
     const workspace = await openWorkspace(home);
     try {
@@ -90,7 +95,7 @@ async function quietContent(home: string, input: CrashInput, masterFiles: Master
     }
 }
 
-async function loadAll(workspace: Workspace, files: readonly MasterFile[]): Promise<void> {
+export async function loadAll(workspace: Workspace, files: readonly MasterFile[]): Promise<void> {
     for (const file of files) await load(workspace, file);
 }
 
@@ -101,9 +106,9 @@ async function publish(workspace: Workspace): Promise<void> {
 }
 
 /** After the last worker: one quiet run, then counts, raw store and orphans, each of which must leave the content as it is. */
-async function judgeViolent(
+export async function judgeViolent(
     workspace: Workspace,
-    storm: Storm,
+    counted: ExpectedCounts,
     masterFiles: MasterFiles,
     expected: HomeContent,
 ): Promise<{ findings: string[]; orphansSwept: number }> {
@@ -116,7 +121,7 @@ async function judgeViolent(
     await loadAll(workspace, masterFiles.late);
     await publish(workspace);
     await compare('after the last run');
-    findings.push(...(await countFindings(workspace, storm)));
+    findings.push(...(await countFindings(workspace, counted)));
 
     const raw = await verifyRaw(workspace.raw, { rebuild: true });
     for (const damage of raw.damaged) findings.push(`raw store: ${JSON.stringify(damage)}`);

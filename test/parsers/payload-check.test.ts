@@ -2,14 +2,35 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import type { FeedContract } from '../../src/contracts/feed-contract.ts';
 import { FILE_RULES } from '../../src/contracts/ingest-rules.ts';
 import { decompressed } from '../../src/kernel/compression.ts';
-import { checkPayload } from '../../src/parsers/record-spool.ts';
+import type { PayloadVerdict } from '../../src/parsers/payload-verdict.ts';
+import { type PayloadChunks, spoolRecords } from '../../src/parsers/record-spool.ts';
 import { cutAt, small } from './sample-contracts.ts';
 
 const CSV = small();
 const NDJSON = small({ format: 'ndjson' });
 const HEADER = 'id,at,kwh\n';
+
+/** What a payload is judged to be while its records go nowhere. */
+async function checkPayload(chunks: PayloadChunks, contract: FeedContract): Promise<PayloadVerdict> {
+    let size = 0;
+    const nowhere = {
+        get size() {
+            return size;
+        },
+        append: (bytes: Uint8Array) => {
+            size += bytes.length;
+        },
+        truncate: (to: number) => {
+            size = to;
+        },
+    };
+    const [spooled] = await spoolRecords([{ ordinal: 0, chunks }], contract, nowhere);
+    assert.ok(spooled);
+    return spooled.verdict;
+}
 
 async function check(bytes: Buffer | string, contract = CSV) {
     return checkPayload([Buffer.from(bytes)], contract);

@@ -9,7 +9,10 @@ import { bulkDay } from '../../src/simulate/bulk-day.ts';
 const root = mkdtempSync(join(tmpdir(), 'gridtally-bulk-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-function make(name: string, given: { seed?: string; date?: string; meters?: number } = {}) {
+function make(
+    name: string,
+    given: { seed?: string; date?: string; meters?: number; firstMeter?: number } = {},
+) {
     return bulkDay({
         outFolder: join(root, name),
         seed: '1',
@@ -68,4 +71,33 @@ test('a bulk day of no meters or too many corrections is refused', () => {
     assert.throws(() => make('none', { meters: 0 }), { code: 'usage.invalid' });
     const options = { outFolder: root, seed: '1', meters: 1, minutes: 15, date: '2013-05-14' } as const;
     assert.throws(() => bulkDay({ ...options, correctionsRate: 2 }), { code: 'usage.invalid' });
+});
+
+test('a bulk day may be of meters that follow those of another file', () => {
+    const first = make('first file', { meters: 2 });
+    const next = make('next file', { meters: 2, firstMeter: 3 });
+    const ids = ({ readingsPath, meteringPointsPath }: ReturnType<typeof make>) => {
+        const column = (file: string, i: number) => [
+            ...new Set(
+                readFileSync(file, 'utf8')
+                    .trimEnd()
+                    .split('\n')
+                    .slice(1)
+                    .map((row) => row.split(',')[i]),
+            ),
+        ];
+        return [column(readingsPath, 0), column(meteringPointsPath, 0)];
+    };
+    assert.deepEqual(ids(first), [
+        ['M000001', 'M000002'],
+        ['MP0000001', 'MP0000002'],
+    ]);
+    assert.deepEqual(ids(next), [
+        ['M000003', 'M000004'],
+        ['MP0000003', 'MP0000004'],
+    ]);
+    const [long, points] = ids(make('long names', { meters: 2, firstMeter: 999_999 }));
+    assert.deepEqual(long, ['M00999999', 'M01000000']);
+    assert.deepEqual(points, ['MP0999999', 'MP1000000']);
+    assert.throws(() => make('too many', { meters: 2, firstMeter: 99_999_999 }), { code: 'usage.invalid' });
 });

@@ -84,6 +84,22 @@ describe('a home', () => {
         await assert.rejects(initHome(root), { code: 'home.exists' });
     });
 
+    it('names a server for the bulk of the work, alone or beside what this process may take', async () => {
+        const address = 'sc://host:15002/;token=a%3Bb;use_ssl=true';
+        const made = await initHome(path.join(root, 'served'), { engine: address });
+        assert.equal(made.engine.server, address);
+        assert.equal(made.engine.memory, '2GB');
+        const file = path.join(root, 'served', HOME_FILE);
+        const [id = ''] = /^id: .*$/m.exec(readFileSync(file, 'utf8')) ?? [];
+        writeFileSync(file, `${id}\nengine: ${address}\n`);
+        assert.deepEqual(readHome(path.join(root, 'served')).engine, made.engine);
+        writeFileSync(file, `${id}\nengine: spark:15002\n`);
+        assert.deepEqual(
+            faultsOf(path.join(root, 'served')).map((fault) => fault.split(':')[0]),
+            ['2 engine.server'],
+        );
+    });
+
     it('names every fault of its file with its line', () => {
         const text = `id: not-a-uuid
 marketZone: Europe/Nowhere

@@ -134,7 +134,7 @@ const NO_LONGER_SHOWN: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Both contents with the columns that the older one shows, in one order, for comparison: a later version may show more of a
- * row, and in another order of columns, but what was shown must stand.
+ * row, in another order of columns, and more counts, but what was shown must stand.
  */
 export function comparable(kept: readonly string[], shown: readonly string[]): [string[], string[]] {
     const columnsOf = new Map(
@@ -152,7 +152,19 @@ export function comparable(kept: readonly string[], shown: readonly string[]): [
         if (row === undefined || columns === undefined) return line;
         return `${name} ${columns.map((column) => `${column}=${JSON.stringify(row[column])}`).join(' ')}`;
     };
-    return [kept.map(project).sort(), shown.map(project).sort()];
+    const statusNames = new Set(kept.map(statusName));
+    return [
+        kept.map(project).sort(),
+        shown
+            .filter((line) => statusNames.has(statusName(line)))
+            .map(project)
+            .sort(),
+    ];
+}
+
+/** Name of a count of the status; undefined for any other line. */
+function statusName(line: string): string | undefined {
+    return /^status (\w+) /.exec(line)?.[1];
 }
 
 function viewRow(line: string): { name: string; row?: Readonly<Record<string, unknown>> } {

@@ -1,14 +1,21 @@
 import { statSync } from 'node:fs';
+import path from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import type {
-    Engine,
-    EngineRow,
-    EngineSession,
-    EngineValue,
-    PartitionFile,
-    SessionWishes,
-    TableColumn,
-    WrittenFile,
+import { makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
+import { scratchName } from '../../kernel/scratch.ts';
+import {
+    type Engine,
+    type EngineCapability,
+    type EngineRow,
+    type EngineSession,
+    type EngineValue,
+    type JobLimits,
+    type PartitionFile,
+    type PartsWish,
+    requireCapabilities,
+    type SessionWishes,
+    type TableColumn,
+    type WrittenFile,
 } from '../engine.ts';
 import { sqlText } from '../sql-text.ts';
 
@@ -16,9 +23,14 @@ export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
     readonly memoryLimit: string;
     readonly threads: number;
-    /** Folder for spilled data; the engine removes what it wrote. */
+    /** Where each session spills into a folder of its own, and removes it. */
     readonly spillFolder: string;
 }
+
+const CAPABILITIES: ReadonlySet<EngineCapability> = new Set(['payload-files']);
+
+// one job of two million rows keeps the engine within about 1 GB and its two threads busy
+const JOB_LIMITS: JobLimits = { maxRows: 2_000_000, maxPartitions: 62 };
 
 /** DuckDB in process. Each session is an instance of its own, so that its memory limit is its own too. */
 export function duckdbEngine(options: DuckdbOptions): Engine {
@@ -27,7 +39,10 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
         dialect: 'duckdb',
         // the end of a sort and the write of a file keep one thread busy: a second job takes the others meanwhile
         jobsAtOnce: Math.max(2, Math.floor(options.threads / 4)),
+        capabilities: CAPABILITIES,
+        jobLimits: JOB_LIMITS,
         async openSession(wishes: SessionWishes = {}) {
+            requireCapabilities({ dialect: 'duckdb', capabilities: CAPABILITIES }, wishes);
             const session = await openDuckdbSession(options, wishes, () => sessions.delete(session));
             sessions.add(session);
             return session;
@@ -43,10 +58,13 @@ async function openDuckdbSession(
     wishes: SessionWishes,
     onClose: () => void,
 ): Promise<DuckdbSession> {
+    // the engine makes the last folder of a path, and no other
+    await makeFolderDurably(options.spillFolder);
     const instance = await DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
-        temp_directory: options.spillFolder,
+        // files of all instances have the same names: two that share a folder read each other's pages, and crash
+        temp_directory: path.join(options.spillFolder, scratchName('spill')),
     });
     const connection = await instance.connect();
     await connection.run(
@@ -100,14 +118,17 @@ export class DuckdbSession implements EngineSession {
     ): Promise<void> {
         const definition = columns.map((c) => `${c.name} ${this.typeName(c.type)}`).join(', ');
         await this.run(`create or replace temp table ${table} (${definition})`);
-        if (rows.length === 0) return;
-        // one JSON document in one parameter: faster than an appender for the mixed types of dimensions, and exact, as all values travel as text
-        const json = JSON.stringify(rows.map((row) => row.map((v) => (v === null ? null : String(v)))));
         const picked = columns.map((c, i) => `cast(r[${i + 1}] as ${this.typeName(c.type)})`).join(', ');
-        await this.#connection.run(
-            `insert into ${table} select ${picked} from (select unnest(from_json($1, '[["VARCHAR"]]')) as r)`,
-            [json],
-        );
+        for (let at = 0; at < rows.length; at += ROWS_OF_A_DOCUMENT) {
+            // a JSON document in one parameter: faster than an appender for the mixed types of dimensions, and exact, as all values travel as text
+            const texts = rows
+                .slice(at, at + ROWS_OF_A_DOCUMENT)
+                .map((row) => row.map((v) => (v === null ? null : String(v))));
+            await this.#connection.run(
+                `insert into ${table} select ${picked} from (select unnest(from_json($1, '[["VARCHAR"]]')) as r)`,
+                [JSON.stringify(texts)],
+            );
+        }
     }
 
     async run(sql: string): Promise<void> {
@@ -149,6 +170,22 @@ export class DuckdbSession implements EngineSession {
         });
     }
 
+    async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
+        const files: WrittenFile[] = [];
+        for (const part of wish.parts) {
+            const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
+            files.push(
+                await this.writeFile(
+                    `select * from (${query}) as q where ${where.join(' and ')} order by ${wish.order}`,
+                    `${folder}/${part.join('-')}.parquet`,
+                ),
+            );
+        }
+        const empty = files.filter((file) => file.rowCount === 0);
+        if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
+        return files.map((file) => (file.rowCount === 0 ? undefined : file));
+    }
+
     async rows(query: string): Promise<EngineRow[]> {
         // what cannot be read is refused with a better message when it runs
         const statements = await this.#connection.extractStatements(query).catch(() => undefined);
@@ -175,8 +212,18 @@ export class DuckdbSession implements EngineSession {
     }
 }
 
+// a document is held as text three times over; one string has a limit of 512 MB
+const ROWS_OF_A_DOCUMENT = 100_000;
+
 // zstd: 20 % smaller than snappy at the same speed on sorted readings; row groups of 122,880 rows keep a bucket's scan short
 const PARQUET = 'format parquet, compression zstd, row_group_size 122880';
+
+/** As ranges rather than a computed key, so that the engine skips what lies outside. */
+function withinPart(column: string, value: string | number, width: number | undefined): string {
+    if (width === undefined) return `${column} = ${typeof value === 'number' ? value : sqlText(value)}`;
+    const from = Number(value) * width;
+    return `${column} >= ${from} and ${column} < ${from + width}`;
+}
 
 /** Engine values as plain ones: exact numbers as text, instants as ISO text. */
 function plainValue(value: DuckDBValue): EngineValue {

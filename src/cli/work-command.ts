@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { type WorkCounts, work } from '../pipeline/work.ts';
+import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
+import { count, type Output } from './output.ts';
+
+interface WorkCommandOptions extends CommonOptions {
+    readonly follow?: boolean;
+    readonly pollSeconds: number;
+}
+
+export function addWorkCommand(program: Command): void {
+    command(
+        program,
+        'work',
+        'parse and refresh, together with any number of other processes, until all is done',
+    )
+        .option('--follow', 'then wait for more, until SIGTERM or Ctrl-C')
+        .option('--poll-seconds <n>', 'how often to look while there is nothing to do', wholeNumber, 2)
+        .action(workCommand);
+}
+
+async function workCommand(options: WorkCommandOptions): Promise<void> {
+    await withWorkspace(options, async (workspace, output) => {
+        const stop = stopSignal(output);
+        if (options.follow === true) output.notice('at work, until SIGTERM or Ctrl-C');
+        const result = await work(workspace, {
+            isFollowing: options.follow === true,
+            pollMs: Math.max(options.pollSeconds, 1) * 1000,
+            stop,
+            onProgress: ({ stage, done, total }) =>
+                output.progress(
+                    stage === 'parse'
+                        ? `parse: ${count(done)} payloads`
+                        : `refresh: ${count(done)} of ${count(total ?? done)} partitions`,
+                ),
+            onRound: (round) => {
+                if (options.follow === true) output.notice(workText(round));
+            },
+            onSetback: ({ code, message }) => output.notice(`${code}: ${message}; trying again`),
+        });
+        const how = result.ended === 'idle' ? 'nothing is left to do' : 'stopped; the rest is left to others';
+        output.result(result, [workText(result), how]);
+    });
+}
+
+/** The first signal ends the work in good order; a second one ends the process, which loses nothing that was published. */
+function stopSignal(output: Output): AbortSignal {
+    const stop = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.once(signal, () => {
+            output.notice(`${signal}: ending after the step under way`);
+            stop.abort();
+        });
+    }
+    return stop.signal;
+}
+
+function workText(done: WorkCounts): string {
+    const changed = done.rebuilt + done.merged + done.removed;
+    return `parsed ${count(done.payloads)} payloads of ${count(done.records)} rows; made ${count(changed)} partitions anew, ${count(done.changedChannelDays)} channel-days changed`;
+}

@@ -1,0 +1,237 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assert, GridtallyError } from '../../kernel/errors.ts';
+import type {
+    EngineRow,
+    EngineSession,
+    EngineValue,
+    PartitionFile,
+    PartsWish,
+    TableColumn,
+    WrittenFile,
+} from '../engine.ts';
+import type { SparkSession } from '../spark-connect/session.ts';
+import { splitOrder } from '../sql-text.ts';
+import { explainSparkError } from './spark-faults.ts';
+
+// as the other engine writes: 20 % smaller than snappy; row groups that keep a bucket's scan short
+const PARQUET_OPTIONS = { compression: 'zstd', 'parquet.block.size': String(8 * 1024 * 1024) };
+
+/** A session of a Spark server as the seam wants it. Files of a write keep the names that the server gave them. */
+export class SparkEngineSession implements EngineSession {
+    readonly dialect = 'spark';
+    readonly #spark: SparkSession;
+    readonly #onClose: () => void;
+    /** Aborted by `cancel`, and then another one. */
+    #stop = new AbortController();
+    #isClosed = false;
+
+    constructor(spark: SparkSession, onClose: () => void) {
+        this.#spark = spark;
+        this.#onClose = onClose;
+    }
+
+    typeName(type: string): string {
+        return type;
+    }
+
+    async registerFiles(
+        view: string,
+        columns: readonly TableColumn[],
+        files: readonly string[],
+    ): Promise<void> {
+        await this.#explained(`read the files of ${view}`, async () => {
+            if (files.length > 0)
+                return this.#spark.createFilesView(view, {
+                    format: 'parquet',
+                    columns,
+                    paths: files.map(serverPath),
+                });
+            const none = columns.map((c) => `cast(null as ${c.type}) as ${c.name}`).join(', ');
+            return this.#spark.run(`create or replace temp view ${view} as select ${none} where false`);
+        });
+    }
+
+    async registerRows(
+        table: string,
+        columns: readonly TableColumn[],
+        rows: readonly (readonly EngineValue[])[],
+    ): Promise<void> {
+        const texts = rows.map((row) => row.map((value) => (value === null ? null : String(value))));
+        await this.#explained(`take the rows of ${table}`, () =>
+            this.#spark.createRowsView(table, columns, texts),
+        );
+    }
+
+    async run(sql: string): Promise<void> {
+        await this.#explained(deedOf(sql), () => this.#spark.run(sql, { signal: this.#stop.signal }));
+    }
+
+    async materialise(table: string, query: string): Promise<void> {
+        await this.#explained(`compute ${table}`, () =>
+            this.#spark.createComputedView(table, query, { signal: this.#stop.signal }),
+        );
+    }
+
+    async writeFile(query: string, file: string): Promise<WrittenFile> {
+        const { rows, order } = splitOrder(query);
+        const sorted = order === undefined ? '' : ` sort by ${order}`;
+        return this.#writeOne(`select /*+ repartition(1) */ * from (${rows}) as q${sorted}`, file);
+    }
+
+    async writeUnordered(query: string, file: string): Promise<WrittenFile> {
+        return this.#writeOne(`select /*+ coalesce(1) */ * from (${query}) as q`, file);
+    }
+
+    async #writeOne(query: string, file: string): Promise<WrittenFile> {
+        const folder = file.replace(/\.parquet$/, '');
+        const files = await this.#write(query, folder, []);
+        const [only] = files;
+        assert(only !== undefined && files.length === 1, `one file was written below ${folder}`);
+        return only;
+    }
+
+    async writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]> {
+        const keys = by.map((column, i) => `cast(q.${column} as string) as ${keyName(i)}`).join(', ');
+        const files = await this.#write(
+            `select q.*, ${keys} from (${query}) as q`,
+            folder,
+            by.map((_, i) => keyName(i)),
+        );
+        return files.map(({ keys: values, ...file }) => ({
+            ...file,
+            keys: Object.fromEntries(by.map((column, i) => [column, values[i] ?? ''])),
+        }));
+    }
+
+    async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
+        const names = wish.by.map((_, i) => keyName(i));
+        const keys = wish.by.map(({ column, width }, i) => {
+            const value =
+                width === undefined ? `q.${column}` : `cast(floor(q.${column} / ${width}) as bigint)`;
+            return `cast(${value} as string) as ${names[i]}`;
+        });
+        const files = await this.#write(
+            `select q.*, ${keys.join(', ')} from (${query}) as q
+             distribute by ${names.join(', ')} sort by ${names.join(', ')}, ${wish.order}`,
+            folder,
+            names,
+        );
+        const byKeys = new Map(files.map((file) => [file.keys.join('/'), file]));
+        assert(byKeys.size === files.length, `each part below ${folder} is one file`);
+        return wish.parts.map((part) => {
+            const file = byKeys.get(part.join('/'));
+            if (file === undefined) return undefined;
+            const { keys: _, ...written } = file;
+            return written;
+        });
+    }
+
+    /** Writes a query below a new folder, cut by its columns `keyColumns`, and finds the files that the server made. */
+    async #write(
+        query: string,
+        folder: string,
+        keyColumns: readonly string[],
+    ): Promise<(WrittenFile & { readonly keys: readonly string[] })[]> {
+        // its own folder, because the server wants to make it
+        const target = path.join(folder, 'parts');
+        return this.#explained(`write below ${folder}`, async () => {
+            await this.#spark.writeFiles(
+                query,
+                {
+                    format: 'parquet',
+                    folder: serverPath(target),
+                    partitionBy: keyColumns,
+                    options: PARQUET_OPTIONS,
+                },
+                { signal: this.#stop.signal },
+            );
+            const files = parquetFilesBelow(target);
+            const counts = await this.#countRows(files);
+            return files.map((file) => ({
+                path: file,
+                rowCount: counts.get(file) ?? 0,
+                byteCount: statSync(file).size,
+                keys: keyColumns.map((name) => keyValue(file, name)),
+            }));
+        });
+    }
+
+    /** As the server reads them back: from their footers, without the rows. */
+    async #countRows(files: readonly string[]): Promise<Map<string, number>> {
+        const counts = new Map<string, number>();
+        if (files.length === 0) return counts;
+        await this.#spark.createFilesView('written_files', {
+            format: 'parquet',
+            paths: files.map(serverPath),
+            urlColumn: 'file_url',
+        });
+        const query = 'select file_url, count(*) as n from written_files group by file_url';
+        for await (const { file_url, n } of this.#spark.rows(query))
+            counts.set(fileURLToPath(String(file_url)), Number(n));
+        return counts;
+    }
+
+    async rows(query: string): Promise<EngineRow[]> {
+        return this.#explained('answer a query', async () => {
+            const rows: EngineRow[] = [];
+            for await (const row of this.#spark.rows(query, { signal: this.#stop.signal }))
+                rows.push(row as EngineRow);
+            return rows;
+        });
+    }
+
+    async cancel(): Promise<void> {
+        this.#stop.abort();
+        this.#stop = new AbortController();
+    }
+
+    async close(): Promise<void> {
+        if (this.#isClosed) return;
+        this.#isClosed = true;
+        await this.#spark.close();
+        this.#onClose();
+    }
+
+    async #explained<T>(deed: string, work: () => Promise<T>): Promise<T> {
+        try {
+            return await work();
+        } catch (error) {
+            throw explainSparkError(error, { deed });
+        }
+    }
+}
+
+/** With its scheme: a server may take paths without one to be those of another file system. */
+function serverPath(file: string): string {
+    return `file:${file}`;
+}
+
+function deedOf(sql: string): string {
+    const view = /^\s*create or replace temp view (\w+)/i.exec(sql)?.[1];
+    return view === undefined ? 'run a statement' : `define ${view}`;
+}
+
+/** Columns that only cut the files: they become folders, and the columns that they repeat stay inside. */
+function keyName(i: number): string {
+    return `part_key_${i}`;
+}
+
+function keyValue(file: string, name: string): string {
+    const folder = file.split(path.sep).find((part) => part.startsWith(`${name}=`)) ?? '';
+    return decodeURIComponent(folder.slice(name.length + 1));
+}
+
+function parquetFilesBelow(folder: string): string[] {
+    if (!existsSync(folder)) {
+        throw new GridtallyError(
+            'engine.lake-unreachable',
+            `the Spark server wrote to ${folder}, and nothing is there: it writes to a disk of its own`,
+        );
+    }
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.parquet') && !path.basename(name).startsWith('.'))
+        .map((name) => path.join(folder, name))
+        .sort();
+}

@@ -1,0 +1,100 @@
+import { GridtallyError } from '../../kernel/errors.ts';
+import {
+    type Engine,
+    type EngineCapability,
+    type JobLimits,
+    requireCapabilities,
+    type SessionWishes,
+} from '../engine.ts';
+import { parseSparkAddress, type SparkAddress, SparkAddressError } from '../spark-connect/address.ts';
+import type { Patience } from '../spark-connect/patience.ts';
+import { SparkSession } from '../spark-connect/session.ts';
+import { SparkEngineSession } from './spark-engine-session.ts';
+import { explainSparkError } from './spark-faults.ts';
+
+export interface SparkOptions {
+    /** `sc://host:port/;token=…`, as `parseSparkAddress` reads it. */
+    readonly address: string;
+    /** How long a server out of reach is waited for. */
+    readonly patience?: Patience;
+    readonly jobLimits?: JobLimits;
+}
+
+const CAPABILITIES: ReadonlySet<EngineCapability> = new Set();
+
+// A server has its own memory and spills by itself, and each job costs it seconds of planning: a market's day of 2 million channels,
+// 96 million rows in 123 buckets, is one job. A claim takes a lock of the database for each partition, which has about 6,000.
+const JOB_LIMITS: JobLimits = { maxRows: 200_000_000, maxPartitions: 1_000 };
+
+/** The first version whose SQL has all that models use, such as `is not distinct from`. */
+const VERSION_MAJOR_MIN = 4;
+
+/**
+ * Spark through Spark Connect. Each session is one of the server's, so that its views are its own. Files are read and written by the
+ * server: it must see the lake's folder under the same path. Throws `engine.address-invalid`.
+ */
+export function sparkEngine(options: SparkOptions): Engine {
+    const address = readAddress(options.address);
+    const sessions = new Set<SparkEngineSession>();
+    return {
+        dialect: 'spark',
+        capabilities: CAPABILITIES,
+        // a job is large, and the server spreads it over all that it has
+        jobsAtOnce: 1,
+        jobLimits: options.jobLimits ?? JOB_LIMITS,
+        async openSession(wishes: SessionWishes = {}) {
+            requireCapabilities({ dialect: 'spark', capabilities: CAPABILITIES }, wishes);
+            const spark = await connect(address, options);
+            const session = new SparkEngineSession(spark, () => sessions.delete(session));
+            sessions.add(session);
+            return session;
+        },
+        async close() {
+            for (const session of sessions) await session.close();
+        },
+    };
+}
+
+function readAddress(text: string): SparkAddress {
+    try {
+        return parseSparkAddress(text);
+    } catch (error) {
+        if (!(error instanceof SparkAddressError)) throw error;
+        throw new GridtallyError(
+            'engine.address-invalid',
+            `the address of the engine is wrong: ${error.message}`,
+        );
+    }
+}
+
+async function connect(address: SparkAddress, options: SparkOptions): Promise<SparkSession> {
+    try {
+        const session = await SparkSession.connect(address, {
+            tags: ['gridtally'],
+            ...(options.patience === undefined ? {} : { patience: options.patience }),
+        });
+        refuseOldServer(session.serverVersion);
+        await session.setConfig(SETTINGS);
+        return session;
+    } catch (error) {
+        throw explainSparkError(error, { address });
+    }
+}
+
+// what models take for granted, whatever the server's own settings are
+const SETTINGS: Readonly<Record<string, string>> = {
+    'spark.sql.session.timeZone': 'UTC',
+    'spark.sql.ansi.enabled': 'true',
+    // the default has no zone, and other readers take it for local time
+    'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
+    'spark.sql.decimalOperations.allowPrecisionLoss': 'true',
+    'spark.sql.caseSensitive': 'false',
+    'spark.sql.adaptive.enabled': 'true',
+};
+
+/** Throws `engine.too-old`. */
+export function refuseOldServer(version: string): void {
+    const major = Number(/^\d+/.exec(version)?.[0] ?? 0);
+    if (major < VERSION_MAJOR_MIN)
+        throw new GridtallyError('engine.too-old', `the server is Spark ${version}, and 4.0 is needed`);
+}

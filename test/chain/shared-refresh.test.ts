@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Lake } from '../../src/lake/lake.ts';
+import { currentPlan, refresh } from '../../src/lake/refresh.ts';
+import { feedsOf, parseReceived, precedenceOf, refreshAll } from '../../src/pipeline/chain.ts';
+import { work } from '../../src/pipeline/work.ts';
+import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
+
+const HOUR = 3_600_000;
+const FIRST_DAY = Date.parse('2013-05-01T00:00:00Z');
+let world: ChainWorld;
+
+before(async () => {
+    world = await openChainWorld({ marketZone: 'UTC' });
+});
+after(() => world.end());
+
+function dayOf(day: number, hours: number, version: number): string {
+    const rows = Array.from({ length: hours }, (_, i) => ({
+        meter: 'A',
+        at: FIRST_DAY + (day * 24 + i) * HOUR,
+        minutes: 60,
+        kwh: String(version),
+        version,
+    }));
+    return readingsCsv(rows);
+}
+
+/** Files of the lake that no commit names: somebody computed them in vain. */
+async function namelessFiles(): Promise<string[]> {
+    const { lake } = world.workspace;
+    const rows = await lake.db.query<{ path: string }>('select path from lake_files');
+    const named = new Set(rows.map((row) => row.path));
+    return readdirSync(lake.folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => path.relative(lake.folder, path.join(entry.parentPath, entry.name)))
+        .filter((file) => !named.has(file));
+}
+
+/** One job at a time; `meanwhile` happens once, between plan and end of the first job. */
+function interrupted(engine: Engine, meanwhile: () => Promise<unknown>): Engine {
+    let isDone = false;
+    return {
+        ...engine,
+        jobsAtOnce: 1,
+        openSession: async (wishes) => {
+            if (!isDone) {
+                isDone = true;
+                await meanwhile();
+            }
+            return engine.openSession(wishes);
+        },
+    };
+}
+
+test('what another process has published since the plan was made is not made again', async () => {
+    const { workspace } = world;
+    const { lake } = workspace;
+    await world.ingest('generic-csv', { 'first.csv': dayOf(0, 24, 1) });
+    await refreshAll(workspace);
+    // two jobs: a correction of the first day is merged, the second day is new
+    await world.ingest('generic-csv', { 'correction.csv': dayOf(0, 1, 2), 'second.csv': dayOf(1, 24, 1) });
+    const feeds = precedenceOf(await feedsOf(workspace));
+    const plan = await currentPlan(lake, feeds);
+    assert.deepEqual(
+        plan.rebuilds.map((r) => r.kind),
+        ['merge', 'curate'],
+    );
+
+    const stop = new AbortController();
+    const other: Lake = { ...lake, bulkEngine: { ...lake.bulkEngine, jobsAtOnce: 1 }, stop: stop.signal };
+    const otherResults: object[] = [];
+    const own: Lake = {
+        ...lake,
+        bulkEngine: interrupted(lake.bulkEngine, async () => {
+            // the first job is claimed by now, so that the other process gets the second one
+            const result = await refresh(other, feeds, ({ done, total }) => {
+                if (done === total) stop.abort();
+            });
+            otherResults.push(result);
+        }),
+    };
+    const result = await refresh(own, feeds);
+    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0 };
+    assert.deepEqual(otherResults, [{ ...nothing, rebuilt: 1, changedChannelDays: 1, lostRaces: 1 }]);
+    assert.deepEqual(result, { ...nothing, merged: 1, changedChannelDays: 1, lostRaces: 1 });
+    assert.deepEqual(await namelessFiles(), []);
+    assert.deepEqual(await currentPlan(lake, feeds), { rebuilds: [], upToDate: 2 });
+});
+
+test('a worker that is stopped leaves the rest, and the next one does it', async () => {
+    const { workspace } = world;
+    await world.ingest('generic-csv', { 'third.csv': dayOf(2, 24, 1), 'changed.csv': dayOf(1, 1, 3) });
+    const stopped = new AbortController();
+    stopped.abort();
+    const { ended, ...counts } = await work(workspace, { stop: stopped.signal });
+    assert.equal(ended, 'stopped');
+    assert.ok(Object.values(counts).every((n) => n === 0));
+
+    const half = new AbortController();
+    const first = await work(workspace, { stop: half.signal, onProgress: () => half.abort() });
+    assert.equal(first.ended, 'stopped');
+    const second = await work(workspace);
+    assert.equal(second.ended, 'idle');
+    assert.equal(first.rebuilt + first.merged + second.rebuilt + second.merged, 2);
+    assert.deepEqual(await namelessFiles(), []);
+});
+
+test('a follower takes up what comes later, and ends when it is told', async () => {
+    const { workspace } = world;
+    const stop = new AbortController();
+    const rounds = Promise.withResolvers<number>();
+    const following = work(workspace, {
+        isFollowing: true,
+        pollMs: 20,
+        stop: stop.signal,
+        onRound: (round) => rounds.resolve(round.rebuilt),
+    });
+    await world.ingest('generic-csv', { 'fourth.csv': dayOf(3, 24, 1) });
+    assert.equal(await rounds.promise, 1);
+    stop.abort();
+    assert.equal((await following).ended, 'stopped');
+    assert.equal(Number((await world.query(`select count(*) as n from reads_daily`))[0]?.n), 4);
+    assert.equal((await parseReceived(workspace)).payloads, 0);
+});

@@ -1,0 +1,290 @@
+// test limit: 900 s
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
+import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
+import type { Engine, EngineRow, EngineSession, EngineValue } from '../../src/engine/engine.ts';
+import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
+import { billsOf, openTestLake, type TestLake } from '../billing/billing-world.ts';
+import { BANDS, worldOf } from '../billing/random-world.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+import { SPARK_SKIP } from './spark-cache.ts';
+import { type SparkServer, startSparkServer } from './spark-server.ts';
+
+const skip = SPARK_SKIP;
+
+let server: SparkServer;
+let folder: string;
+let engines: { readonly duckdb: Engine; readonly spark: Engine };
+
+before(async () => {
+    if (skip) return;
+    server = await startSparkServer();
+    folder = makeScratchFolder();
+    engines = {
+        duckdb: duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') }),
+        spark: sparkEngine({ address: server.address }),
+    };
+});
+
+after(async () => {
+    await engines?.spark.close();
+    await engines?.duckdb.close();
+    await server?.end();
+    if (folder) await removeScratchFolder(folder);
+});
+
+/** The same work in a session of each engine; gives what each answered, DuckDB's first. */
+async function onBoth<T>(work: (session: EngineSession, name: string) => Promise<T>): Promise<[T, T]> {
+    const answers: T[] = [];
+    for (const [name, engine] of Object.entries(engines)) {
+        const session = await engine.openSession();
+        try {
+            answers.push(await work(session, name));
+        } finally {
+            await session.close();
+        }
+    }
+    const [first, second] = answers;
+    assert.ok(first !== undefined && second !== undefined);
+    return [first, second];
+}
+
+async function assertSame<T>(work: (session: EngineSession, name: string) => Promise<T>): Promise<T> {
+    const [duckdb, spark] = await onBoth(work);
+    assert.deepEqual(spark, duckdb);
+    return duckdb;
+}
+
+const COLUMNS = [
+    { name: 'no', type: 'integer' },
+    { name: 'small', type: 'smallint' },
+    { name: 'large', type: 'bigint' },
+    { name: 'kwh', type: 'decimal(18,6)' },
+    { name: 'total', type: 'decimal(38,6)' },
+    { name: 'day', type: 'date' },
+    { name: 'seen_at', type: 'timestamp' },
+    { name: 'is_on', type: 'boolean' },
+    { name: 'text', type: 'string' },
+] as const;
+
+const ROWS: readonly (readonly EngineValue[])[] = [
+    [
+        1,
+        -2,
+        9007199254740993n,
+        '-0.000001',
+        '12345678901234567890123456789012.000001',
+        '2013-03-31',
+        '2013-03-31T00:59:59.999999Z',
+        true,
+        "it's; --",
+    ],
+    [2, 32767, -1n, '999999999999.999999', '-0.5', '1969-12-31', '1969-12-31T23:59:59.5Z', false, ''],
+    [3, null, null, null, null, null, null, null, null],
+    [4, 0, 0n, '0', '0', '2024-02-29', '2024-02-29T12:00:00Z', true, 'ä\n"€'],
+];
+
+test('rows go in and come out alike on both engines', { skip }, async () => {
+    const rows = await assertSame(async (session) => {
+        await session.registerRows('given', COLUMNS, ROWS);
+        return session.rows('select * from given order by no nulls last');
+    });
+    assert.deepEqual(Object.values(rows[0] ?? {}), ROWS[0]);
+    assert.deepEqual(Object.values(rows[2] ?? {}), ROWS[2]);
+    assert.equal(rows[1]?.seen_at, '1969-12-31T23:59:59.5Z');
+    await assertSame(async (session) => {
+        await session.registerRows('given', COLUMNS, []);
+        return session.rows('select * from given');
+    });
+});
+
+test('a file of one engine is read by the other, value by value', { skip }, async () => {
+    const files: Record<string, string> = {};
+    await onBoth(async (session, name) => {
+        await session.registerRows('given', COLUMNS, ROWS);
+        const written = await session.writeFile(
+            'select * from given order by no desc nulls last',
+            path.join(folder, `${name}.parquet`),
+        );
+        assert.equal(written.rowCount, 4);
+        files[name] = written.path;
+        return name;
+    });
+    for (const file of Object.values(files)) {
+        await assertSame(async (session) => {
+            await session.registerFiles('seen', COLUMNS, [file]);
+            const rows = await session.rows('select * from seen order by no nulls last');
+            assert.deepEqual(
+                rows.map((row) => row.no),
+                [1, 2, 3, 4],
+            );
+            return rows;
+        });
+        await assertSame(async (session) => {
+            await session.registerFiles('seen', COLUMNS, [...Object.values(files), file]);
+            return session.rows('select no, count(*) as n from seen group by no order by no nulls last');
+        });
+    }
+    await assertSame(async (session) => {
+        await session.registerFiles('seen', COLUMNS, []);
+        return session.rows('select * from seen');
+    });
+});
+
+test('parts of a query are one sorted file each, on both engines', { skip }, async () => {
+    const columns = [
+        { name: 'day', type: 'date' },
+        { name: 'no', type: 'integer' },
+        { name: 'kwh', type: 'decimal(18,6)' },
+    ];
+    const rows = Array.from({ length: 600 }, (_, i) => [
+        `2013-05-0${1 + (i % 3)}`,
+        (i * 7919) % 64,
+        `${i}.5`,
+    ]);
+    await assertSame(async (session, name) => {
+        await session.registerRows('given', columns, rows);
+        const target = path.join(folder, `parts-${name}`);
+        mkdirSync(target);
+        const parts = ['2013-05-01', '2013-05-02', '2013-05-09'].flatMap((day) =>
+            [0, 1, 2, 3].map((bucket) => [day, bucket]),
+        );
+        const files = await session.writeParts('select * from given where no < 48', target, {
+            by: [{ column: 'day' }, { column: 'no', width: 16 }],
+            parts,
+            order: 'no desc nulls last, kwh nulls last',
+        });
+        const seen: [string, number, EngineRow[]][] = [];
+        for (const [i, file] of files.entries()) {
+            if (file === undefined) continue;
+            await session.registerFiles('seen', columns, [file.path]);
+            const inFile = await session.rows('select * from seen');
+            assert.equal(inFile.length, file.rowCount);
+            seen.push([String(parts[i]), file.rowCount, inFile]);
+        }
+        assert.equal(seen.length, 6, 'no file for a part without rows');
+        const numbers = seen[0]?.[2].map((row) => Number(row.no)) ?? [];
+        assert.deepEqual(
+            numbers,
+            numbers.toSorted((a, b) => b - a),
+        );
+        return seen;
+    });
+});
+
+test('a partitioned write keeps its columns, and says which file is which', { skip }, async () => {
+    const columns = [
+        { name: 'day', type: 'date' },
+        { name: 'bucket', type: 'integer' },
+    ];
+    const rows = Array.from({ length: 40 }, (_, i) => [`2013-05-0${1 + (i % 2)}`, i % 3]);
+    await assertSame(async (session, name) => {
+        await session.registerRows('given', columns, rows);
+        const target = path.join(folder, `partitioned-${name}`);
+        const files = await session.writePartitioned('select * from given', target, ['day', 'bucket']);
+        await session.registerFiles(
+            'seen',
+            columns,
+            files.map((file) => file.path),
+        );
+        const counts = new Map<string, number>();
+        for (const { keys, rowCount } of files) {
+            const key = `${keys.day} ${keys.bucket}`;
+            counts.set(key, (counts.get(key) ?? 0) + rowCount);
+        }
+        return {
+            counts: [...counts].sort(),
+            rows: await session.rows(
+                'select day, bucket, count(*) as n from seen group by 1, 2 order by 1 nulls last, 2 nulls last',
+            ),
+        };
+    });
+});
+
+test('bills are the same, whichever engine sums', { skip }, async () => {
+    const lake = openTestLake();
+    try {
+        for (const seed of [3, 11]) {
+            const { inputs } = await worldOf(lake, structures(), seed);
+            const onDuckdb = await billsOf(lake, inputs);
+            const onSpark = await billsOf({ ...lake, engine: engines.spark } as TestLake, inputs);
+            assert.ok(onDuckdb.length >= 4);
+            assert.deepEqual(onSpark, onDuckdb);
+        }
+    } finally {
+        await lake.end();
+    }
+});
+
+/** Every kind of charge, with ties for both ways of rounding. */
+function structures(): readonly [TariffStructure, TariffStructure, TariffStructure] {
+    const line = { mode: 'half-even', amountDigits: 2, scope: 'line' } as const;
+    const bands = Object.fromEntries(BANDS.map((band, i) => [band, `0.${i + 1}0050000`]));
+    const of = (mode: 'half-even' | 'half-up'): TariffStructure => ({
+        currency: 'GBP',
+        taxes: [],
+        charges: [
+            {
+                id: 'standing',
+                label: 'Standing',
+                group: 'energy',
+                kind: 'subscription',
+                pricePerDay: '0.48',
+                rounding: line,
+            },
+            {
+                id: 'flat',
+                label: 'Levy',
+                group: 'levy',
+                kind: 'energy-flat',
+                pricePerKwh: '0.00500000',
+                rounding: { mode, amountDigits: 3, scope: 'interval' },
+            },
+            {
+                id: 'tou',
+                label: 'Energy',
+                group: 'energy',
+                kind: 'energy-bands',
+                calendarId: 'CAL',
+                pricePerKwhByBand: bands,
+                rounding: { mode, amountDigits: 2, scope: 'interval' },
+            },
+            {
+                id: 'dynamic',
+                label: 'Dynamic',
+                group: 'energy',
+                kind: 'energy-series',
+                seriesId: 'BAND',
+                pricePerKwhByBand: bands,
+                rounding: { mode, amountDigits: 4, scope: 'line' },
+            },
+            {
+                id: 'spot',
+                label: 'Spot',
+                group: 'energy',
+                kind: 'energy-series',
+                seriesId: 'PRICE',
+                rounding: { mode, amountDigits: 3, scope: 'interval' },
+            },
+        ],
+    });
+    return [of('half-even'), of('half-up'), of('half-even')];
+}
+
+test('what an engine cannot do is refused by name', { skip }, async () => {
+    await assert.rejects(
+        engines.spark.openSession({ needs: ['payload-files'] }),
+        /the engine spark has no payload-files/,
+    );
+    await (await engines.duckdb.openSession({ needs: ['payload-files'] })).close();
+});
+
+test('both engines leave nothing but files of rows', { skip }, () => {
+    const left = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        /_temporary/.test(name),
+    );
+    assert.deepEqual(left, []);
+});

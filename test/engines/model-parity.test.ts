@@ -1,0 +1,155 @@
+// test limit: 900 s
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import type { Engine, EngineSession } from '../../src/engine/engine.ts';
+import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
+import { liveFiles } from '../../src/lake/catalogue.ts';
+import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
+import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
+import { useLake } from '../../src/lake/lake-use.ts';
+import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
+import { readStates } from '../../src/lake/refresh-state.ts';
+import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
+import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
+import { openTown, type TownWorld } from '../chain/town-run.ts';
+import { SPARK_SKIP } from './spark-cache.ts';
+import { type SparkServer, startSparkServer } from './spark-server.ts';
+
+const skip = SPARK_SKIP;
+
+let server: SparkServer;
+let spark: Engine;
+let town: TownWorld;
+
+before(async () => {
+    if (skip) return;
+    server = await startSparkServer();
+    spark = sparkEngine({ address: server.address });
+    town = await openTown({
+        marketZone: 'Europe/London',
+        flaws: EVERY_FLAW,
+        seed: 'parity',
+        homes: 16,
+        from: '2013-10-25',
+        to: '2013-10-30',
+        minutes: 'mixed',
+        feed: 'generic-csv',
+        compress: 'gzip',
+        bucketSize: 16,
+    });
+});
+
+after(async () => {
+    await town?.end();
+    await spark?.close();
+    await server?.end();
+});
+
+/** What a job leaves for each of its models, by the name of the table. */
+const TABLE_OF: Readonly<Record<string, string>> = {
+    changed_days: 'changed_channel_days',
+    contested_keys: 'contested_keys',
+    curated_days: 'curated_days',
+    curated_gaps: 'curated_gaps',
+    curated_hours: 'curated_hours',
+    curated_intervals: 'curated_intervals',
+    expected_channel_days: 'expected_channel_days',
+    job_versions: 'job_versions',
+    version_outcomes: 'version_outcomes',
+};
+
+test('every model of curation is compared here; those of billing by the bills in engine-parity', () => {
+    const models = path.join(import.meta.dirname, '../../models');
+    const names = (room: string) =>
+        globSync(`${room}/*.yml`, { cwd: models })
+            .map((file) => path.basename(file, '.yml'))
+            .sort();
+    assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
+    assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
+    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation']);
+});
+
+async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
+    const { lake } = town.workspace;
+    const feeds = precedenceOf(await feedsOf(town.workspace));
+    const states = await readStates(lake, feeds);
+    const previous = {} as Record<(typeof PUBLISHED_TABLES)[number], Awaited<ReturnType<typeof liveFiles>>>;
+    for (const table of PUBLISHED_TABLES) previous[table] = await liveFiles(lake, table);
+    return {
+        rebuilds: states.map((state) => ({
+            ...state,
+            kind,
+            reasons: [],
+            inputs: state.current,
+            publishedVersion: state.published?.version ?? 0,
+            // all but what came last
+            mergedFromVersion: kind === 'merge' ? state.current.versions - 1 : 0,
+        })),
+        versionFiles: await liveFiles(lake, 'reading_versions'),
+        previous,
+        channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
+        feeds,
+    };
+}
+
+/** Rows of each table as sorted texts. */
+async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Record<string, string[]>> {
+    const found: Record<string, string[]> = {};
+    await decideVersions(session, town.workspace.lake, inputs);
+    await rollUp(session, inputs);
+    for (const table of [...Object.values(TABLE_OF), ...PUBLISHED_TABLES.map((name) => `next_${name}`)]) {
+        const rows = await session.rows(`select * from ${table}`);
+        found[table] = rows
+            .map((row) => JSON.stringify(row, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)))
+            .sort();
+    }
+    return found;
+}
+
+for (const kind of ['curate', 'merge'] as const) {
+    test(`a job that will ${kind} gives the same rows of every model on both engines`, { skip }, async () => {
+        const inputs = await jobInputs(kind);
+        const results: Record<string, string[]>[] = [];
+        for (const engine of [town.workspace.lake.engine, spark]) {
+            const session = await engine.openSession();
+            try {
+                results.push(await tablesOf(session, inputs));
+            } finally {
+                await session.close();
+            }
+        }
+        const [duckdb = {}, onSpark = {}] = results;
+        for (const [table, rows] of Object.entries(duckdb)) {
+            assert.deepEqual(onSpark[table]?.slice(0, 5), rows.slice(0, 5), table);
+            assert.ok(
+                onSpark[table]?.length === rows.length && rows.every((row, i) => row === onSpark[table]?.[i]),
+                `${table}: ${rows.length} rows and ${onSpark[table]?.length}`,
+            );
+        }
+        const empty = Object.entries(duckdb).filter(([, rows]) => rows.length === 0);
+        assert.deepEqual(
+            empty.map(([table]) => table),
+            // nothing has changed since it was published
+            ['changed_channel_days'],
+        );
+    });
+}
+
+test('a home without previous files tells every day as changed on both engines', { skip }, async () => {
+    const inputs = await jobInputs('curate');
+    const previous = Object.fromEntries(PUBLISHED_TABLES.map((table) => [table, []]));
+    const fresh = { ...inputs, previous: previous as unknown as JobInputs['previous'] };
+    const changes: string[][] = [];
+    for (const engine of [town.workspace.lake.engine, spark]) {
+        const session = await engine.openSession();
+        try {
+            changes.push((await tablesOf(session, fresh)).changed_channel_days ?? []);
+        } finally {
+            await session.close();
+        }
+    }
+    assert.ok((changes[0]?.length ?? 0) > 50);
+    assert.deepEqual(changes[1], changes[0]);
+});

@@ -1,0 +1,19 @@
+/**
+ * What `npm run test:engines` runs: the tests that need a Spark server, which is first installed outside of the tree, once. Where Java
+ * or Python is absent they skip and say so. One file at a time, because each starts a server of its own.
+ */
+import path from 'node:path';
+import { runSuite } from '../suite.ts';
+import { installSpark } from './install-spark.ts';
+
+const missing = installSpark();
+if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
+
+const named = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
+process.exitCode = await runSuite({
+    folder: path.join(import.meta.dirname, '..'),
+    patterns: named.length > 0 ? named : ['engines/'],
+    isSlowIncluded: true,
+    concurrency: 1,
+    print: (line) => process.stdout.write(`${line}\n`),
+});

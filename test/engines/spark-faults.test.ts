@@ -1,0 +1,193 @@
+// test limit: 900 s
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { overrideModel } from '../../src/engine/compile.ts';
+import { refuseOldServer, sparkEngine } from '../../src/engine/spark/spark-engine.ts';
+import { explainSparkError } from '../../src/engine/spark/spark-faults.ts';
+import { SparkError } from '../../src/engine/spark-connect/spark-error.ts';
+import { type ErrorCode, GridtallyError } from '../../src/kernel/errors.ts';
+import { refreshAll } from '../../src/pipeline/chain.ts';
+import { type ChainWorld, openChainWorld, publishedContent, readingsCsv } from '../chain/chain-world.ts';
+import { SPARK_SKIP } from './spark-cache.ts';
+import { freePort, type SparkServer, startSparkServer } from './spark-server.ts';
+
+const skip = SPARK_SKIP;
+const TOKEN = 'right';
+
+let server: SparkServer | undefined;
+let port: number;
+let world: ChainWorld;
+
+before(async () => {
+    if (skip) return;
+    port = await freePort();
+    world = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
+});
+
+after(async () => {
+    await world?.end();
+    await server?.end();
+});
+
+async function openWorld(engine?: string): Promise<ChainWorld> {
+    const opened = await openChainWorld({ marketZone: 'Europe/London', ...(engine ? { engine } : {}) });
+    const rows = Array.from({ length: 200 }, (_, i) => ({
+        meter: `M${i % 4}`,
+        at: Date.UTC(2013, 4, 1) + Math.floor(i / 4) * 1_800_000,
+        kwh: `${i}.5`,
+    }));
+    await opened.ingest('generic-csv', { 'readings.csv': readingsCsv(rows) });
+    return opened;
+}
+
+/** The refresh fails with that code, and what is published is as it was: nothing. */
+async function assertRefused(code: ErrorCode, message: RegExp, of = world): Promise<void> {
+    await assert.rejects(refreshAll(of.workspace), (error) => {
+        assert.ok(error instanceof GridtallyError, String(error));
+        assert.equal(error.code, code, error.message);
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, new RegExp(TOKEN));
+        return true;
+    });
+    const published = await of.workspace.lake.db.query(
+        `select * from partitions where table_name not in ('reading_versions', 'channels')`,
+    );
+    assert.deepEqual(published, []);
+}
+
+async function serverUp(): Promise<SparkServer> {
+    server ??= await startSparkServer({ port, token: TOKEN });
+    return server;
+}
+
+test('no server at the address', { skip }, () =>
+    assertRefused('engine.unreachable', /^sc:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/),
+);
+
+test('a token that the server does not take', { skip }, async () => {
+    await serverUp();
+    const wrong = await openWorld(`sc://127.0.0.1:${port}/;token=wrong`);
+    try {
+        await assertRefused('engine.refused', /refuses to work for us/, wrong);
+    } finally {
+        await wrong.end();
+    }
+});
+
+test('a model that one engine cannot run is named, with the place in it', { skip }, async () => {
+    await serverUp();
+    // text that Spark does not take for a date, and that the other engine does not look at
+    const forget = overrideModel('curation/curated_days', (text) =>
+        text.replace(
+            'from hours as h',
+            "from (select * from hours where unix_date(date '2013-01-01') / (1 - 1) = 1) as h",
+        ),
+    );
+    try {
+        await assertRefused(
+            'engine.failed',
+            /compute curated_days: [\s\S]*DIVIDE_BY_ZERO, SQLSTATE 22012\nat: unix_date/,
+        );
+    } finally {
+        forget();
+    }
+});
+
+test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
+    const first = await serverUp();
+    const forget = overrideModel('curation/curated_days', (text) =>
+        text.replace(
+            'from hours as h',
+            "from (select h.* from hours as h inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as h",
+        ),
+    );
+    try {
+        const writtenBefore = writtenJobs();
+        const refused = assertRefused('engine.lost', /was lost while it was asked to compute curated_days/);
+        await Promise.race([refused, untilItComputes(writtenBefore)]);
+        await first.end();
+        server = await startSparkServer({ port, token: TOKEN });
+        await refused;
+    } finally {
+        forget();
+    }
+    const result = await refreshAll(world.workspace);
+    assert.equal(result.rebuilt, 2);
+    const other = await openWorld();
+    try {
+        await refreshAll(other.workspace);
+        assert.deepEqual(await publishedContent(world), await publishedContent(other));
+    } finally {
+        await other.end();
+    }
+});
+
+function writtenJobs(): number {
+    const folder = path.join(world.homeFolder, 'lake/reads_interval');
+    const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+    return names.filter((name) => name.endsWith('_SUCCESS')).length;
+}
+
+/** The job has written its intervals, and goes on to the slow model. */
+async function untilItComputes(writtenBefore: number): Promise<void> {
+    while (writtenJobs() === writtenBefore) await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+}
+
+test('files that the server does not see', { skip }, async () => {
+    const up = await serverUp();
+    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}` });
+    const session = await engine.openSession();
+    try {
+        const columns = [{ name: 'a', type: 'integer' }];
+        await assert.rejects(
+            session.registerFiles('v', columns, ['/no/such/lake/file.parquet']),
+            (error) => error instanceof GridtallyError && error.code === 'engine.lake-unreachable',
+        );
+        await assert.rejects(
+            session.writeFile('select 1 as a', '/proc/no/such/lake/file.parquet'),
+            (error) => error instanceof GridtallyError && error.code === 'engine.lake-unreachable',
+        );
+    } finally {
+        await engine.close();
+    }
+});
+
+test('what is running is cancelled', { skip }, async () => {
+    const up = await serverUp();
+    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}` });
+    const session = await engine.openSession();
+    try {
+        const running = session.rows(
+            `select max(sha2(cast(id as string), 512)) as x from range(0, 900000000000, 1, 2)`,
+        );
+        setTimeout(() => void session.cancel(), 1_000);
+        await assert.rejects(
+            running,
+            (error) => error instanceof GridtallyError && error.code === 'engine.interrupted',
+        );
+        assert.deepEqual(await session.rows('select 1 as a'), [{ a: 1 }]);
+    } finally {
+        await engine.close();
+    }
+});
+
+test('an old server, a full disk and a wrong address are told as what they are', () => {
+    assert.throws(() => refuseOldServer('3.5.4'), /Spark 3\.5\.4, and 4\.0 is needed/);
+    refuseOldServer('4.0.0');
+    refuseOldServer('10.1.0-SNAPSHOT');
+    const full = new SparkError('Job aborted: java.io.IOException: No space left on device', {
+        status: 'INTERNAL',
+    });
+    const told = explainSparkError(full, { deed: 'write below x' });
+    assert.ok(told instanceof GridtallyError && told.code === 'engine.disk-full');
+    assert.throws(
+        () => sparkEngine({ address: 'sc://host:15002;token=secret' }),
+        (error) => {
+            assert.ok(error instanceof GridtallyError && error.code === 'engine.address-invalid');
+            return !/secret/.test(error.message);
+        },
+    );
+});

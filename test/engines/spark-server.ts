@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SPARK_HOME } from './spark-cache.ts';
+
+/** A real Spark Connect server of this machine, with two threads. */
+export interface SparkServer {
+    readonly port: number;
+    /** Without a token. */
+    readonly address: string;
+    readonly folder: string;
+    log(): string;
+    /** As a crash would: nothing is said to clients. */
+    kill(): Promise<void>;
+    /** Kills it and removes its folder. */
+    end(): Promise<void>;
+}
+
+export interface SparkServerOptions {
+    readonly token?: string;
+    readonly memory?: string;
+    readonly port?: number;
+    readonly settings?: Readonly<Record<string, string>>;
+}
+
+// the Java that a test machine has takes 8 to 13 s, and more while others measure
+const START_MS_MAX = 240_000;
+
+export async function startSparkServer(options: SparkServerOptions = {}): Promise<SparkServer> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-spark-'));
+    const port = options.port ?? (await freePort());
+    const logFile = path.join(folder, 'server.log');
+    const log = openSync(logFile, 'w');
+    const child = spawn(path.join(SPARK_HOME, 'bin/spark-submit'), serverArguments(port, folder, options), {
+        cwd: folder,
+        env: serverEnvironment(options),
+        stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const kill = async () => {
+        child.kill('SIGKILL');
+        await ended;
+    };
+    const server: SparkServer = {
+        port,
+        address: `sc://127.0.0.1:${port}`,
+        folder,
+        log: () => readFileSync(logFile, 'utf8'),
+        kill,
+        end: async () => {
+            await kill();
+            rmSync(folder, { recursive: true, force: true });
+        },
+    };
+    await untilOpen(server, child);
+    return server;
+}
+
+function serverArguments(port: number, folder: string, options: SparkServerOptions): string[] {
+    const settings = {
+        'spark.connect.grpc.binding.port': String(port),
+        'spark.connect.grpc.binding.address': '127.0.0.1',
+        'spark.ui.enabled': 'false',
+        'spark.local.dir': path.join(folder, 'local'),
+        'spark.sql.warehouse.dir': path.join(folder, 'warehouse'),
+        'spark.sql.catalogImplementation': 'in-memory',
+        'spark.sql.shuffle.partitions': '4',
+        ...options.settings,
+    };
+    return [
+        ...['--master', 'local[2]', '--driver-memory', options.memory ?? '1g'],
+        ...['--class', 'org.apache.spark.sql.connect.service.SparkConnectServer'],
+        ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
+        'spark-internal',
+    ];
+}
+
+function serverEnvironment(options: SparkServerOptions): NodeJS.ProcessEnv {
+    const env: NodeJS.ProcessEnv = { ...process.env, SPARK_HOME, SPARK_LOCAL_IP: '127.0.0.1' };
+    delete env.SPARK_CONNECT_AUTHENTICATE_TOKEN;
+    if (options.token !== undefined) env.SPARK_CONNECT_AUTHENTICATE_TOKEN = options.token;
+    return env;
+}
+
+async function untilOpen(server: SparkServer, child: ChildProcess): Promise<void> {
+    const untilMs = performance.now() + START_MS_MAX;
+    while (!(await isOpen(server.port))) {
+        if (child.exitCode !== null || child.signalCode !== null || performance.now() > untilMs) {
+            const log = server.log().slice(-3000);
+            await server.end();
+            throw new Error(`the Spark server did not start:\n${log}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+}
+
+function isOpen(port: number): Promise<boolean> {
+    return new Promise((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        const settle = (is: boolean) => {
+            socket.destroy();
+            resolve(is);
+        };
+        socket.once('connect', () => settle(true)).once('error', () => settle(false));
+    });
+}
+
+export function freePort(): Promise<number> {
+    return new Promise((resolve, reject) => {
+        const server = createServer().once('error', reject);
+        server.listen(0, '127.0.0.1', () => {
+            const address = server.address();
+            const port = typeof address === 'object' && address !== null ? address.port : 0;
+            server.close(() => resolve(port));
+        });
+    });
+}
