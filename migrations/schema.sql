@@ -175,6 +175,20 @@ table feeds (
     constraint feeds_name_key UNIQUE (name)
 );
 
+table flagged_payloads (
+    sequence bigint not null,
+    segment_no bigint not null,
+    feed_id smallint not null,
+    contract_no integer not null,
+    source_key text not null,
+    rule_id text not null,
+    message text not null,
+    flagged_at timestamp with time zone not null,
+    constraint flagged_payloads_pkey PRIMARY KEY (sequence, contract_no, rule_id),
+    constraint flagged_payloads_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id),
+    constraint flagged_payloads_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
+);
+
 table holidays (
     holiday_set text not null,
     holiday_date date not null,
@@ -341,10 +355,14 @@ table refused_payloads (
     line_no bigint,
     field text,
     refused_at timestamp with time zone not null,
-    constraint refused_payloads_pkey PRIMARY KEY (sequence),
+    superseded_by integer,
+    constraint refused_payloads_pkey PRIMARY KEY (sequence, contract_no),
+    constraint refused_payloads_check CHECK (superseded_by > contract_no),
     constraint refused_payloads_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES feeds(feed_id),
     constraint refused_payloads_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
 );
+CREATE INDEX refused_payloads_by_segment ON refused_payloads USING btree (segment_no);
+CREATE UNIQUE INDEX refused_payloads_standing ON refused_payloads USING btree (sequence) WHERE superseded_by IS NULL;
 
 table registration_changes (
     change_no bigint not null generated always as identity,
@@ -354,6 +372,16 @@ table registration_changes (
     constraint registration_changes_pkey PRIMARY KEY (change_no)
 );
 CREATE INDEX registration_changes_by_bucket ON registration_changes USING gist (bucket, days);
+
+table segment_replays (
+    segment_no bigint not null,
+    contract_no integer not null,
+    commit_no bigint not null,
+    replayed_at timestamp with time zone not null,
+    stats_before jsonb not null,
+    constraint segment_replays_pkey PRIMARY KEY (segment_no, contract_no),
+    constraint segment_replays_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
+);
 
 table segments (
     segment_no bigint not null generated always as identity,
@@ -376,6 +404,7 @@ table segments (
 CREATE INDEX segments_by_acknowledgement ON segments USING btree (acknowledged_at);
 CREATE INDEX segments_by_sequence ON segments USING btree (first_sequence);
 CREATE INDEX segments_unparsed ON segments USING btree (feed_id, segment_no) WHERE parsed_at IS NULL;
+CREATE INDEX segments_with_faults ON segments USING btree (feed_id, segment_no) WHERE (COALESCE((parse_stats ->> 'quarantined'::text)::bigint, 0::bigint) + COALESCE((parse_stats ->> 'refused'::text)::bigint, 0::bigint)) > 0;
 
 table tariff_versions (
     tariff_version_no integer not null generated always as identity,

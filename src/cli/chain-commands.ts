@@ -91,6 +91,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
                 : []),
             ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
             ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+            ...parsed.flags.map((r) => `odd: ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
             refreshed
                 ? `refreshed: ${count(refreshed.rebuilt)} partitions rebuilt, ${count(refreshed.merged)} merged`
                 : 'next: gridtally refresh (which also counts duplicates and superseded versions)',

@@ -43,6 +43,7 @@ export async function checkFeedFile(
             ...(preview.unknownMeters > 0
                 ? [`${count(preview.unknownMeters)} rows are of meters that are not registered`]
                 : []),
+            ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
             ...rules.map(([rule, n]) => `${rule}: ${count(n)} rows`),
             ...preview.faults.map(
                 (f) => `  ${path.basename(file)}:${f.line} ${f.fields}: ${f.rules}: ${f.text}`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { sparkEngine } from '../engine/spark/spark-engine.ts';
-import { type HomeStatus, readStatus } from '../pipeline/status.ts';
+import { type HomeStatus, type ListedRefusal, listRefusals, readStatus } from '../pipeline/status.ts';
 import { initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { openOutput } from './output.ts';
@@ -30,7 +30,8 @@ export function addHomeCommands(program: Command): void {
     command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
             const status = await readStatus(lake);
-            output.result(status, statusText(status));
+            const refusals = await listRefusals(lake.db);
+            output.result({ ...status, refusals }, [...statusText(status), ...refusalLines(refusals)]);
         }),
     );
 }
@@ -41,6 +42,16 @@ function statusText(status: HomeStatus): string[] {
             ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${String(n).padStart(14)}`)
             : [`${name.padEnd(32)}${String(value ?? '').padStart(14)}`],
     );
+}
+
+export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
+    if (refusals.length === 0) return [];
+    return [
+        'newest files refused (a new contract and `gridtally replay` bring them in):',
+        ...refusals.map(
+            (r) => `  ${r.feed} ${r.sourceKey} (receipt ${r.sequence}): ${r.ruleId}: ${r.message}`,
+        ),
+    ];
 }
 
 async function initCommand(options: InitOptions): Promise<void> {

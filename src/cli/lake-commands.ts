@@ -3,18 +3,13 @@ import { GridtallyError } from '../kernel/errors.ts';
 import { compact } from '../lake/compaction.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
+import { listRefusals, refusedByFeed } from '../pipeline/status.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
-import {
-    type CommonOptions,
-    command,
-    homeFolder,
-    instant,
-    wholeNumber,
-    withWorkspace,
-} from './command-context.ts';
+import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
-import { count, openOutput, tableText } from './output.ts';
+import { refusalLines } from './home-commands.ts';
+import { count, tableText } from './output.ts';
 
 interface SqlOptions extends CommonOptions {
     readonly asOf?: number;
@@ -115,19 +110,24 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
 }
 
 async function feedListCommand(options: CommonOptions): Promise<void> {
-    const output = openOutput(options.json === true);
-    const feeds = [...homeContracts(homeFolder(options)).values()]
-        .map(({ contract }) => ({
-            feed: contract.feed,
-            version: contract.version,
-            columns: contract.columns.map((c) => c.name).join(', '),
-        }))
-        .sort((a, b) => (a.feed < b.feed ? -1 : 1));
-    output.result(
-        feeds,
-        tableText(
-            ['feed', 'version', 'columns'],
-            feeds.map((f) => [f.feed, f.version, f.columns]),
-        ),
-    );
+    await withWorkspace(options, async ({ home, db }, output) => {
+        const refusals = await listRefusals(db);
+        const counts = await refusedByFeed(db);
+        const feeds = [...homeContracts(home.folder).values()]
+            .map(({ contract }) => ({
+                feed: contract.feed,
+                version: contract.version,
+                refused: counts.get(contract.feed) ?? 0,
+                columns: contract.columns.map((c) => c.name).join(', '),
+                refusals: refusals.filter((r) => r.feed === contract.feed),
+            }))
+            .sort((a, b) => (a.feed < b.feed ? -1 : 1));
+        output.result(feeds, [
+            ...tableText(
+                ['feed', 'version', 'refused', 'columns'],
+                feeds.map((f) => [f.feed, f.version, f.refused, f.columns]),
+            ),
+            ...refusalLines(refusals),
+        ]);
+    });
 }

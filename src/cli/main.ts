@@ -9,6 +9,7 @@ import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { addOpenTablesCommand } from './open-tables-command.ts';
 import { printErrorJson, reportError } from './output.ts';
+import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addWorkCommand } from './work-command.ts';
 
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
     addWorkCommand(program);
     addLakeCommands(program);
     addOpenTablesCommand(program);
+    addReplayCommand(program);
     addBillCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);

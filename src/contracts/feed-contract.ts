@@ -36,13 +36,21 @@ export type ColumnRole =
     | 'quality'
     | 'version'
     | 'withdrawn'
-    | 'ignored';
+    | 'ignored'
+    | 'cell';
+
+/** Which interval of its row's day a column of a wide file holds: the nth of the local day, or the one at a time of day. */
+export type WideCell =
+    | { readonly kind: 'period'; readonly no: number }
+    | { readonly kind: 'time'; readonly minuteOfDay: number };
 
 /** Columns stand in the order of the contract; an optional one may be absent as a whole. */
 export interface FeedColumn {
     readonly name: string;
     readonly role: ColumnRole;
     readonly required: boolean;
+    /** Of a column of role `cell`, and of no other. */
+    readonly cell?: WideCell;
 }
 
 export interface DeliveryRules {
@@ -50,6 +58,10 @@ export interface DeliveryRules {
     readonly sourceKey: 'fileName' | 'idempotencyKey';
     /** The same (feed, source key, SHA-256) within so many days changes nothing; null: never compared. */
     readonly repeatWindowDays: number | null;
+    /** More than this share of rows that break one rule of form refuses the file; null: they are always quarantined one by one. */
+    readonly formFaultsPercent: number | null;
+    /** What becomes of a file whose profile has moved against the days before (`file.stamps-moved`); off: it is not looked for. */
+    readonly stampShift: 'off' | 'flag' | 'refuse';
 }
 
 export type EnergyUnit = 'kWh' | 'Wh' | 'MWh' | 'kW';

@@ -8,10 +8,17 @@ export const FILE_RULES = {
     'file.not-text': 'The file holds control bytes that no text has (NUL, 0x01 to 0x08, 0x0E to 0x1F).',
     'file.encoding': 'The file is not UTF-8.',
     'file.line-too-long': 'A line is longer than the contract allows.',
+    'file.delimiter': 'The columns stand between another delimiter than that of the contract.',
     'file.header-duplicate': 'Two columns of the header have the same name.',
     'file.column-missing': 'A column that the contract requires is not in the header.',
     'file.column-unknown': 'The header has a column that the contract does not know.',
     'file.column-order': 'The columns stand in another order than in the contract.',
+    'file.unit-unknown': 'More rows than the contract lets pass have a unit that is not kWh, Wh, MWh or kW.',
+    'file.quality-unknown':
+        'More rows than the contract lets pass have a quality code that it does not know.',
+    'file.stamps-moved':
+        'The profile of the day has moved by an interval or an hour against the days before.',
+    'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
 } as const;
 
 export const ROW_RULES = {
@@ -24,6 +31,7 @@ export const ROW_RULES = {
     'row.stamp-impossible': 'There is no such date or time of day.',
     'row.stamp-missing-hour': 'The local time was skipped by the clock change.',
     'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
+    'row.period-surplus': 'The local day has fewer periods than the number of the column.',
     'row.stamp-off-grid': 'The stamp is not a multiple of the interval length from local midnight.',
     'row.stamp-future': 'The interval lies in the future of its receipt.',
     'row.stamp-crosses-midnight': 'The interval reaches across local midnight.',

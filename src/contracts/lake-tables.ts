@@ -108,6 +108,22 @@ export const QUARANTINED_ROWS = columns(`
     original_text string
     received_at timestamp`);
 
+/**
+ * One row per entry of `quarantined_rows` whose place a replay took. outcome: version | waiting | quarantined (under
+ * the newer contract, with a row of its own in `quarantined_rows`).
+ */
+export const REPLAYED_ROWS = columns(`
+    feed_id smallint
+    sequence bigint
+    line_no bigint
+    rule_ids string
+    fields string
+    original_text string
+    received_at timestamp
+    contract_no integer
+    replayed_contract_no integer
+    outcome string`);
+
 /** One row per typed row that no channel takes yet. */
 export const WAITING_ROWS = columns(`
     feed_id smallint
@@ -169,6 +185,7 @@ export const LAKE_TABLES = {
     changed_channel_days: CHANGED_CHANNEL_DAYS,
     quarantined_rows: QUARANTINED_ROWS,
     waiting_rows: WAITING_ROWS,
+    replayed_rows: REPLAYED_ROWS,
 } as const;
 
 export type LakeTable = keyof typeof LAKE_TABLES;

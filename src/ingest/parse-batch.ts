@@ -62,16 +62,27 @@ export function judgedRows(
     });
     const broken = typed.checks.map((check) => check.when);
     const rules = typed.checks.map((check) => `case when ${check.when} then '${check.rule}' end`);
+    const isWide = contract.columns.some(({ role }) => role === 'cell');
     const columnOf = new Map(contract.columns.map((c) => [c.role, c.name]));
-    const fields = typed.checks.map(
-        (check) => `case when ${check.when} then ${sqlText(columnOf.get(check.role) ?? check.role)} end`,
-    );
+    // of a cell its own column is named first, and once
+    const fields = typed.checks
+        .filter(({ role }) => !isWide || (role !== 'value' && role !== 'cell' && role !== 'minutes'))
+        .map(
+            (check) => `case when ${check.when} then ${sqlText(columnOf.get(check.role) ?? check.role)} end`,
+        );
+    const named = isWide ? ['t.cell_name', ...fields] : fields;
     // the texts are made for broken rows only: nearly all rows are right
     const anyBroken = `(${broken.join('\n or ')})`;
     const judged = `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
-    case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${fields.join(',\n ')}) else '' end as fault_fields`;
-    return `select t.payload_no, p.sequence, p.segment_no, t.line_no, t.text, t.meter_key, t.register_key, t.channel_no,
+    case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${named.join(',\n ')}) else '' end as fault_fields`;
+    // a line stands behind each of its cells: it is kept for those that may have to show it
+    const text = isWide
+        ? `case when fault <> '' or t.channel_no is null or ${anyBroken} then t.text end`
+        : 't.text';
+    return `select t.payload_no, p.sequence, p.segment_no, t.line_no, ${text} as text, t.cell_name, t.meter_key, t.register_key, t.channel_no,
     t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
+    case when not t.unit_is_known then t.unit_text end as odd_unit,
+    case when t.stated_quality is null and t.fault = '' then coalesce(t.source_code, '') end as odd_quality,
     case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,
     case when t.stated_quality in ('measured', 'estimated') and t.value_is_null then 'missing' else t.stated_quality end as quality,
     ${judged}

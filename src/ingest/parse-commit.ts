@@ -24,12 +24,14 @@ export async function commitParsed(
     segmentNos: readonly number[],
     parsed: ParsedBatch,
     refused: readonly RefusedPayload[],
+    flagged: readonly RefusedPayload[],
 ): Promise<void> {
     const commitNo = await openCommit(tx, lake, 'append', { segments: segmentNos.length });
     await commitVersions(tx, lake, commitNo, parsed.versionFiles);
     await appendWhole(tx, lake, 'waiting_rows', commitNo, parsed.waitingFiles);
     await appendWhole(tx, lake, 'quarantined_rows', commitNo, parsed.quarantinedFiles);
     await enterRefused(tx, lake, feed.feedId, refused);
+    await enterFlagged(tx, lake, feed.feedId, flagged);
     const counts = new Map(parsed.counts.map((c) => [c.segmentNo, c]));
     const stats = segmentNos.map((segmentNo) =>
         JSON.stringify({
@@ -57,7 +59,7 @@ export async function commitParsed(
 export async function appendWhole(
     tx: Transaction,
     lake: Lake,
-    table: 'waiting_rows' | 'quarantined_rows',
+    table: 'waiting_rows' | 'quarantined_rows' | 'replayed_rows',
     commitNo: number,
     files: readonly NewFile[],
 ): Promise<void> {
@@ -75,7 +77,8 @@ export async function appendWhole(
     await insertFiles(tx, lake, table, commitNo, files, () => rows[0]?.version ?? 1);
 }
 
-async function enterRefused(
+/** A payload that is refused under the same contract already stays as it is. */
+export async function enterRefused(
     tx: Transaction,
     lake: Lake,
     feedId: number,
@@ -87,7 +90,7 @@ async function enterRefused(
          select s, g, $1, c, k, r, m, l, f, to_timestamp($2 / 1000.0)
            from unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[])
                 as t(s, g, c, k, r, m, l, f)
-         on conflict (sequence) do nothing`,
+         on conflict (sequence, contract_no) do nothing`,
         [
             feedId,
             lake.clock.now(),
@@ -101,4 +104,30 @@ async function enterRefused(
             refused.map((r) => r.field),
         ],
     );
+}
+
+/** Files that came in with something odd about them; the same finding by the same contract stands once. */
+export async function enterFlagged(
+    tx: Transaction,
+    lake: Lake,
+    feedId: number,
+    flagged: readonly RefusedPayload[],
+): Promise<void> {
+    for (const f of flagged) {
+        await tx.query(
+            `insert into flagged_payloads (sequence, segment_no, feed_id, contract_no, source_key, rule_id, message, flagged_at)
+             values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
+             on conflict (sequence, contract_no, rule_id) do nothing`,
+            [
+                f.sequence,
+                f.segmentNo,
+                feedId,
+                f.contractNo,
+                f.sourceKey,
+                f.ruleId,
+                f.message,
+                lake.clock.now(),
+            ],
+        );
+    }
 }

@@ -5,9 +5,11 @@ import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
 import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
+import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
+import { judgeStamps } from './stamp-shift.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -53,13 +55,23 @@ export function waitingReason(meterKey: string): string {
         else 'waiting.meter-unknown' end`;
 }
 
-/** Types a spool into the session's table `parsed`; gives the meters that nobody registered. */
+/** What a look at all rows of a batch shows, beside the table `parsed`. */
+export interface JudgedSpool {
+    readonly unknown: readonly UnknownMeter[];
+    /** Payloads that are refused for their rows, which are no longer in `parsed`. */
+    readonly refused: readonly RefusedBatchPayload[];
+    /** Payloads that come in although something about them is odd. */
+    readonly flagged: readonly RefusedBatchPayload[];
+}
+
+/** Types a spool into the session's table `parsed`; tells the meters that nobody registered. */
 export async function judgeSpool(
     session: ParseSession,
+    lake: Lake,
     contract: FeedContract,
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
-): Promise<UnknownMeter[]> {
+): Promise<JudgedSpool> {
     const { engine } = session;
     await engine.materialise(
         'judged',
@@ -79,7 +91,10 @@ export async function judgeSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
-    return unknownMeters(engine, 'parsed', "faults = ''");
+    const byForm = await refuseByForm(engine, contract);
+    const shifted = await judgeStamps(engine, lake, contract, options.feedId);
+    const refused = [...byForm, ...shifted.refused];
+    return { unknown: await unknownMeters(engine), refused, flagged: shifted.flagged };
 }
 
 /** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */
@@ -219,15 +234,12 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
     }));
 }
 
-async function unknownMeters(
-    engine: EngineSession,
-    relation: string,
-    where: string,
-): Promise<UnknownMeter[]> {
+/** Meters of right rows of the session's table `parsed` that have no channel at any time. */
+export async function unknownMeters(engine: EngineSession): Promise<UnknownMeter[]> {
     const rows = await engine.rows(
         `select p.meter_key, p.register_key, arg_min(p.minutes, coalesce(p.line_no, 0)) as minutes, min(p.market_day_no) as first_day_no
-         from ${relation} as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
-         where ${where} and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
+         from parsed as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
+         where faults = '' and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
     );
     return rows.map((row) => ({
         externalId: String(row.meter_key),

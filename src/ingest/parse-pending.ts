@@ -13,9 +13,17 @@ import { repeatedSequences } from '../raw/receive.ts';
 import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '../raw/segment-reader.ts';
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
+import type { RefusedBatchPayload } from './form-limit.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type RefusedPayload } from './parse-commit.ts';
-import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
+import {
+    type JudgedSpool,
+    judgeSpool,
+    matchAgain,
+    type ParsedBatch,
+    parsePlain,
+    writeParsed,
+} from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
 import { isPlain, type PlainSource, stampsOfLines } from './plain-rows.ts';
 
@@ -49,6 +57,8 @@ export interface ParseTotals {
     rounded: number;
     quarantinedByRule: Record<string, number>;
     refusals: { sourceKey: string; ruleId: string; message: string }[];
+    /** Files that came in, with what is odd about them. */
+    flags: { sourceKey: string; ruleId: string; message: string }[];
 }
 
 interface ClaimedSegment {
@@ -59,8 +69,8 @@ interface ClaimedSegment {
 }
 
 // what one batch takes from the queue: enough rows to keep the engine busy, few enough to bound its memory
-const BATCH_BYTES = 64 << 20;
-const BATCH_SEGMENTS = 200;
+export const BATCH_BYTES = 64 << 20;
+export const BATCH_SEGMENTS = 200;
 // a plain payload above this is read in place by the engine, below it goes through the spool with others
 const PLAIN_BYTES = 16 << 20;
 // enough of a large payload's ends to see its header and which days it is about
@@ -88,6 +98,7 @@ export async function parsePending(
         rounded: 0,
         quarantinedByRule: {},
         refusals: [],
+        flags: [],
     };
     const session = await openParseSession(ingest.lake);
     try {
@@ -121,6 +132,7 @@ async function parseNextBatch(
             segments.map((s) => s.segmentNo),
             batch.parsed,
             batch.refused,
+            batch.flagged,
         );
         return { segmentCount: segments.length, batch };
     });
@@ -162,6 +174,7 @@ async function claimSegments(tx: Transaction, ingest: Ingest, feed: KnownFeed): 
 interface BatchResult {
     readonly parsed: ParsedBatch;
     readonly refused: readonly RefusedPayload[];
+    readonly flagged: readonly RefusedPayload[];
     readonly payloadCount: number;
 }
 
@@ -190,13 +203,13 @@ async function parseSegments(
         const parsed = await parsePlain(session, ingest.lake, feed.contract, plain, options);
         if (parsed) {
             await extend(ingest, parsed);
-            return { parsed, refused: [], payloadCount: stored.length };
+            return { parsed, refused: [], flagged: [], payloadCount: stored.length };
         }
     }
     return parseBySpool(ingest, session, feed, stored);
 }
 
-interface LocatedPayload {
+export interface LocatedPayload {
     readonly payload: StoredPayload;
     readonly segmentNo: number;
 }
@@ -276,6 +289,26 @@ async function parseBySpool(
     feed: KnownFeed,
     stored: readonly LocatedPayload[],
 ): Promise<BatchResult> {
+    return withSpool(ingest, feed, stored, async (source, refused) => {
+        const { parsed, ...judged } = await parseWithRegistration(ingest, session, feed, source);
+        const told = (list: readonly RefusedBatchPayload[]) =>
+            list.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
+        return {
+            parsed,
+            refused: [...refused, ...told(judged.refused)],
+            flagged: told(judged.flagged),
+            payloadCount: stored.length,
+        };
+    });
+}
+
+/** Brings payloads into one scratch file of records, which is gone when `use` has ended; tells those that are refused as a whole. */
+export async function withSpool<T>(
+    ingest: Pick<Ingest, 'scratchFolder'>,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+    use: (source: RecordSource & { kind: 'spool' }, refused: RefusedPayload[]) => Promise<T>,
+): Promise<T> {
     await makeFolderDurably(ingest.scratchFolder);
     const spoolPath = path.join(ingest.scratchFolder, scratchName('spool'));
     const sink = new ScratchFile(spoolPath);
@@ -289,14 +322,13 @@ async function parseBySpool(
         const refused = spooled.flatMap(({ ordinal, verdict }) =>
             verdict.ok ? [] : [refusedPayload(feed, stored[ordinal], verdict.refused)],
         );
-        const parsed = await parseWithRegistration(ingest, session, feed, { kind: 'spool', path: spoolPath });
-        return { parsed, refused, payloadCount: stored.length };
+        return await use({ kind: 'spool', path: spoolPath }, refused);
     } finally {
         await removeFiles([spoolPath]);
     }
 }
 
-function refusedPayload(
+export function refusedPayload(
     feed: KnownFeed,
     located: LocatedPayload | undefined,
     refusal: PayloadRefusal,
@@ -319,10 +351,11 @@ async function parseWithRegistration(
     session: ParseSession,
     feed: KnownFeed,
     source: RecordSource & { kind: 'spool' },
-): Promise<ParsedBatch> {
+): Promise<{ parsed: ParsedBatch } & Pick<JudgedSpool, 'refused' | 'flagged'>> {
     const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
     await session.prepare(feed.contract);
-    const unknown = await judgeSpool(session, feed.contract, source, options);
+    const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
+    const { unknown, refused, flagged } = judged;
     if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
         await registerUnknown(ingest, feed, unknown);
         await session.prepare(feed.contract);
@@ -330,11 +363,11 @@ async function parseWithRegistration(
     }
     const parsed = await writeParsed(session, ingest.lake, options);
     await extend(ingest, parsed);
-    return parsed;
+    return { parsed, refused, flagged };
 }
 
-async function registerUnknown(
-    ingest: Ingest,
+export async function registerUnknown(
+    ingest: Pick<Ingest, 'lake'>,
     feed: KnownFeed,
     unknown: readonly UnknownMeter[],
 ): Promise<void> {
@@ -355,7 +388,7 @@ async function registerUnknown(
 }
 
 /** Before the rows are committed: an expectation without rows is mended by the retry, rows without one never. */
-async function extend(ingest: Ingest, parsed: ParsedBatch): Promise<void> {
+export async function extend(ingest: Pick<Ingest, 'lake'>, parsed: ParsedBatch): Promise<void> {
     if (parsed.earlierDays.length === 0) return;
     await extendExpectation(
         ingest.lake.db,
@@ -378,7 +411,12 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
             totals.quarantinedByRule[rule] = (totals.quarantinedByRule[rule] ?? 0) + n;
         }
     }
-    for (const { sourceKey, ruleId, message } of batch.refused) {
-        if (totals.refusals.length < NOTED_REFUSALS) totals.refusals.push({ sourceKey, ruleId, message });
+    note(totals.refusals, batch.refused);
+    note(totals.flags, batch.flagged);
+}
+
+function note(into: ParseTotals['refusals'], payloads: readonly RefusedPayload[]): void {
+    for (const { sourceKey, ruleId, message } of payloads) {
+        if (into.length < NOTED_REFUSALS) into.push({ sourceKey, ruleId, message });
     }
 }

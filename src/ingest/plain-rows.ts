@@ -29,6 +29,8 @@ export function isPlain(contract: FeedContract): boolean {
     return (
         layout.format === 'delimited' &&
         layout.quoting === 'none' &&
+        contract.delivery.stampShift === 'off' &&
+        contract.columns.every(({ role }) => role !== 'cell') &&
         reading.unit === 'kWh' &&
         reading.stamp.clock.kind === 'utc' &&
         reading.stamp.marks === 'start' &&

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FeedContract } from '../contracts/feed-contract.ts';
 import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
 import { ScratchFile, scratchName } from '../kernel/scratch.ts';
@@ -13,6 +14,8 @@ import { openParseSession } from './parse-session.ts';
 
 export interface FilePreview {
     readonly refused?: PayloadRefusal;
+    /** It would come in, with this odd about it. */
+    readonly flagged?: PayloadRefusal;
     readonly records: number;
     readonly accepted: number;
     readonly unknownMeters: number;
@@ -52,32 +55,25 @@ export async function previewFile(
             : stamp.clock.kind === 'fixed'
               ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
               : 'UTC';
-    const head = { stamps: `${stamp.format}, interval ${stamp.marks}, ${clock}`, unit, unknownMeter };
+    const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
     try {
         const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], contract, sink);
         sink.close();
-        if (spooled && !spooled.verdict.ok) {
-            return {
-                ...head,
-                refused: spooled.verdict.refused,
-                records: 0,
-                accepted: 0,
-                unknownMeters: 0,
-                faultsByRule: {},
-                sample: [],
-                faults: [],
-            };
-        }
+        if (spooled && !spooled.verdict.ok) return { ...head, ...NOTHING, refused: spooled.verdict.refused };
         await registerPayloads(session, [
             { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
         ]);
         await session.prepare(contract);
-        await judgeSpool(
+        const judged = await judgeSpool(
             session,
+            lake,
             contract,
             { kind: 'spool', path: spoolPath },
-            { feedId: 0, bucketSize: lake.bucketSize },
+            { feedId: await feedIdOf(lake, feedName), bucketSize: lake.bucketSize },
         );
+        const [whole, flag] = [judged.refused[0], judged.flagged[0]];
+        if (flag) return { ...head, ...(await describeParsed(session.engine)), flagged: flag.refused };
+        if (whole) return { ...head, ...NOTHING, refused: whole.refused };
         return { ...head, ...(await describeParsed(session.engine)) };
     } finally {
         await session.close();
@@ -85,10 +81,38 @@ export async function previewFile(
     }
 }
 
+/** 0 for a feed that has never delivered: nothing of it is in the lake. */
+async function feedIdOf(lake: Lake, name: string): Promise<number> {
+    const rows = await lake.db.query<{ id: number }>('select feed_id as id from feeds where name = $1', [
+        name,
+    ]);
+    return rows[0]?.id ?? 0;
+}
+
+function stampText({ columns, reading }: FeedContract): string {
+    const { format, marks } = reading.stamp;
+    const cells = columns.filter(({ role }) => role === 'cell');
+    const [first, last] = [cells[0], cells.at(-1)];
+    if (!first || !last) return `${format}, interval ${marks}`;
+    const range = `${cells.length} columns ${first.name} to ${last.name}`;
+    return first.cell?.kind === 'period'
+        ? `${format}, one row a day, ${range}: periods of ${reading.intervalMinutes} minutes counted from the start of the day`
+        : `${format}, one row a day, ${range}: time at the ${marks} of the interval`;
+}
+
 type Description = Pick<
     FilePreview,
     'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'
 >;
+
+const NOTHING: Description = {
+    records: 0,
+    accepted: 0,
+    unknownMeters: 0,
+    faultsByRule: {},
+    sample: [],
+    faults: [],
+};
 
 async function describeParsed(engine: {
     rows(query: string): Promise<Record<string, unknown>[]>;

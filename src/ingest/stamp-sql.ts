@@ -64,7 +64,9 @@ function patternStamp(column: string, rules: StampRules): StampSql {
             : `epoch_us(try_strptime(${text}, '${format}'))`;
     return {
         isWellFormed: `regexp_full_match(${column}, '${pattern}')`,
-        wallUs: midnightAware(column, parse, hourPlace(rules.format), rules.allows2400),
+        wallUs: rules.format.includes('%H')
+            ? midnightAware(column, parse, hourPlace(rules.format), rules.allows2400)
+            : parse(column),
         offsetUs: 'cast(null as bigint)',
     };
 }

@@ -3,6 +3,7 @@ import type { RowRule } from '../contracts/ingest-rules.ts';
 import { sqlText } from '../engine/sql-text.ts';
 import { stampSql } from './stamp-sql.ts';
 import { UNITS, valueSql } from './value-sql.ts';
+import { cellRecords, cellsOf, placedPeriods } from './wide-rows.ts';
 
 /** A rule of a row and the SQL condition, never null, under which the row breaks it. */
 export interface RowCheck {
@@ -39,7 +40,7 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
         `typed as (${typedCte(contract, options)})`,
         `placed as (${placedCte(contract)})`,
         `dayed as (${dayedCte(options)})`,
-        `mapped as (${mappedCte()})`,
+        `mapped as (${mappedCte(contract)})`,
     ].join(',\n')}
 select * from mapped`;
     return { query, checks: rowChecks(contract, (role) => column(contract, role) !== undefined) };
@@ -52,9 +53,10 @@ function column(contract: FeedContract, role: ColumnRole): string | undefined {
 
 function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     const { reading } = contract;
+    const cells = cellsOf(contract);
     const of = (role: ColumnRole) => column(contract, role);
     const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
-    const value = of('value') ?? "''";
+    const value = cells.length > 0 ? 'r.cell_value' : (of('value') ?? "''");
     const unit = of('unit');
     const unitText = unit
         ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)`
@@ -71,8 +73,10 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${of('meter') ?? "''"} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     cast(${minutes} as smallint) as minutes,
+    ${cells.length > 0 ? 'r.cell_name' : "''"} as cell_name,
+    ${cells.length > 0 ? 'r.cell_no' : '0'} as cell_no,
     ${stamp.isWellFormed} as stamp_is_well_formed,
-    ${stamp.wallUs} as wall_us,
+    ${cells[0]?.cell.kind === 'time' ? `${stamp.wallUs} + cast(r.cell_no as bigint) * 60000000` : stamp.wallUs} as wall_us,
     ${stamp.offsetUs} as stamp_offset_us,
     ${value} as value_text,
     ${nullTexts(value, reading.value.nullTexts)} as value_is_null,
@@ -80,12 +84,13 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${numbers.decimalPlaces} as decimal_places,
     ${numbers.kwh} as kwh,
     ${numbers.isRounded} as is_rounded,
+    ${unit ? unitText : 'cast(null as varchar)'} as unit_text,
     ${unit ? `${unitText} in (${UNITS.map(sqlText).join(', ')})` : 'true'} as unit_is_known,
     ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
     ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,
     ${versionSql(of('version'), contract)} as version_stamp,
     ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
-from ${options.records} as r`;
+from ${cells.length > 0 ? cellRecords(contract, options.records) : options.records} as r`;
 }
 
 function nullTexts(value: string, texts: readonly string[]): string {
@@ -120,6 +125,7 @@ function versionSql(version: string | undefined, contract: FeedContract): string
 
 /** Wall clock to the UTC instant at which the interval begins; `clock_fault` names a local time that is none or two. */
 function placedCte(contract: FeedContract): string {
+    if (cellsOf(contract)[0]?.cell.kind === 'period') return placedPeriods(contract);
     const { stamp } = contract.reading;
     const shift = stamp.marks === 'end' ? ' - cast(minutes as bigint) * 60000000' : '';
     const pass = '* exclude (wall_us, stamp_offset_us)';
@@ -130,7 +136,13 @@ function placedCte(contract: FeedContract): string {
     }
     const withinDay = `(t.wall_us - t.wall_us // ${DAY_US} * ${DAY_US})`;
     // a stamp that marks an end and names the very start of the skipped hour means the instant of the change
-    const isInChange = `(${withinDay} ${stamp.marks === 'end' ? '>' : '>='} d.change_from_us and ${withinDay} < d.change_to_us)`;
+    // of a wide row both ends of the skipped hour name that instant, and one of the two columns is blank
+    const isBlankTwin =
+        cellsOf(contract).length > 0 ? `t.value_text = '' and ${withinDay} = d.change_to_us` : 'false';
+    const isInChange =
+        stamp.marks === 'end'
+            ? `(${withinDay} > d.change_from_us and (${withinDay} < d.change_to_us or ${isBlankTwin}))`
+            : `(${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
     const isRepeated = `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
     const before = 't.wall_us - d.offset_before_us';
     const after = 't.wall_us - d.offset_after_us';
@@ -171,11 +183,16 @@ export function marketDayColumns(us: string, row: string): string {
     return `${row}.first_day_no + ${days} as market_day_no, ${pick(0)} as day_from_us, ${pick(1)} as day_to_us`;
 }
 
-function mappedCte(): string {
+function mappedCte(contract: FeedContract): string {
+    // a day without the hour has columns for it all the same, and they are blank
+    const isFilled =
+        cellsOf(contract).length === 0
+            ? ''
+            : " where value_text <> '' or coalesce(clock_fault, '') not in ('row.stamp-missing-hour', 'row.period-surplus')";
     return `select d.*, c.channel_no, c.interval_minutes as channel_minutes, coalesce(c.has_export, false) as has_export
 from dayed as d left join channel_map as c
     on c.external_key = d.meter_key and c.register_key = d.register_key
-    and d.period_us >= c.valid_from_us and d.period_us < c.valid_to_us`;
+    and d.period_us >= c.valid_from_us and d.period_us < c.valid_to_us${isFilled}`;
 }
 
 /** Conditions over the columns of the query joined with the payload's `received_us`. */
@@ -183,6 +200,7 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
     const { value, stamp } = contract.reading;
     const isLocal = stamp.clock.kind === 'local';
     const given = (isPossible: boolean, ...checks: RowCheck[]) => (isPossible ? checks : []);
+    const isPeriods = cellsOf(contract)[0]?.cell.kind === 'period';
     const needsValue =
         "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
     const isNumber = `(${needsValue} and value_is_number)`;
@@ -210,6 +228,7 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
                 "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'",
             ),
         ),
+        ...given(isPeriods, check('row.period-surplus', 'cell', "clock_fault = 'row.period-surplus'")),
         check(
             'row.stamp-impossible',
             'stamp',

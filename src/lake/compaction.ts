@@ -25,6 +25,7 @@ const ORDER = {
     reading_versions:
         'channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last',
     quarantined_rows: 'sequence nulls last, line_no nulls last',
+    replayed_rows: 'sequence nulls last, line_no nulls last, replayed_contract_no nulls last',
     waiting_rows: 'sequence nulls last, ordinal nulls last',
 } as const;
 
@@ -39,7 +40,7 @@ export async function compact(lake: Lake): Promise<CompactionResult> {
 
 async function compactTables(lake: Lake): Promise<CompactionResult> {
     const result = { filesBefore: 0, filesAfter: 0 };
-    for (const table of ['reading_versions', 'quarantined_rows', 'waiting_rows'] as const) {
+    for (const table of Object.keys(ORDER) as (keyof typeof ORDER)[]) {
         const crowded = partsOfCrowdedFiles(await liveFiles(lake, table));
         const groups = [...Map.groupBy(crowded, partitionText).values()];
         if (groups.length === 0) continue;

@@ -9,13 +9,19 @@ export interface ConsistencyFault {
 }
 
 const NEEDED: readonly ColumnRole[] = ['meter', 'stamp', 'value'];
+/** A local day has 25 hours at most. */
+const DAY_MINUTES_MAX = 1500;
 
 /** What no single setting shows: roles that are missing or taken twice, and settings that contradict each other. */
 export function consistencyFaults(
     settings: FeedSettings,
     columns: readonly FeedColumn[],
 ): ConsistencyFault[] {
-    return [...columnFaults(settings, columns), ...settingFaults(settings, columns)];
+    return [
+        ...columnFaults(settings, columns),
+        ...settingFaults(settings, columns),
+        ...wideFaults(settings, columns),
+    ];
 }
 
 function columnFaults(settings: FeedSettings, columns: readonly FeedColumn[]): ConsistencyFault[] {
@@ -29,7 +35,8 @@ function columnFaults(settings: FeedSettings, columns: readonly FeedColumn[]): C
             add('name', 'A name has no blanks around it, no delimiter, no quote and no control character.');
         }
         const isSecond = columns.findIndex(({ role }) => role === column.role) < i;
-        if (column.role !== 'ignored' && isSecond) add('role', `Two columns have the role ${column.role}.`);
+        if (column.role !== 'ignored' && column.role !== 'cell' && isSecond)
+            add('role', `Two columns have the role ${column.role}.`);
         if (NEEDED.includes(column.role) && !column.required) {
             add('required', `A column of role ${column.role} is required: true.`);
         }
@@ -48,7 +55,8 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
     const add = (field: keyof FeedSettings, message: string) => faults.push({ field, message });
     const has = (role: ColumnRole) => columns.some((column) => column.role === role);
     for (const role of NEEDED) {
-        if (!has(role)) faults.push({ field: 'properties', message: `No column has the role ${role}.` });
+        if (!has(role) && !(role === 'value' && has('cell')))
+            faults.push({ field: 'properties', message: `No column has the role ${role}.` });
     }
     if (has('version') !== (settings.versionStamp !== 'none')) {
         add('versionStamp', 'A column of role version and a versionStamp other than none belong together.');
@@ -68,6 +76,39 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
     }
     if (settings.stampFormat !== 'iso' && settings.stampFormat !== settings.stampFormat.trim()) {
         add('stampFormat', 'Blanks around a field are cut off, so a pattern cannot begin or end with one.');
+    }
+    return faults;
+}
+
+/** What a file with one row a day needs: a date, one kind of cells, and as many as a day may have. */
+function wideFaults(settings: FeedSettings, columns: readonly FeedColumn[]): ConsistencyFault[] {
+    const faults: ConsistencyFault[] = [];
+    const cells = columns.flatMap(({ cell }) => cell ?? []);
+    const hasHour = settings.stampFormat === 'iso' || settings.stampFormat.includes('%H');
+    if (cells.length > 0 === hasHour) {
+        const message =
+            cells.length > 0
+                ? 'A wide file has dates for stamps: a pattern of %Y, %m and %d, such as %Y-%m-%d.'
+                : 'A stamp without %H needs columns of role periods or times.';
+        faults.push({ field: 'stampFormat', message });
+    }
+    if (cells.length === 0) return faults;
+    const add = (field: string, message: string) => faults.push({ field, message });
+    if (settings.format === 'ndjson') add('format', 'Wide files are csv or tsv.');
+    if (columns.some(({ role }) => role === 'value' || role === 'minutes')) {
+        add('properties', 'A wide file has neither a column of role value nor of role minutes.');
+    }
+    const numbers = cells.flatMap((cell) => (cell.kind === 'period' ? [cell.no] : []));
+    if (numbers.length > 0 && numbers.length < cells.length) {
+        add('properties', 'Columns of role periods and of role times do not go together.');
+    }
+    if (numbers.some((no, i) => no !== i + 1))
+        add('properties', 'Periods are numbered from 1 without a gap.');
+    if (numbers.length * settings.intervalMinutes > DAY_MINUTES_MAX) {
+        add(
+            'properties',
+            `A day has at most ${DAY_MINUTES_MAX / settings.intervalMinutes} periods of ${settings.intervalMinutes} minutes.`,
+        );
     }
     return faults;
 }

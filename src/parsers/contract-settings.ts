@@ -8,7 +8,7 @@ const EXACT_DECIMAL = /^\d{1,12}(\.\d{1,6})?$/;
 const DELIMITER = /^[\t!#$%&'()*,/:;<=>?@\\^`{|}~]$/;
 
 const STAMP_FORMAT_RULE =
-    'A stamp is iso, or a pattern with %Y, %m, %d and %H once each, %M and %S at most once, and literals without %.';
+    'A stamp is iso, or a pattern with %Y, %m, %d and %H once each (a wide file has no %H), %M and %S at most once, and literals without %.';
 
 const codeTexts = z.array(z.union([z.string(), z.int().transform(String)]));
 
@@ -25,6 +25,8 @@ export const feedSettings = z.strictObject({
     maxLineBytes: z.int().min(64).max(1_048_576).default(65_536),
     sourceKey: z.enum(['fileName', 'idempotencyKey']).default('fileName'),
     repeatWindowDays: z.union([z.int().min(1).max(3660), z.literal('off')]).default(35),
+    formFaultsPercent: z.union([z.int().min(0).max(99), z.literal('off')]).default(50),
+    stampShift: z.enum(['off', 'flag', 'refuse']).default('off'),
     identifies: z.enum(['meter', 'meteringPoint']).default('meter'),
     unknownMeter: z.enum(['wait', 'register']).default('wait'),
     defaultRegister: z.string().min(1).max(64).default('1'),
@@ -73,12 +75,16 @@ export const columnSettings = z.strictObject({
         'version',
         'withdrawn',
         'ignored',
+        'periods',
+        'times',
     ]),
 });
 
 function isStampFormat(text: string): boolean {
     if (text === 'iso') return true;
     const parts = [...text.matchAll(/%(.?)/g)].map((match) => match[1] ?? '');
+    const isDate = parts.length === 3 && ['Y', 'm', 'd'].every((part) => parts.includes(part));
+    if (isDate) return true;
     const once = ['Y', 'm', 'd', 'H'].every((part) => parts.filter((p) => p === part).length === 1);
     return once && parts.every((part) => 'YmdHMS'.includes(part)) && new Set(parts).size === parts.length;
 }

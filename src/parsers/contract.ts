@@ -12,6 +12,7 @@ import {
     contractParts,
 } from './contract-document.ts';
 import { columnSettings, type FeedSettings, feedSettings } from './contract-settings.ts';
+import { periodColumns, timeColumns, type WideColumn } from './wide-columns.ts';
 
 /**
  * Reads a feed's data contract: Open Data Contract Standard v3.1 YAML with the custom properties of docs/feeds.md.
@@ -25,10 +26,13 @@ export function readContract(text: string, file: string): FeedContract {
     const parts = document ?? contractParts.safeParse(yaml.value).data;
     if (parts === undefined) throw faults.refusal();
     const settings = readSettings(parts, faults);
-    const columns = readColumns(parts, faults);
+    const columns = readColumns(parts, settings, faults);
     if (settings === undefined || columns === undefined) throw faults.refusal();
     for (const fault of consistencyFaults(settings, columns)) {
-        const at = fault.column === undefined ? settingPath(parts, fault.field) : columnPath(fault.column);
+        const at =
+            fault.column === undefined
+                ? settingPath(parts, fault.field)
+                : columnPath(propertyOf(parts, columns[fault.column]?.name ?? '', fault.column));
         faults.add(at, fault.field, fault.message);
     }
     if (document === undefined || faults.any) throw faults.refusal();
@@ -105,23 +109,49 @@ function readSettings(document: ContractParts, faults: FaultList): FeedSettings 
     return readCustom(feedSettings, properties, ['schema', 0, 'customProperties'], '', faults);
 }
 
-function readColumns(document: ContractParts, faults: FaultList): FeedColumn[] | undefined {
+function readColumns(
+    document: ContractParts,
+    settings: FeedSettings | undefined,
+    faults: FaultList,
+): FeedColumn[] | undefined {
     const columns = (document.schema[0]?.properties ?? []).map(
         ({ name, required, logicalType, customProperties }, i) => {
             const path = [...columnPath(i), 'customProperties'];
-            const settings = readCustom(columnSettings, customProperties, path, `${name}.`, faults);
-            if (settings === undefined) return undefined;
-            const expected = { value: 'number', minutes: 'integer', stamp: 'timestamp' }[
-                settings.role as string
-            ];
+            const read = readCustom(columnSettings, customProperties, path, `${name}.`, faults);
+            if (read === undefined) return undefined;
+            const { role } = read;
+            const expected = EXPECTED_TYPES[role];
             if (expected !== undefined && logicalType !== expected) {
-                const message = `A column of role ${settings.role} has the logicalType ${expected}.`;
+                const message = `A column of role ${role} has the logicalType ${expected}.`;
                 faults.add([...columnPath(i), 'logicalType'], `${name}.logicalType`, message);
             }
-            return { name, role: settings.role, required };
+            if (role !== 'periods' && role !== 'times') return [{ name, role, required }];
+            const wide = wideColumns(role, name, settings);
+            if (typeof wide !== 'string') {
+                return wide.map((column): FeedColumn => ({ ...column, role: 'cell', required }));
+            }
+            faults.add([...columnPath(i), 'name'], `${name}.name`, wide);
+            return undefined;
         },
     );
-    return columns.every((column) => column !== undefined) ? columns : undefined;
+    return columns.every((column) => column !== undefined) ? columns.flat() : undefined;
+}
+
+const EXPECTED_TYPES: Partial<Record<string, string>> = {
+    value: 'number',
+    periods: 'number',
+    times: 'number',
+    minutes: 'integer',
+    stamp: 'timestamp',
+};
+
+function wideColumns(
+    role: 'periods' | 'times',
+    range: string,
+    settings: FeedSettings | undefined,
+): WideColumn[] | string {
+    if (role === 'periods') return periodColumns(range);
+    return timeColumns(range, settings?.intervalMinutes ?? 30, settings?.stampMarks === 'end');
 }
 
 function readCustom<T extends z.ZodType>(
@@ -153,6 +183,14 @@ function settingPath(document: ContractParts, property: string): YamlPath {
     return at < 0 ? ['schema', 0, 'customProperties'] : ['schema', 0, 'customProperties', at, 'value'];
 }
 
+/** A column of a range has no property of its own: the range's place is told. */
+function propertyOf(document: ContractParts, name: string, place: number): number {
+    const properties = document.schema[0]?.properties ?? [];
+    if (properties[place]?.name === name) return place;
+    const own = properties.findIndex((property) => property.name === name);
+    return own >= 0 ? own : properties.findIndex((property) => property.name.includes('..'));
+}
+
 function columnPath(index: number): YamlPath {
     return ['schema', 0, 'properties', index];
 }
@@ -167,6 +205,8 @@ function rules(
         delivery: {
             sourceKey: settings.sourceKey,
             repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
+            stampShift: settings.stampShift,
+            formFaultsPercent: settings.formFaultsPercent === 'off' ? null : settings.formFaultsPercent,
         },
         reading: {
             identifies: settings.identifies,

@@ -1,4 +1,12 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
+import {
+    delimiterName,
+    differenceText,
+    headerDifference,
+    looksLikeRow,
+    otherDelimiter,
+    shortName,
+} from './header-difference.ts';
 import type { PayloadRefusal } from './payload-verdict.ts';
 import { splitQuoted } from './quoted-line.ts';
 
@@ -16,7 +24,7 @@ export function readHeader(text: string, line: number, contract: FeedContract): 
     const names = (quoting === 'double' && splitQuoted(text, delimiter)) || text.split(delimiter);
     const columns = names.map((name) => trimBlanks(name));
     const places = contract.columns.map(({ name }) => columns.indexOf(name));
-    const refused = headerFault(columns, places, line, contract);
+    const refused = headerFault(text, columns, places, line, contract);
     return refused === undefined ? { header: { columns, places } } : { refused };
 }
 
@@ -26,41 +34,38 @@ export function trimBlanks(text: string): string {
 }
 
 function headerFault(
+    text: string,
     columns: readonly string[],
     places: readonly number[],
     line: number,
     contract: FeedContract,
 ): PayloadRefusal | undefined {
-    const expected = contract.columns.map(({ name }) => name).join(contract.layout.delimiter);
-    const refuse = (ruleId: PayloadRefusal['ruleId'], fields: readonly string[], what: string) => {
-        const named = fields.map((name) => JSON.stringify(shortened(name))).join(', ');
-        const message = `${what}: ${named}. The contract ${contract.feed} ${contract.version} has ${expected}.`;
-        return { ruleId, message, line, field: shortened(fields[0] ?? '') };
+    const { delimiter } = contract.layout;
+    const difference = headerDifference(columns, contract);
+    const expected = contract.columns.map(({ name }) => name).join(delimiter);
+    const refuse = (ruleId: PayloadRefusal['ruleId'], field: string, what: string) => {
+        const message = `The header differs from the contract ${contract.feed} ${contract.version}: ${what}. It has ${expected}.`;
+        return { ruleId, message, line, field: JSON.parse(shortName(field)) };
     };
+    const told = differenceText(difference);
     const twice = columns.filter((name, i) => columns.indexOf(name) < i);
-    if (twice.length > 0)
-        return refuse('file.header-duplicate', twice, 'A column stands twice in the header');
-    const known = new Set(contract.columns.map(({ name }) => name));
-    const unknown = columns.filter((name) => !known.has(name));
-    if (unknown.length > 0)
-        return refuse('file.column-unknown', unknown, 'The contract does not know the column');
-    const missing = contract.columns.filter(({ required }, i) => required && places[i] === -1);
-    if (missing.length > 0) {
-        const fields = missing.map(({ name }) => name);
-        return refuse('file.column-missing', fields, 'The header has no column');
+    if (twice.length > 0) {
+        const what = `column twice: ${twice.map(shortName).join(', ')}`;
+        return refuse('file.header-duplicate', twice[0] ?? '', [what, told].filter(Boolean).join('; '));
     }
-    const present = places.filter((place) => place >= 0);
-    const early = present.findIndex((place, i) => place < (present[i - 1] ?? -1));
-    if (early < 0) return undefined;
-    const field = columns[present[early] ?? 0] ?? '';
-    return refuse(
-        'file.column-order',
-        [field],
-        'A column stands before another that the contract puts first',
-    );
-}
-
-/** A file without a header shows its first row here, which may be long. */
-function shortened(name: string): string {
-    return name.length <= 80 ? name : `${name.slice(0, 79)}…`;
+    const known = new Set(contract.columns.map(({ name }) => name));
+    const unknown = columns.find((name) => !known.has(name));
+    if (unknown !== undefined) {
+        const other = otherDelimiter(text, contract);
+        if (other !== undefined) {
+            const what = `delimiter changed: ${delimiterName(delimiter)} → ${delimiterName(other)}`;
+            return refuse('file.delimiter', unknown, what);
+        }
+        const row = looksLikeRow(columns) ? 'the first line looks like a row, and there is no header; ' : '';
+        return refuse('file.column-unknown', unknown, row + told);
+    }
+    const missing = contract.columns.find(({ required }, i) => required && places[i] === -1);
+    if (missing !== undefined) return refuse('file.column-missing', missing.name, told);
+    const [moved] = difference.moved;
+    return moved === undefined ? undefined : refuse('file.column-order', moved, told);
 }

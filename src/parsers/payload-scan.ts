@@ -178,7 +178,7 @@ export class PayloadScan {
     #tooLong(): { at: number; refusal: PayloadRefusal } {
         const refusal = this.#refuse(
             'file.line-too-long',
-            `A line is longer than ${this.#lineBytesMax} bytes`,
+            `A line is longer than the ${this.#lineBytesMax} bytes of the contract ${this.#contract.feed} ${this.#contract.version}`,
         );
         return { at: Math.max(0, this.#lineStart + this.#lineBytesMax - this.#before), refusal };
     }
@@ -198,8 +198,21 @@ export class PayloadScan {
         const line = lineNoBefore + countLines(clipped.subarray(0, at));
         return {
             at,
-            refusal: this.#refuse('file.encoding', 'Bytes that are no UTF-8 stand in the file', line),
+            refusal: this.#notUtf8(complete[validUtf8Length(complete)] ?? 0, line, this.#before + at),
         };
+    }
+
+    #notUtf8(byte: number, line: number, position: number): PayloadRefusal {
+        const { feed, version } = this.#contract;
+        const hex = `0x${byte.toString(16).toUpperCase()}`;
+        const isMark = position === 0 && !this.hasBom && (byte === 0xff || byte === 0xfe);
+        const guess = isMark
+            ? 'the file begins as UTF-16 does'
+            : byte >= 0xc0 || byte === 0xb0
+              ? `in Windows-1252 the byte ${hex} is ${String.fromCharCode(byte)}`
+              : `the first is ${hex}`;
+        const what = `Bytes that are no UTF-8 stand in the file (${guess}), as the contract ${feed} ${version} has it`;
+        return this.#refuse('file.encoding', what, line);
     }
 
     /** Reads the header as soon as its line is complete. */

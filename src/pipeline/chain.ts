@@ -1,6 +1,9 @@
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
+import { type ReplayTotals, replay } from '../ingest/replay.ts';
+import { planReplay, type ReplayPlan } from '../ingest/replay-plan.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 import type { Lake } from '../lake/lake.ts';
 import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
@@ -70,6 +73,38 @@ export async function parseReceived(
     // a load that committed after these rows looked for their meter, and before they began to wait, missed them
     await matchReadings(chain.lake, feeds);
     return totals;
+}
+
+/** What a replay of all feeds, or of one, would look at. Throws `feed.unknown`. */
+export async function planReplayOf(chain: Chain, feedName?: string): Promise<ReplayPlan[]> {
+    return planReplay(chain.lake.db, await feedsToReplay(chain, feedName));
+}
+
+/** Judges again by the present contracts what older ones refused or quarantined. Throws `feed.unknown`. */
+export async function replayFaulty(
+    chain: Chain,
+    feedName?: string,
+    onProgress: (totals: ReplayTotals) => void = () => {},
+): Promise<ReplayTotals> {
+    const feeds = await feedsToReplay(chain, feedName);
+    const totals = await replay(
+        { lake: chain.lake, rawFolder: chain.raw.folder, scratchFolder: chain.home.scratchFolder, feeds },
+        onProgress,
+    );
+    await matchReadings(chain.lake, await feedsOf(chain));
+    return totals;
+}
+
+async function feedsToReplay(chain: Chain, feedName: string | undefined): Promise<KnownFeed[]> {
+    const feeds = await feedsOf(chain);
+    if (feedName === undefined) return feeds;
+    const named = feeds.filter(({ contract }) => contract.feed === feedName);
+    if (named.length > 0) return named;
+    const names = feeds.map(({ contract }) => contract.feed).join(', ') || 'none';
+    throw new GridtallyError(
+        'feed.unknown',
+        `No feed named ${feedName} has delivered to this home; there are: ${names}.`,
+    );
 }
 
 export async function feedsOf(chain: Chain): Promise<KnownFeed[]> {

@@ -15,7 +15,12 @@ const CURATED_TABLES: readonly LakeTable[] = [
     'reading_gaps',
     'reading_versions',
 ];
-const KEPT_TABLES: readonly LakeTable[] = ['quarantined_rows', 'waiting_rows', 'changed_channel_days'];
+const KEPT_TABLES: readonly LakeTable[] = [
+    'quarantined_rows',
+    'replayed_rows',
+    'waiting_rows',
+    'changed_channel_days',
+];
 
 /**
  * Runs `work` in an engine session with one view per published table, named and shaped as docs/tables.md says. All views show one moment:
@@ -54,6 +59,7 @@ async function registerLook(session: EngineSession, { lake }: Chain, look: Catal
         ...READ_VIEWS,
         reading_versions: 'select * from lake_reading_versions',
         quarantined_rows: `select * from lake_quarantined_rows${received}`,
+        replayed_rows: `select * from lake_replayed_rows${received}`,
         waiting_rows: `select * from lake_waiting_rows${received}`,
         changed_channel_days: 'select * from lake_changed_channel_days',
     };

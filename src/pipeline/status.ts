@@ -39,6 +39,42 @@ export interface HomeStatus {
     readonly lakeBytes: number;
 }
 
+/** A refused payload, with the version of the contract that it differs from. */
+export interface ListedRefusal {
+    readonly feed: string;
+    readonly contractVersion: string;
+    readonly sequence: number;
+    readonly sourceKey: string;
+    readonly ruleId: string;
+    readonly message: string;
+}
+
+const REFUSALS_SHOWN = 10;
+
+/** The newest refusals that stand, of one feed or of all. */
+export async function listRefusals(
+    db: Pick<Transaction, 'query'>,
+    feed: string | null = null,
+): Promise<ListedRefusal[]> {
+    return db.query<ListedRefusal>(
+        `select f.name as feed, c.contract_version as "contractVersion", r.sequence, r.source_key as "sourceKey",
+                r.rule_id as "ruleId", r.message
+           from refused_payloads r join feeds f using (feed_id) join feed_contracts c using (feed_id, contract_no)
+          where r.superseded_by is null and ($1::text is null or f.name = $1)
+          order by r.sequence desc limit ${REFUSALS_SHOWN}`,
+        [feed],
+    );
+}
+
+/** How many payloads of each feed are refused. */
+export async function refusedByFeed(db: Pick<Transaction, 'query'>): Promise<Map<string, number>> {
+    const rows = await db.query<{ feed: string; n: number }>(
+        `select f.name as feed, count(*) as n from refused_payloads r join feeds f using (feed_id)
+          where r.superseded_by is null group by f.name`,
+    );
+    return new Map(rows.map((row) => [row.feed, row.n]));
+}
+
 /** Reads the counts of one moment from the catalogue alone, no file is opened. */
 export async function readStatus(lake: Lake): Promise<HomeStatus> {
     return lake.db.transaction(countWithin, { isolation: 'repeatable read', readOnly: true });
@@ -51,7 +87,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
                 coalesce(sum((parse_stats ->> 'records')::bigint), 0)::bigint as records,
                 coalesce(sum((parse_stats ->> 'quarantined')::bigint), 0)::bigint as quarantined,
                 coalesce(sum((parse_stats ->> 'rounded')::bigint), 0)::bigint as rounded,
-                (select count(*) from refused_payloads) as refused,
+                (select count(*) from refused_payloads where superseded_by is null) as refused,
                 (select count(*) from channels) as channels
            from segments`,
     );

@@ -27,7 +27,7 @@ export interface WorkProgress {
 }
 
 /** What this process did itself. */
-export type WorkCounts = Omit<ParseTotals, 'refusals' | 'quarantinedByRule'> & RefreshResult;
+export type WorkCounts = Omit<ParseTotals, 'refusals' | 'flags' | 'quarantinedByRule'> & RefreshResult;
 
 export interface WorkResult extends WorkCounts {
     readonly ended: 'idle' | 'stopped';

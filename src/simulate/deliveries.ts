@@ -109,7 +109,12 @@ export class Deliveries {
             this.#putRefused(name, changedFormatFile(this.#random, this.#plan, sample), flaw);
             return;
         }
-        const { lines, rule } = changedFormatLines(sample);
+        const changed = changedFormatLines(sample);
+        if ('bytes' in changed) {
+            this.#putRefused(name, changed, flaw);
+            return;
+        }
+        const { lines, rule } = changed;
         const payload = new PayloadLines();
         const unknown = { meterId: null, register: null, at: null };
         for (const line of lines) payload.add(line, { ...unknown, flaw, expected: 'quarantined', rule });

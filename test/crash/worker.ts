@@ -5,7 +5,7 @@ import { monthPeriod } from '../../src/kernel/calendar-date.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
 import { crashPoint } from '../../src/kernel/faults.ts';
 import { compact } from '../../src/lake/compaction.ts';
-import { load, parseReceived, refreshAll } from '../../src/pipeline/chain.ts';
+import { load, parseReceived, refreshAll, replayFaulty } from '../../src/pipeline/chain.ts';
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { receive } from '../../src/raw/receive.ts';
 import type { WorkerStep } from './worker-step.ts';
@@ -22,6 +22,7 @@ async function take(workspace: Workspace, step: WorkerStep): Promise<void> {
     else if (step.kind === 'parse') await parseReceived(workspace);
     else if (step.kind === 'parse marking first') await parseMarkingFirst(workspace);
     else if (step.kind === 'refresh') await refreshAll(workspace);
+    else if (step.kind === 'replay') await replayFaulty(workspace);
     else if (step.kind === 'compact') await compact(workspace.lake);
     else if (step.kind === 'draft') {
         for (const month of step.months) await draftPeriod(workspace, monthPeriod(month));

@@ -131,7 +131,10 @@ function readFile(path: string, format: NaiveFormat) {
     if (text.includes('\ufffd')) return refused('file.encoding');
     const lines = text.split('\n').slice(0, -1);
     if (format.columns === undefined) {
-        return lines.length === 0 ? refused('file.empty') : { lines, firstLine: 1, refusal: undefined };
+        if (lines.length === 0) return refused('file.empty');
+        const changed = lines.filter((line) => line.includes('"firmware"')).length;
+        if (changed >= 10 && changed * 2 > lines.length) return refused('file.form-changed');
+        return { lines, firstLine: 1, refusal: undefined };
     }
     if (lines.length < 2) return refused('file.empty');
     const header = lines[0]?.split(',') ?? [];

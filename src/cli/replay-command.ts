@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import type { ReplayPlan } from '../ingest/replay-plan.ts';
+import { planReplayOf, replayFaulty } from '../pipeline/chain.ts';
+import { type HomeStatus, readStatus } from '../pipeline/status.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { count } from './output.ts';
+
+interface ReplayOptions extends CommonOptions {
+    readonly feed?: string;
+    readonly plan?: boolean;
+}
+
+export function addReplayCommand(program: Command): void {
+    command(program, 'replay', 'judge again, by a new contract, what an older one refused or quarantined')
+        .option('--feed <name>', 'only this feed')
+        .option('--plan', 'only print what would be judged again')
+        .action(replayCommand);
+}
+
+async function replayCommand(options: ReplayOptions): Promise<void> {
+    await withWorkspace(options, async (workspace, output) => {
+        if (options.plan) {
+            const plans = await planReplayOf(workspace, options.feed);
+            output.result(
+                plans,
+                plans.length > 0 ? plans.flatMap(planLines) : 'every contract in force has judged everything',
+            );
+            return;
+        }
+        const before = rowCounts(await readStatus(workspace.lake));
+        const totals = await replayFaulty(workspace, options.feed, ({ segments }) =>
+            output.progress(`replay: ${count(segments)} segments`),
+        );
+        const after = rowCounts(await readStatus(workspace.lake));
+        output.result({ ...totals, before, after }, [
+            `${count(totals.payloadsAdmitted)} files that were refused came in, ${count(totals.payloadsRefusedAgain)} are refused by the new contract too`,
+            `${count(totals.rowsLookedAt)} quarantined rows judged again; accepted ${count(totals.versions)}, waiting ${count(totals.waiting)}, quarantined ${count(totals.quarantined)}`,
+            ...totals.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+            `before: ${sumLine(before)}`,
+            `after:  ${sumLine(after)}`,
+            ...(totals.versions > 0 ? ['next: gridtally refresh'] : []),
+        ]);
+    });
+}
+
+function planLines(plan: ReplayPlan): string[] {
+    return [
+        `${plan.feed}: ${count(plan.segments)} segments judged by ${plan.judgedBy.join(', ')}, to be judged by ${plan.contractVersion}`,
+        ...plan.refused.map((r) => `  file ${r.sourceKey} (receipt ${r.sequence}): ${r.ruleId}`),
+        ...Object.entries(plan.quarantinedByRule)
+            .sort()
+            .map(([rule, n]) => `  ${rule}: ${count(n)} rows`),
+    ];
+}
+
+type RowCounts = Pick<
+    HomeStatus,
+    'payloadsRefused' | 'rowsReceived' | 'versions' | 'rowsQuarantined' | 'rowsWaiting'
+>;
+
+function rowCounts(status: HomeStatus): RowCounts {
+    const { payloadsRefused, rowsReceived, versions, rowsQuarantined, rowsWaiting } = status;
+    return { payloadsRefused, rowsReceived, versions, rowsQuarantined, rowsWaiting };
+}
+
+function sumLine(c: RowCounts): string {
+    return `${count(c.rowsReceived)} rows = ${count(c.versions)} accepted + ${count(c.rowsQuarantined)} quarantined + ${count(c.rowsWaiting)} waiting; ${count(c.payloadsRefused)} files refused`;
+}
