@@ -300,6 +300,28 @@ test('what is computed once can be read often, and ends with the session', { ski
     assert.match((await failureOf(rowsOf('select 1 as a', other))).message, /the session is closed/);
 });
 
+test('what was computed and is small is sent to those who join it, whatever the server guesses', {
+    skip,
+}, async () => {
+    const other = await SparkSession.connect(server.address + SETTINGS);
+    try {
+        await other.setConfig({ 'spark.sql.autoBroadcastJoinThreshold': '-1' });
+        await other.run('create or replace temp view many as select id from range(1000)');
+        for (const [view, most] of [
+            ['small', 100],
+            ['large', 99],
+        ] as const) {
+            await other.createComputedView(view, 'select id from range(100)', { broadcastRowsMax: most });
+            const join = `select m.id from many as m inner join ${view} as s on s.id = m.id`;
+            const [plan] = await rowsOf(`explain ${join}`, other);
+            assert.equal(/BroadcastHashJoin/.test(String(plan?.plan)), view === 'small', String(plan?.plan));
+            assert.equal((await rowsOf(join, other)).length, 100);
+        }
+    } finally {
+        await other.close();
+    }
+});
+
 test('a wrong token is refused, and no token too', { skip }, async () => {
     for (const settings of ['/;token=wrong', '']) {
         const refused = await failureOf(SparkSession.connect(server.address + settings));

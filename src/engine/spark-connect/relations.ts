@@ -39,6 +39,11 @@ export function filesRelation(
     return { relType: { case: 'project', value: { input: files, expressions } } };
 }
 
+/** The same rows; a join with it sends all of them to each task of the other side. */
+export function broadcastRelation(input: SparkRelation): SparkRelation {
+    return { relType: { case: 'hint', value: { input, name: 'broadcast', parameters: [] } } };
+}
+
 /** All rows of all inputs; columns by position. */
 export function unionRelation(inputs: readonly SparkRelation[]): SparkRelation {
     const [first, ...others] = inputs;

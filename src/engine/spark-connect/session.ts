@@ -18,7 +18,7 @@ import {
     ReleaseSessionResponseSchema,
 } from './protocol/spark/connect/base_pb.ts';
 import { type CommandSchema, WriteOperation_SaveMode } from './protocol/spark/connect/commands_pb.ts';
-import { filesRelation, type SparkRelation, sqlRelation } from './relations.ts';
+import { broadcastRelation, filesRelation, type SparkRelation, sqlRelation } from './relations.ts';
 import { SparkError } from './spark-error.ts';
 
 export interface SparkSessionOptions {
@@ -170,9 +170,14 @@ export class SparkSession {
 
     /**
      * Computes a query now and keeps its rows on the server, under a temporary view. They are gone with the session, or with
-     * a worker of the server that held a part of them: a query that needs it fails then.
+     * a worker of the server that held a part of them: a query that needs it fails then. With `broadcastRowsMax` one of at most so many
+     * rows is sent to each task that joins it, however large the server takes it to be.
      */
-    async createComputedView(name: string, query: string, options?: ExecutionOptions): Promise<void> {
+    async createComputedView(
+        name: string,
+        query: string,
+        options: ExecutionOptions & { readonly broadcastRowsMax?: number } = {},
+    ): Promise<void> {
         let relationId: string | undefined;
         const command: MessageInitShape<typeof CommandSchema> = {
             commandType: {
@@ -186,7 +191,17 @@ export class SparkSession {
                 relationId = responseType.value.relation?.relationId;
         if (relationId === undefined)
             throw new SparkError('the server kept nothing of a query', { status: 'UNKNOWN' });
-        await this.createView(name, { relType: { case: 'cachedRemoteRelation', value: { relationId } } });
+        const computed = { relType: { case: 'cachedRemoteRelation' as const, value: { relationId } } };
+        await this.createView(name, computed);
+        const { broadcastRowsMax, ...ofCount } = options;
+        if (broadcastRowsMax !== undefined && (await this.#hasAtMost(name, broadcastRowsMax, ofCount)))
+            await this.createView(name, broadcastRelation(computed));
+    }
+
+    async #hasAtMost(view: string, rowsMax: number, options: ExecutionOptions): Promise<boolean> {
+        let count = Number.POSITIVE_INFINITY;
+        for await (const { n } of this.rows(`select count(*) as n from ${view}`, options)) count = Number(n);
+        return count <= rowsMax;
     }
 
     /** Writes the rows of a query as files of a new folder, which must not be there; partition columns become folders. */

@@ -15,6 +15,10 @@ import type { SparkSession } from '../spark-connect/session.ts';
 import { splitOrder } from '../sql-text.ts';
 import { explainSparkError } from './spark-faults.ts';
 
+// what a server thinks of the size of a computed table is a guess from files, often a hundredfold: it would rather sort all readings than
+// join them with 1 % of their keys. At 100 bytes a row these are 50 MB in each process of the server.
+const BROADCAST_ROWS_MAX = 500_000;
+
 // as the other engine writes: 20 % smaller than snappy; row groups that keep a bucket's scan short
 const PARQUET_OPTIONS = { compression: 'zstd', 'parquet.block.size': String(8 * 1024 * 1024) };
 
@@ -70,7 +74,10 @@ export class SparkEngineSession implements EngineSession {
 
     async materialise(table: string, query: string): Promise<void> {
         await this.#explained(`compute ${table}`, () =>
-            this.#spark.createComputedView(table, query, { signal: this.#stop.signal }),
+            this.#spark.createComputedView(table, query, {
+                signal: this.#stop.signal,
+                broadcastRowsMax: BROADCAST_ROWS_MAX,
+            }),
         );
     }
 
