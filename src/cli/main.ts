@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE } from '../kernel/errors.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addHistoryCommands } from './history-commands.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
     addHomeCommands(program);
     addChainCommands(program);
     addLakeCommands(program);
+    addHistoryCommands(program);
     addBillCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);

@@ -43,6 +43,8 @@ export const ERROR_CATALOGUE = {
     'billing.cannot-rate':
         'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
+    'trace.meter-unknown':
+        'Name a meter or metering point as its feed or its registration does; `gridtally sql "select * from channels"` lists those registered.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 

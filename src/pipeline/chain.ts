@@ -1,3 +1,4 @@
+import { EDIT_FEED, EDIT_RANK } from '../contracts/edit-feed.ts';
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
@@ -107,7 +108,7 @@ export async function load(
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
     return feeds.map(({ feedId, contract }) => ({
         feedId,
-        rank: contract.precedence.rank,
+        rank: contract.feed === EDIT_FEED ? EDIT_RANK : contract.precedence.rank,
         newestAlways: contract.precedence.newestAlways,
     }));
 }
