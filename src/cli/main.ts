@@ -10,6 +10,7 @@ import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
 import { addSimulateCommand } from './simulate-command.ts';
+import { addTraceCommands } from './trace-commands.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     addChainCommands(program);
     addLakeCommands(program);
     addHistoryCommands(program);
+    addTraceCommands(program);
     addBillCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);

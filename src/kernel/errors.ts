@@ -45,6 +45,13 @@ export const ERROR_CATALOGUE = {
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
     'trace.meter-unknown':
         'Name a meter or metering point as its feed or its registration does; `gridtally sql "select * from channels"` lists those registered.',
+    'trace.nothing-there':
+        'Name a time from which readings were expected or received; `gridtally history` shows all that was received.',
+    'trace.stale': 'Run `gridtally refresh`, then trace again.',
+    'trace.does-not-add-up':
+        'Draft again with `gridtally bill` where a draft is older than its readings or prices; else report this: a published number has no explanation.',
+    'trace.file-unknown':
+        'Name a receipt (such as r12), the file itself by its path, or the name under which it was received.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 

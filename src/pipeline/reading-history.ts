@@ -179,15 +179,14 @@ export function traceWithLines(
         naming,
         lineOf: (version) => {
             const names = namesOf.get(version.channelNo) ?? new Set<string>();
-            const { kwh: _, ...line } = sources.lineOf(version, naming(version.channelNo).registerId, names);
-            return line;
+            return sources.lineOf(version, naming(version.channelNo).registerId, names);
         },
     });
 }
 
 function waitingRow(row: WaitingRow, sources: SourceLines): UnplacedRow {
     const { quality, reason: why, registerKey: registerId } = row;
-    const { kwh: _, ...line } = sources.lineOf(row, registerId, new Set([row.meterKey]));
+    const line = sources.lineOf(row, registerId, new Set([row.meterKey]));
     return { ...line, periodFrom: instantText(row.periodFrom), registerId, kwh: row.kwh, quality, why };
 }
 

@@ -19,17 +19,13 @@ export interface ReceivedRow {
 export interface SourceLines {
     standing(feedId: number): FeedStanding;
     /** `names`: what the row's file may call its meter. Without a line where the payload has no such row. */
-    lineOf(
-        row: ReceivedRow,
-        registerId: string,
-        names: ReadonlySet<string>,
-    ): SourceLine & { readonly kwh: string | null };
+    lineOf(row: ReceivedRow, registerId: string, names: ReadonlySet<string>): SourceLine;
     /** Rows of a line; of several, or none, where a line has more than one reading or names another meter. */
     rowsAt(sequence: number, lineNo: number): readonly PayloadLine[];
     sourceOf(row: Omit<ReceivedRow, 'ordinal' | 'periodFrom'>, line?: PayloadLine): SourceLine;
 }
 
-/** Reads the payloads of these sequences again, for the rows of the meters or metering points named. */
+/** Reads the payloads of these sequences again, for the rows of the meters or metering points named; without sequences, none. */
 export async function readSourceLines(
     chain: Chain,
     sequences: readonly number[],
@@ -56,7 +52,7 @@ export async function readSourceLines(
                 ofSlot.filter(({ meterKey }) => ofRow.has(meterKey)),
                 row.ordinal,
             );
-            return { ...sourceOf(row, line), kwh: line?.kwh ?? null };
+            return sourceOf(row, line);
         },
     };
 }
@@ -76,15 +72,16 @@ function sourceLine(
     sequence: number,
     receivedAt: number,
     found: FoundPayload | undefined,
-    line: { readonly lineNo: number; readonly text: string } | undefined,
+    line: PayloadLine | undefined,
 ): SourceLine {
     return {
         feed,
-        sourceKey: found?.payload.header.sourceKey ?? '',
+        sourceKey: found?.payload.header.sourceKey ?? null,
         line: line?.lineNo ?? null,
         text: line?.text ?? null,
         receiptId: `r${sequence}`,
         receivedAt: instantText(receivedAt),
+        ...(found === undefined ? {} : { lineKwh: line?.kwh ?? null }),
     };
 }
 

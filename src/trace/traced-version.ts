@@ -5,13 +5,16 @@ import { explainVersions, type FeedStanding, type ReasonCode } from './version-r
 /** Where a row came from: a line of a payload, and the receipt of the payload. */
 export interface SourceLine {
     readonly feed: string;
-    readonly sourceKey: string;
+    /** Null where the payload was not read. */
+    readonly sourceKey: string | null;
     /** In the decompressed text, from 1; null where the payload as its contract reads it has no such row. */
     readonly line: number | null;
     readonly text: string | null;
     readonly receiptId: string;
     /** UTC, as `2013-05-01T00:00:00Z`. */
     readonly receivedAt: string;
+    /** What the line says, for comparison; null: no value. Absent where no payload was read. */
+    readonly lineKwh?: string | null;
 }
 
 /** A version of an interval as people see it. */
