@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE } from '../kernel/errors.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addEditCommands } from './edit-commands.ts';
 import { addHistoryCommands } from './history-commands.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
     addChainCommands(program);
     addLakeCommands(program);
     addHistoryCommands(program);
+    addEditCommands(program);
     addTraceCommands(program);
     addBillCommands(program);
     addSimulateCommand(program);

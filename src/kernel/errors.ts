@@ -43,6 +43,8 @@ export const ERROR_CATALOGUE = {
     'billing.cannot-rate':
         'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
+    'edit.refused': 'Correct what is named, then make the edit again; nothing of it was received.',
+    'edit.unknown': 'List the edits with `gridtally edit list`.',
     'trace.meter-unknown':
         'Name a meter or metering point as its feed or its registration does; `gridtally sql "select * from channels"` lists those registered.',
     'trace.nothing-there':

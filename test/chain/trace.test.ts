@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
