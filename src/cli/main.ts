@@ -10,6 +10,7 @@ import { addHistoryCommands } from './history-commands.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { printErrorJson, reportError } from './output.ts';
+import { addRebuildCommand } from './rebuild-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addTraceCommands } from './trace-commands.ts';
 
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
     addEditCommands(program);
     addTraceCommands(program);
     addBillCommands(program);
+    addRebuildCommand(program);
     addSimulateCommand(program);
     addDemoCommand(program);
     try {

@@ -89,6 +89,12 @@ export async function newestMarketDay(
     return rows[0]?.day ?? undefined;
 }
 
+/** SQL that names the registrations which touch a partition, of a relation with `bucket` and `market_day`. */
+export function registrationOf(partition: string): string {
+    return `(select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
+         where r.bucket = ${partition}.bucket and r.days @> ${partition}.market_day)`;
+}
+
 // $1: first day after the horizon. A registration row with an open start was entered by a feed and
 // expects nothing by itself; its expectation has a row of its own.
 const STATES = `
@@ -111,8 +117,7 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as versions
                   where f.table_name = 'reading_versions' and f.market_day = k.market_day and f.bucket = k.bucket
                     and f.removed_in is null and f.added_version > coalesce((p.inputs ->> 'versions')::bigint, 0)), 0)::bigint
            as "newVersionRows",
-       (select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
-         where r.bucket = k.bucket and r.days @> k.market_day) as registration,
+       ${registrationOf('k')} as registration,
        e.market_day is not null as "isExpected", p.version as "publishedVersion", p.inputs
   from keys k
   left join expected e using (market_day, bucket)

@@ -8,6 +8,7 @@ import type { Zone } from '../kernel/zone.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { type Lake, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { curationRules, registrationOf } from '../lake/refresh-state.ts';
 import { decideAgain } from '../lake/version-history.ts';
 import type { NamedChannels } from '../registry/named-channels.ts';
 import { type PublishedTotals, type TracedDay, traceDays } from '../trace/traced-total.ts';
@@ -27,6 +28,7 @@ export interface TotalQuestion {
 // a refresh that commits between two looks is met once, by a busy home perhaps twice
 const LOOKS_MAX = 5;
 const HOUR_MS = 3_600_000;
+const REGISTRATION = registrationOf('k');
 
 /**
  * Takes the published days of the channels apart: hours, intervals, versions, payloads and lines. Only files of these partitions are read, and
@@ -36,10 +38,10 @@ const HOUR_MS = 3_600_000;
 export async function traceTotals(chain: Chain, question: TotalQuestion): Promise<TracedDay[]> {
     return useLake(chain.lake, async (lake) => {
         for (let look = 1; ; look += 1) {
-            const before = await publishedVersions(lake, question);
+            const before = await publishedVersions({ ...chain, lake }, question);
             const work = () => traceOnce({ ...chain, lake }, question);
             const [traced] = await Promise.allSettled([work()]);
-            const isOfOneMoment = before === (await publishedVersions(lake, question));
+            const isOfOneMoment = before === (await publishedVersions({ ...chain, lake }, question));
             if (!isOfOneMoment && look < LOOKS_MAX) continue;
             if (traced?.status === 'fulfilled') return traced.value;
             throw traced?.reason;
@@ -47,30 +49,40 @@ export async function traceTotals(chain: Chain, question: TotalQuestion): Promis
     });
 }
 
+interface PublishedPartition {
+    readonly marketDay: CalendarDate;
+    readonly bucket: number;
+    readonly version: number;
+    readonly isStale: boolean;
+}
+
 /** The versions of the partitions concerned, as text. Throws `trace.stale` where one is not published from what is there. */
-async function publishedVersions(lake: Lake, { named, days }: TotalQuestion): Promise<string> {
-    const rows = await lake.db.query<{
-        marketDay: CalendarDate;
-        bucket: number;
-        received: number;
-        used: number;
-        version: number;
-    }>(
-        `select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as received,
-                coalesce((p.inputs ->> 'versions')::bigint, 0) as used, coalesce(p.version, 0) as version
+async function publishedVersions(chain: Chain, { named, days }: TotalQuestion): Promise<string> {
+    const { lake } = chain;
+    const { curation } = curationRules(lake, precedenceOf(await feedsOf(chain)));
+    const rows = await lake.db.query<PublishedPartition>(
+        `select k.market_day as "marketDay", k.bucket, coalesce(p.version, 0) as version,
+                (coalesce(v.version, 0)::text, $4, ${REGISTRATION}) is distinct from
+                (coalesce(p.inputs ->> 'versions', '0'), p.inputs ->> 'curation', p.inputs ->> 'registration') as "isStale"
            from (select distinct market_day, bucket from partitions
                   where table_name in ('reading_versions', 'reads_interval') and bucket = any($1) and market_day >= $2 and market_day < $3) k
                 left join partitions v on v.table_name = 'reading_versions' and v.market_day = k.market_day and v.bucket = k.bucket
                 left join partitions p on p.table_name = 'reads_interval' and p.market_day = k.market_day and p.bucket = k.bucket
           order by 1, 2`,
-        [bucketsOf(lake, named), days.from, days.to],
+        [bucketsOf(lake, named), days.from, days.to, curation],
     );
-    const stale = rows.filter(({ received, used }) => received !== used);
+    const stale = rows.filter(({ isStale }) => isStale);
     if (stale.length > 0) {
         const faults = stale.map((row) => ({ message: `partition ${partitionText(row)} is not refreshed` }));
-        throw new GridtallyError('trace.stale', 'readings came since the last refresh', { faults });
+        throw new GridtallyError(
+            'trace.stale',
+            'what is published is older than readings, registrations or rules',
+            {
+                faults,
+            },
+        );
     }
-    return rows.map((row) => `${partitionText(row)} ${row.received} ${row.version}`).join('\n');
+    return rows.map((row) => `${partitionText(row)} ${row.version}`).join('\n');
 }
 
 function bucketsOf(lake: Lake, { channels }: NamedChannels): number[] {

@@ -1,0 +1,109 @@
+import type { Database } from '../store/database.ts';
+
+/** A time in which one belief about meters held: from one load of metering points to the next. Instants as Postgres writes them. */
+export interface Epoch {
+    readonly from: string;
+    readonly to: string;
+    /** Segments that were parsed in it and are not rebuilt yet. */
+    readonly segments: number;
+    /** By which contracts they were parsed. */
+    readonly parsings: readonly { readonly feedId: number; readonly contractNo: number }[];
+}
+
+/** What master data a parse needs, in the order of their references; `key` is what a row is known by. */
+const COPIED: readonly { readonly table: string; readonly key: string; readonly changes?: string }[] = [
+    { table: 'feeds', key: 'feed_id' },
+    { table: 'feed_contracts', key: 'feed_id, contract_no' },
+    { table: 'metering_points', key: 'metering_point_no' },
+    { table: 'meters', key: 'meter_no' },
+    {
+        table: 'channels',
+        key: 'channel_no',
+        changes: `metering_point_no = excluded.metering_point_no, meter_id = excluded.meter_id, flow = excluded.flow,
+            registered_by = excluded.registered_by`,
+    },
+];
+
+/**
+ * Brings into the schema of `db` what the home's has and it lacks: feeds, contracts, meters, and the segments that were parsed. These come with
+ * when and by which contract they were parsed, and without counts (`parse_stats`), which says that they are not rebuilt yet.
+ */
+export async function copyNews(db: Database, from: string): Promise<void> {
+    await db.transaction(
+        async (tx) => {
+            for (const { table, key, changes } of COPIED) {
+                const conflict = changes === undefined ? 'nothing' : `update set ${changes}`;
+                await tx.query(
+                    `insert into ${table} overriding system value select * from ${from}.${table}
+                     on conflict (${key}) do ${conflict}`,
+                );
+            }
+            await tx.query(
+                `insert into segments (segment_no, feed_id, path, first_sequence, last_sequence, payload_count, payload_bytes, received_at,
+                     parsed_at, parsed_contract_no, acknowledged_at)
+                 overriding system value
+                 select segment_no, feed_id, path, first_sequence, last_sequence, payload_count, payload_bytes, received_at,
+                     parsed_at, parsed_contract_no, acknowledged_at
+                   from ${from}.segments where parsed_at is not null on conflict (segment_no) do nothing`,
+            );
+            await tx.query(
+                `insert into payload_identities select p.* from ${from}.payload_identities p
+                 join segments s using (segment_no) where s.parse_stats is null on conflict do nothing`,
+            );
+        },
+        { isolation: 'repeatable read' },
+    );
+}
+
+/** The epochs that hold segments which are not rebuilt, and those that begin after the belief of the schema of `db`; in order. */
+export async function nextEpochs(db: Database, from: string): Promise<Epoch[]> {
+    return db.query<Epoch>(
+        `with bounds as (
+             select '-infinity'::timestamptz as at union select loaded_at from ${from}.loads where kind = 'metering-points'
+         ),
+         epochs as (select at as "from", lead(at, 1, 'infinity') over (order by at) as "to" from bounds),
+         parsings as (
+             select e."from", s.feed_id, s.parsed_contract_no, count(*) as n
+               from segments s join epochs e on s.parsed_at >= e."from" and s.parsed_at < e."to"
+              where s.parse_stats is null group by 1, 2, 3
+         )
+         select e."from"::text as "from", e."to"::text as "to", coalesce(sum(p.n), 0)::bigint as segments,
+                coalesce(jsonb_agg(jsonb_build_object('feedId', p.feed_id, 'contractNo', p.parsed_contract_no)
+                    order by p.feed_id, p.parsed_contract_no) filter (where p.feed_id is not null), '[]') as parsings
+           from epochs e left join parsings p on p."from" = e."from"
+          group by e."from", e."to"
+         having count(p.feed_id) > 0 or e."to" = 'infinity' or e."to" > (select coalesce(max(loaded_at), '-infinity') from loads)
+          order by e."from"`,
+    );
+}
+
+/**
+ * Makes the registrations of the schema of `db` those that the home believed just before an instant. A channel that a feed registered within
+ * the epoch is there from its beginning: no row of it can be older.
+ */
+export async function believeUntil(db: Database, from: string, to: string): Promise<void> {
+    await db.transaction(
+        async (tx) => {
+            for (const table of ['channel_validities', 'registration_changes', 'loads'])
+                await tx.query(`delete from ${table}`);
+            await tx.query(
+                `insert into channel_validities
+                     (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from, known_to)
+                 select channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from,
+                        case when known_to < $1::timestamptz then known_to end
+                   from ${from}.channel_validities where known_from < $1::timestamptz`,
+                [to],
+            );
+            await tx.query(
+                `insert into registration_changes overriding system value
+                 select * from ${from}.registration_changes where changed_at < $1::timestamptz`,
+                [to],
+            );
+            await tx.query(
+                `insert into loads overriding system value select * from ${from}.loads where loaded_at < $1::timestamptz`,
+                [to],
+            );
+        },
+        { isolation: 'repeatable read' },
+    );
+}
