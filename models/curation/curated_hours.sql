@@ -1,50 +1,11 @@
 with
 
-readings as (
-    select
-        r.market_day,
-        r.channel_no,
-        int_div(instant_us(r.period_from) - d.day_from_us, 3600000000) as hour_no,
-        r.kwh,
-        r.quality,
-    from ref('curated_intervals') as r
-    inner join ref('market_days') as d on d.market_day = r.market_day
-),
-
-sums as (
-    select
-        market_day,
-        channel_no,
-        hour_no,
-        sum(kwh) as kwh,
-        sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
-        count(*) as present_count,
-        count(case when quality = 'estimated' then 1 end) as estimated_count,
-    from readings
-    group by market_day, channel_no, hour_no
-),
-
-present as (
-    select
-        market_day,
-        channel_no,
-        hour_no,
-        kwh,
-        case when present_count > estimated_count then kwh - coalesce(estimated_kwh, 0) end
-            as measured_kwh,
-        estimated_kwh,
-        present_count,
-        present_count - estimated_count as measured_count,
-        estimated_count,
-    from sums
-),
-
 present_days as (
     select
         market_day,
         channel_no,
         sum(present_count) as present_count,
-    from present
+    from ref('present_hours')
     group by market_day, channel_no
 ),
 
@@ -99,7 +60,7 @@ full_hours as (
         p.present_count as expected_count,
         p.measured_count,
         p.estimated_count,
-    from present as p
+    from ref('present_hours') as p
     left join incomplete_days as i
         on i.market_day = p.market_day and i.channel_no = p.channel_no
     where i.channel_no is null
@@ -118,7 +79,7 @@ partial_hours as (
         coalesce(p.estimated_count, 0) as estimated_count,
     from (
         select p.*
-        from present as p
+        from ref('present_hours') as p
         inner join incomplete_days as i
             on i.market_day = p.market_day and i.channel_no = p.channel_no
     ) as p

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { BandEnergyCharge, Charge, SeriesEnergyCharge } from '../contracts/tariff-structure.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { assert } from '../kernel/errors.ts';
@@ -8,8 +9,9 @@ import type { PriceBook } from './price-book.ts';
 import type { RatingTariffVersion } from './rating-dimensions.ts';
 import type { RatingFaults } from './rating-faults.ts';
 import type { RatedPoint, RatingPlan } from './rating-plan.ts';
+import { isPricedByInterval } from './tariff-checks.ts';
 
-/** What every interval of a class has in common: for each tariff its version and, by charge id, the band. */
+/** What every interval of a class has in common: for each tariff of the class's profiles its version and, by charge id, the band. */
 export interface SlotClass {
     readonly byTariff: ReadonlyMap<number, TariffSlot>;
 }
@@ -23,14 +25,17 @@ export interface TariffSlot {
 /** No name of a band: a band comes from a text document, which has no control characters. */
 export const UNPRICED = '\u0000unpriced';
 
-/** The class of every slot of the period, one run of slot keys for each profile (set of tariffs). */
+/**
+ * The class of every slot of the period. Profiles (sets of tariffs) that change at the same slots share one run of slot keys, so that
+ * hundreds of tariffs by one calendar are one run; a profile with a charge that is priced by interval has a run of its own.
+ */
 export interface SlotClasses {
     readonly classes: readonly SlotClass[];
     /** slot_key → class_no */
     readonly slotRows: readonly (readonly [number, number])[];
-    /** What to subtract from an instant's slot number (since 1970) to get the slot key of a profile. */
+    /** What to subtract from an instant's slot number (since 1970) to get the slot key of a point. */
     slotOriginOf(point: RatedPoint): number;
-    /** Slot keys of the first slot of each profile whose tariffs include the tariff. */
+    /** Slot keys of the first slot of each run whose tariffs include the tariff. */
     readonly keyOffsetsByTariff: ReadonlyMap<number, readonly number[]>;
     /** The slots in use, in order of time. */
     readonly slots: readonly Slot[];
@@ -61,34 +66,39 @@ export function classifySlots(
         Number.isInteger(periodFrom / SLOT_MS),
         `the days of ${zone.name} begin on the grid of five minutes`,
     );
-    const profileNos = new Map<string, number>();
-    const keyOffsetsByTariff = new Map<number, number[]>();
-    const classes: SlotClass[] = [];
-    const slotRows: [number, number][] = [];
+    const runs = new Map<string, SlotRun>();
+    const runOfProfile = new Map<string, SlotRun>();
     const codesByTariff = new Map<number, TariffCodes>();
+    const classes: SlotClass[] = [];
     for (const point of plan.points) {
-        const key = point.tariffNos.join();
-        if (profileNos.has(key)) continue;
-        const offset = profileNos.size * slotsOfProfile;
-        profileNos.set(key, profileNos.size);
+        const profile = point.tariffNos.join();
+        if (runOfProfile.has(profile)) continue;
         const coded = point.tariffNos.map((tariffNo) => {
-            keyOffsetsByTariff.set(tariffNo, [...(keyOffsetsByTariff.get(tariffNo) ?? []), offset]);
             const codes =
                 codesByTariff.get(tariffNo) ?? codeTariff(tariffNo, { plan, grid, prices, faults, slots });
             codesByTariff.set(tariffNo, codes);
             return { tariffNo, codes };
         });
-        addProfile(coded, slots, offset, classes, slotRows);
+        const found = findPattern(coded, slots.length);
+        const isOwn = point.tariffNos.some((tariffNo) => hasIntervalPrices(plan, tariffNo));
+        const key = isOwn ? `own ${profile}` : hash('sha256', found.pattern);
+        const run = runs.get(key) ?? newRun(found.pattern, runs.size * slotsOfProfile, classes);
+        runs.set(key, run);
+        runOfProfile.set(profile, run);
+        addTariffs(run, coded, found.firstSlots);
     }
+    const all = [...runs.values()];
     return {
         classes,
-        slotRows,
-        keyOffsetsByTariff,
+        slotRows: all.flatMap((run) =>
+            slots.map((slot, i) => [run.offset + slot.slotNo, run.classNo(i)] as const),
+        ),
+        keyOffsetsByTariff: offsetsByTariff(all),
         slots,
         slotOriginOf(point) {
-            const profileNo = profileNos.get(point.tariffNos.join());
-            assert(profileNo !== undefined, 'every point has a profile');
-            return periodFrom / SLOT_MS - profileNo * slotsOfProfile;
+            const run = runOfProfile.get(point.tariffNos.join());
+            assert(run !== undefined, 'every point has a run of slot keys');
+            return periodFrom / SLOT_MS - run.offset;
         },
     };
 }
@@ -180,29 +190,66 @@ export function hasBandPrices(charge: Charge): charge is BandEnergyCharge | Seri
     );
 }
 
-function addProfile(
-    coded: readonly { readonly tariffNo: number; readonly codes: TariffCodes }[],
-    slots: readonly Slot[],
-    offset: number,
-    classes: SlotClass[],
-    slotRows: [number, number][],
-): void {
-    const classNos = new Map<string, number>();
-    slots.forEach((slot, index) => {
+type CodedTariff = { readonly tariffNo: number; readonly codes: TariffCodes };
+
+/** Slot keys of profiles that change at the same slots. */
+interface SlotRun {
+    readonly offset: number;
+    readonly classes: readonly { readonly byTariff: Map<number, TariffSlot> }[];
+    classNo(slotIndex: number): number;
+}
+
+/** Numbers the slots' sets of codes in order of first appearance: for each slot its number, and for each number its first slot. */
+function findPattern(
+    coded: readonly CodedTariff[],
+    slotCount: number,
+): { readonly pattern: Uint32Array; readonly firstSlots: readonly number[] } {
+    const numbers = new Map<string, number>();
+    const firstSlots: number[] = [];
+    const pattern = new Uint32Array(slotCount);
+    for (let index = 0; index < slotCount; index++) {
         const key = coded.map(({ codes }) => codes.codeOfSlot[index]).join();
-        let classNo = classNos.get(key);
-        if (classNo === undefined) {
-            classNo = classes.length;
-            classNos.set(key, classNo);
-            const byTariff = new Map<number, TariffSlot>();
-            for (const { tariffNo, codes } of coded) {
-                const kind = codes.kinds[codes.codeOfSlot[index] ?? -1];
-                if (kind) byTariff.set(tariffNo, kind);
-            }
-            classes.push({ byTariff });
+        let number = numbers.get(key);
+        if (number === undefined) {
+            number = firstSlots.length;
+            numbers.set(key, number);
+            firstSlots.push(index);
         }
-        slotRows.push([offset + slot.slotNo, classNo]);
+        pattern[index] = number;
+    }
+    return { pattern, firstSlots };
+}
+
+function newRun(pattern: Uint32Array, offset: number, classes: SlotClass[]): SlotRun {
+    const firstClassNo = classes.length;
+    const count = pattern.reduce((most, number) => Math.max(most, number + 1), 0);
+    const own = Array.from({ length: count }, () => ({ byTariff: new Map<number, TariffSlot>() }));
+    classes.push(...own);
+    return { offset, classes: own, classNo: (slotIndex) => firstClassNo + (pattern[slotIndex] ?? 0) };
+}
+
+function addTariffs(run: SlotRun, coded: readonly CodedTariff[], firstSlots: readonly number[]): void {
+    firstSlots.forEach((slotIndex, number) => {
+        for (const { tariffNo, codes } of coded) {
+            const kind = codes.kinds[codes.codeOfSlot[slotIndex] ?? -1];
+            if (kind) run.classes[number]?.byTariff.set(tariffNo, kind);
+        }
     });
+}
+
+function offsetsByTariff(runs: readonly SlotRun[]): Map<number, number[]> {
+    const offsets = new Map<number, number[]>();
+    for (const run of runs) {
+        const tariffNos = new Set(run.classes.flatMap(({ byTariff }) => [...byTariff.keys()]));
+        for (const tariffNo of tariffNos)
+            offsets.set(tariffNo, [...(offsets.get(tariffNo) ?? []), run.offset]);
+    }
+    return offsets;
+}
+
+function hasIntervalPrices(plan: RatingPlan, tariffNo: number): boolean {
+    const versions = plan.versionsByTariff.get(tariffNo) ?? [];
+    return versions.some((version) => version.structure.charges.some(isPricedByInterval));
 }
 
 /** Slots at the greatest length that divides every interval length in use, counted from each local midnight. */

@@ -83,7 +83,7 @@ function readsVersionsOnce(inputs: JobInputs): boolean {
  */
 export async function rollUp(session: EngineSession, inputs: JobInputs): Promise<void> {
     const isMerge = inputs.rebuilds[0]?.kind === 'merge';
-    for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
+    for (const name of ['present_hours', 'curated_hours', 'curated_days', 'curated_gaps'])
         await materialiseModel(session, name, name);
     for (const table of PUBLISHED_TABLES)
         if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));

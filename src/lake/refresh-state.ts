@@ -19,7 +19,7 @@ const CURATION_MODELS = [
     'version_outcomes',
     'curated_intervals',
 ];
-const ROLLUP_MODELS = ['curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
+const ROLLUP_MODELS = ['present_hours', 'curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
 
 /** Fingerprints of what decides the content, beside readings and registrations. */
 export function curationRules(

@@ -85,7 +85,7 @@ test('one doubled row is found', async () => {
 
 test('a wrong hour after a clock change is found', async () => {
     // The hours of a day of 23 counted by the wall clock: one is left out where the clock jumps.
-    const differences = await differencesWith('curation/curated_hours', (text) =>
+    const differences = await differencesWith('curation/present_hours', (text) =>
         text.replace(
             'int_div(instant_us(r.period_from) - d.day_from_us, 3600000000) as hour_no',
             `int_div(instant_us(r.period_from) - d.day_from_us, 3600000000)

@@ -57,6 +57,7 @@ const TABLE_OF: Readonly<Record<string, string>> = {
     curated_intervals: 'curated_intervals',
     expected_channel_days: 'expected_channel_days',
     job_versions: 'job_versions',
+    present_hours: 'present_hours',
     version_outcomes: 'version_outcomes',
 };
 
