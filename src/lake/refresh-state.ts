@@ -16,6 +16,7 @@ const CURATION_MODELS = [
     'expected_channel_days',
     'job_versions',
     'contested_keys',
+    'contested_versions',
     'version_outcomes',
     'curated_intervals',
 ];

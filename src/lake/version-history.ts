@@ -48,7 +48,7 @@ export interface AskedChannels {
     readonly period: Period;
 }
 
-const MODELS = ['job_versions', 'contested_keys', 'version_outcomes'];
+const MODELS = ['job_versions', 'contested_keys', 'contested_versions', 'version_outcomes'];
 
 /**
  * Every version of the channels' intervals that begin in the period, with what the models of curation say about it; in the order of channel,
