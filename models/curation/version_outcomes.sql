@@ -1,27 +1,31 @@
 with
 
+retractions as (
+    select
+        channel_no,
+        period_from,
+        feed_id,
+        version_stamp,
+    from ref('contested_versions')
+    where is_retraction = 1
+    group by channel_no, period_from, feed_id, version_stamp
+),
+
+-- an edit that was taken back, and what took it back, stand below everything that was received
 contested as (
     select
-        v.market_day,
-        v.channel_no,
-        v.period_from,
-        v.interval_minutes,
-        v.kwh,
-        v.quality,
-        v.source_code,
-        v.feed_id,
-        v.version_stamp,
-        v.sequence,
-        v.ordinal,
-        v.received_at,
-        f.rank,
-        case when v.quality = 'estimated' and f.newest_always = 0 then 0 else 1 end as class_rank,
-        case when v.version_stamp is null then v.sequence end as receipt_sequence,
-        case when v.version_stamp is null then v.ordinal end as receipt_ordinal,
-    from ref('job_versions') as v
-    inner join ref('contested_keys') as k
-        on k.channel_no = v.channel_no and k.period_from = v.period_from
-    inner join ref('feed_precedence') as f on f.feed_id = v.feed_id
+        v.*,
+        case
+            when v.is_retraction = 1 then -1
+            when r.channel_no is not null then -2
+            else v.feed_rank
+        end as rank,
+    from ref('contested_versions') as v
+    left join retractions as r
+        on r.channel_no = v.channel_no
+        and r.period_from = v.period_from
+        and r.feed_id = v.feed_id
+        and r.version_stamp = v.version_stamp
 ),
 
 -- the first arrival of a content is the version, every later one a duplicate

@@ -16,16 +16,20 @@ const HOUR_MS = 3_600_000;
 
 /**
  * Master data of a period (local days, half-open) as the registry believes it now, or did at `knownAt`. For one consistent look
- * give a transaction with isolation `repeatable read`.
+ * give a transaction with isolation `repeatable read`. With `tariffNos` the prices of these alone, without agreements.
  */
 export async function readRatingDimensions(
     db: Pick<Transaction, 'query'>,
-    options: AsKnown & { readonly period: DatePeriod; readonly zone: Zone },
+    options: AsKnown & {
+        readonly period: DatePeriod;
+        readonly zone: Zone;
+        readonly tariffNos?: readonly number[];
+    },
 ): Promise<RatingDimensions> {
-    const { period, zone, ...known } = options;
+    const { period, zone, tariffNos: only, ...known } = options;
     const days = { from: period.from, to: period.to, ...known };
-    const agreements = await readAgreements(db, days);
-    const tariffNos = new Set(agreements.map((agreement) => agreement.tariffNo));
+    const agreements = only === undefined ? await readAgreements(db, days) : [];
+    const tariffNos = new Set(only ?? agreements.map((agreement) => agreement.tariffNo));
     const tariffVersions = (await readTariffVersions(db, days)).filter((version) =>
         tariffNos.has(version.tariffNo),
     );

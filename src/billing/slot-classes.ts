@@ -145,7 +145,13 @@ function codeTariff(tariffNo: number, context: CodingContext): TariffCodes {
     return { codeOfSlot, kinds };
 }
 
-function bandOf(charge: Charge, prices: PriceBook, day: CalendarDate, slot: Slot): string | null {
+/** The band of an interval for a charge, by its first instant and local minute. */
+export function bandOf(
+    charge: Charge,
+    prices: PriceBook,
+    day: CalendarDate,
+    slot: Pick<Slot, 'at' | 'minuteOfDay'>,
+): string | null {
     switch (charge.kind) {
         case 'subscription':
         case 'energy-flat':

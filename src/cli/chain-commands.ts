@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
@@ -69,6 +71,8 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
 }
 
 async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
+    if (options.feed === EDIT_FEED)
+        throw new GridtallyError('usage.invalid', 'edits are not ingested; make them with `gridtally edit`');
     await withWorkspace(options, async (workspace, output) => {
         const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
             output.progress(`${stage}: ${count(done)} payloads`),

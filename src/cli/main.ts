@@ -5,12 +5,16 @@ import { ERROR_CATALOGUE } from '../kernel/errors.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addEditCommands } from './edit-commands.ts';
+import { addHistoryCommands } from './history-commands.ts';
 import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { addOpenTablesCommand } from './open-tables-command.ts';
 import { printErrorJson, reportError } from './output.ts';
+import { addRebuildCommand } from './rebuild-command.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
+import { addTraceCommands } from './trace-commands.ts';
 import { addWorkCommand } from './work-command.ts';
 
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
@@ -35,7 +39,11 @@ async function main(): Promise<number> {
     addLakeCommands(program);
     addOpenTablesCommand(program);
     addReplayCommand(program);
+    addHistoryCommands(program);
+    addEditCommands(program);
+    addTraceCommands(program);
     addBillCommands(program);
+    addRebuildCommand(program);
     addSimulateCommand(program);
     addDemoCommand(program);
     try {

@@ -22,6 +22,8 @@ export interface Workspace {
     readonly clock: Clock;
     /** What opening found and put right after a crash, and migrations that it applied. */
     readonly notices: readonly string[];
+    /** Opens another schema of the home's database, for a catalogue that is made beside its own; the caller closes it. */
+    openSchema(schema: string): Promise<Database>;
     close(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
                 ...db.recovered,
                 ...(applied.length > 0 ? [`database schema brought up to ${applied.at(-1)}`] : []),
             ],
+            openSchema: (schema) => openDatabase({ ...home.database, schema, home: home.folder }),
             async close() {
                 await bulkEngine.close();
                 await engine.close();

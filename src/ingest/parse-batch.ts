@@ -54,6 +54,8 @@ export function judgedRows(
     options: Pick<TypedRowsOptions, 'fixedOffsetUs'> & {
         readonly feedId: number;
         readonly bucketSize: number;
+        /** Of every row, also where a right one needs none. */
+        readonly keepsText?: boolean;
     },
 ): string {
     const typed = typedRows(contract, {
@@ -76,9 +78,10 @@ export function judgedRows(
     const judged = `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
     case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${named.join(',\n ')}) else '' end as fault_fields`;
     // a line stands behind each of its cells: it is kept for those that may have to show it
-    const text = isWide
-        ? `case when fault <> '' or t.channel_no is null or ${anyBroken} then t.text end`
-        : 't.text';
+    const text =
+        isWide && options.keepsText !== true
+            ? `case when fault <> '' or t.channel_no is null or ${anyBroken} then t.text end`
+            : 't.text';
     return `select t.payload_no, p.sequence, p.segment_no, t.line_no, ${text} as text, t.cell_name, t.meter_key, t.register_key, t.channel_no,
     t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
     case when not t.unit_is_known then t.unit_text end as odd_unit,

@@ -64,7 +64,7 @@ export interface JudgedSpool {
     readonly flagged: readonly RefusedBatchPayload[];
 }
 
-/** Types a spool into the session's table `parsed`; tells the meters that nobody registered. */
+/** Types a spool into the session's table `parsed`, takes out what is refused as a whole, and tells the meters that nobody registered. */
 export async function judgeSpool(
     session: ParseSession,
     lake: Lake,
@@ -72,6 +72,21 @@ export async function judgeSpool(
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
 ): Promise<JudgedSpool> {
+    const { engine } = session;
+    await typeSpool(session, contract, source, options);
+    const byForm = await refuseByForm(engine, contract);
+    const shifted = await judgeStamps(engine, lake, contract, options.feedId);
+    const refused = [...byForm, ...shifted.refused];
+    return { unknown: await unknownMeters(engine), refused, flagged: shifted.flagged };
+}
+
+/** Makes the session's table `parsed`: a row for each record, by what its contract says of rows alone. */
+export async function typeSpool(
+    session: ParseSession,
+    contract: FeedContract,
+    source: RecordSource & { kind: 'spool' },
+    options: OutputOptions & { readonly keepsText?: boolean },
+): Promise<void> {
     const { engine } = session;
     await engine.materialise(
         'judged',
@@ -91,10 +106,6 @@ export async function judgeSpool(
             and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
     );
     await engine.run('drop table judged');
-    const byForm = await refuseByForm(engine, contract);
-    const shifted = await judgeStamps(engine, lake, contract, options.feedId);
-    const refused = [...byForm, ...shifted.refused];
-    return { unknown: await unknownMeters(engine), refused, flagged: shifted.flagged };
 }
 
 /** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */

@@ -44,6 +44,8 @@ export interface Ingest {
     readonly plainBytes?: number;
     /** Later segments are left, so that a stream of them does not keep a process from everything else. */
     readonly lastSegmentNo?: number;
+    /** Where given, a replay judges these segments only. */
+    readonly segmentNos?: readonly number[];
 }
 
 export interface ParseTotals {

@@ -73,6 +73,7 @@ const FAULTY = `
      where s.feed_id = $1 and s.segment_no > $3
        and coalesce((s.parse_stats ->> 'quarantined')::bigint, 0) + coalesce((s.parse_stats ->> 'refused')::bigint, 0) > 0
        and coalesce(j.contract_no, s.parsed_contract_no) < $2
+       and ($4::bigint[] is null or s.segment_no = any($4))
      order by s.segment_no`;
 
 async function faultySegments(
@@ -80,14 +81,18 @@ async function faultySegments(
     { feedId, contractNo }: KnownFeed,
     after: number,
 ): Promise<FaultySegment[]> {
-    return db.query<FaultySegment>(FAULTY, [feedId, contractNo, after]);
+    return db.query<FaultySegment>(FAULTY, [feedId, contractNo, after, null]);
 }
 
 /** Locks segments until the batch is full; those that another process has locked are its own to judge. */
 export async function claimFaultySegments(
     tx: Transaction,
     { feedId, contractNo }: KnownFeed,
-    limits: { readonly segments: number; readonly bytes: number },
+    limits: {
+        readonly segments: number;
+        readonly bytes: number;
+        readonly within?: readonly number[] | undefined;
+    },
 ): Promise<FaultySegment[]> {
     const taken: FaultySegment[] = [];
     let bytes = 0;
@@ -97,6 +102,7 @@ export async function claimFaultySegments(
             feedId,
             contractNo,
             after,
+            limits.within ?? null,
         ]);
         if (!next || (taken.length > 0 && bytes + next.payloadBytes > limits.bytes)) break;
         taken.push(next);

@@ -96,7 +96,7 @@ async function replayNextBatch(
     totals: ReplayTotals,
 ): Promise<boolean> {
     return ingest.lake.db.transaction(async (tx) => {
-        const limits = { segments: BATCH_SEGMENTS, bytes: BATCH_BYTES };
+        const limits = { segments: BATCH_SEGMENTS, bytes: BATCH_BYTES, within: ingest.segmentNos };
         const segments = await claimFaultySegments(tx, feed, limits);
         if (segments.length === 0) return false;
         crashPoint('parse');

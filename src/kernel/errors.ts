@@ -63,6 +63,17 @@ export const ERROR_CATALOGUE = {
     'engine.interrupted': 'Run the command again: nothing was published.',
     'engine.failed':
         'Run the command again; if it fails alike, report the message with the version of the server.',
+    'edit.refused': 'Correct what is named, then make the edit again; nothing of it was received.',
+    'edit.unknown': 'List the edits with `gridtally edit list`.',
+    'trace.meter-unknown':
+        'Name a meter or metering point as its feed or its registration does; `gridtally sql "select * from channels"` lists those registered.',
+    'trace.nothing-there':
+        'Name a time from which readings were expected or received; `gridtally history` shows all that was received.',
+    'trace.stale': 'Run `gridtally refresh`, then trace again.',
+    'trace.does-not-add-up':
+        'Draft again with `gridtally bill` where a draft is older than its readings or prices; else report this: a published number has no explanation.',
+    'trace.file-unknown':
+        'Name a receipt (such as r12), the file itself by its path, or the name under which it was received.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
 } as const;
 

@@ -60,7 +60,7 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerCalendar(session, lake, inputs.rebuilds);
     if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
     else await viewModel(session, 'job_versions');
-    for (const name of ['expected_channel_days', 'contested_keys', 'version_outcomes'])
+    for (const name of ['expected_channel_days', 'contested_keys', 'contested_versions', 'version_outcomes'])
         await materialiseModel(session, name, name);
     await viewModel(session, 'curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));

@@ -1,3 +1,4 @@
+import { EDIT_RANK } from '../contracts/edit-feed.ts';
 import { compileModel } from '../engine/compile.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
@@ -15,6 +16,7 @@ const CURATION_MODELS = [
     'expected_channel_days',
     'job_versions',
     'contested_keys',
+    'contested_versions',
     'version_outcomes',
     'curated_intervals',
 ];
@@ -27,8 +29,13 @@ export function curationRules(
 ): { curation: string; rollup: string } {
     const models = (names: readonly string[]) =>
         names.map((name) => compileModel(`curation/${name}`, lake.bulkEngine.dialect).fingerprint);
+    // edits stand above every feed for good: the first one makes nothing stale but its own days
+    const ranked = feeds.filter(({ rank }) => rank < EDIT_RANK);
     return {
-        curation: fingerprint({ models: models(CURATION_MODELS), feeds, zone: lake.zone.name }).slice(0, 16),
+        curation: fingerprint({ models: models(CURATION_MODELS), feeds: ranked, zone: lake.zone.name }).slice(
+            0,
+            16,
+        ),
         rollup: fingerprint({ models: models(ROLLUP_MODELS) }).slice(0, 16),
     };
 }

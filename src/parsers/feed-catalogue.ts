@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EDIT_FEED } from '../contracts/edit-feed.ts';
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { readContract } from './contract.ts';
@@ -14,6 +15,7 @@ export interface ContractFile {
 
 const ENDING = '.odcs.yaml';
 const SHIPPED_FOLDER = fileURLToPath(new URL('../../feeds/', import.meta.url));
+const BUILT_IN_FOLDER = path.join(SHIPPED_FOLDER, 'built-in');
 
 /** The contracts that come with gridtally, by feed. */
 export function shippedContracts(): Map<string, ContractFile> {
@@ -25,11 +27,20 @@ export function shippedContracts(): Map<string, ContractFile> {
  * the same name. Throws `feed.contract-invalid` or `yaml.invalid` with every fault of every file.
  */
 export function homeContracts(homeFolder: string): Map<string, ContractFile> {
-    return new Map([...shippedContracts(), ...contractsIn(path.join(homeFolder, 'feeds'))]);
+    const own = contractsIn(path.join(homeFolder, 'feeds'));
+    const edits = own.get(EDIT_FEED);
+    if (edits !== undefined) {
+        const message = `The feed ${EDIT_FEED} is built in and cannot be replaced.`;
+        const faults = [{ file: edits.file, field: 'name', message }];
+        throw new GridtallyError('feed.contract-invalid', message, { faults });
+    }
+    return new Map([...shippedContracts(), ...own]);
 }
 
-/** One of `homeContracts`. Throws `feed.unknown`, naming those that there are. */
+/** One of `homeContracts`, or that of edits. Throws `feed.unknown`, naming those that there are. */
 export function contractOf(feed: string, homeFolder: string): ContractFile {
+    const builtIn = feed === EDIT_FEED ? contractsIn(BUILT_IN_FOLDER).get(feed) : undefined;
+    if (builtIn !== undefined) return builtIn;
     const known = homeContracts(homeFolder);
     const found = known.get(feed);
     if (found !== undefined) return found;

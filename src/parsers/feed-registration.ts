@@ -52,6 +52,20 @@ export async function currentContract(
     return { feedId: row.feedId, contractNo: row.contractNo, contract: readContract(row.content, feed) };
 }
 
+/** The contract that a feed had under a number: what its payloads were parsed by then. Undefined where it never had one. */
+export async function contractOfNumber(
+    db: Pick<Transaction, 'query'>,
+    feedId: number,
+    contractNo: number,
+): Promise<RegisteredContract | undefined> {
+    const [row] = await db.query<{ name: string; content: string }>(
+        `select name, content from feeds join feed_contracts using (feed_id) where feed_id = $1 and contract_no = $2`,
+        [feedId, contractNo],
+    );
+    if (row === undefined) return undefined;
+    return { feedId, contractNo, contract: readContract(row.content, row.name) };
+}
+
 /** Finds or makes the feed, and holds its row so that two registrations take turns. */
 async function lockFeed(tx: Transaction, feed: string): Promise<number> {
     await tx.query('insert into feeds (name) values ($1) on conflict (name) do nothing', [feed]);

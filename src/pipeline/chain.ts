@@ -1,3 +1,4 @@
+import { EDIT_FEED, EDIT_RANK } from '../contracts/edit-feed.ts';
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
@@ -143,7 +144,7 @@ export async function load(
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
     return feeds.map(({ feedId, contract }) => ({
         feedId,
-        rank: contract.precedence.rank,
+        rank: contract.feed === EDIT_FEED ? EDIT_RANK : contract.precedence.rank,
         newestAlways: contract.precedence.newestAlways,
     }));
 }
@@ -157,6 +158,16 @@ export async function refreshAll(
     chain: Chain,
     onProgress?: (progress: RefreshProgress) => void,
 ): Promise<RefreshResult> {
+    const total = await refreshReadings(chain, onProgress);
+    await publishOpen(chain, { bills: 'none' });
+    return total;
+}
+
+/** The same without the open tables. */
+export async function refreshReadings(
+    chain: Chain,
+    onProgress?: (progress: RefreshProgress) => void,
+): Promise<RefreshResult> {
     const feeds = await feedsOf(chain);
     // what a load that was cut off, or a registration by a feed, left to do
     await matchReadings(chain.lake, feeds);
@@ -165,8 +176,6 @@ export async function refreshAll(
         const result = await refresh(chain.lake, precedenceOf(feeds), onProgress);
         for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += result[name];
         const { released, moved, displaced } = await matchReadings(chain.lake, feeds, { isRefreshed: true });
-        if (released + moved + displaced > 0) continue;
-        await publishOpen(chain, { bills: 'none' });
-        return total;
+        if (released + moved + displaced === 0) return total;
     }
 }

@@ -32,8 +32,25 @@ export async function channelDirectory(
     db: Pick<Transaction, 'query'>,
     options: AsKnown & { readonly numbers?: { readonly from: number; readonly to: number } } = {},
 ): Promise<ChannelEntry[]> {
-    return db.query<ChannelEntry>(
-        `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
+    const { numbers } = options;
+    const range = '($2::integer is null or v.channel_no >= $2 and v.channel_no < $3)';
+    return db.query<ChannelEntry>(directoryQuery(range), [
+        knownAtText(options),
+        numbers?.from ?? null,
+        numbers?.to ?? null,
+    ]);
+}
+
+/** The same of some channels, as believed now. */
+export async function channelEntriesOf(
+    db: Pick<Transaction, 'query'>,
+    channelNos: readonly number[],
+): Promise<ChannelEntry[]> {
+    return db.query<ChannelEntry>(directoryQuery('c.channel_no = any($2)'), [null, channelNos]);
+}
+
+function directoryQuery(condition: string): string {
+    return `select c.channel_no as "channelNo", m.metering_point_id as "meteringPointId",
              w.meter_id as "meterId", c.register_id as "registerId", c.flow,
              c.interval_minutes as "intervalMinutes",
              lower(v.valid_during) as "validFromMs", upper(v.valid_during) as "validToMs",
@@ -41,11 +58,8 @@ export async function channelDirectory(
          from channel_validities v join channels c using (channel_no)
              join metering_points m on m.metering_point_no = v.metering_point_no
              join meters w on w.meter_no = v.meter_no
-         where ${believedAt('v', '$1')}
-             and ($2::integer is null or v.channel_no >= $2 and v.channel_no < $3)
-         order by c.channel_no, lower(v.valid_during) nulls first`,
-        [knownAtText(options), options.numbers?.from ?? null, options.numbers?.to ?? null],
-    );
+         where ${believedAt('v', '$1')} and ${condition}
+         order by c.channel_no, lower(v.valid_during) nulls first`;
 }
 
 /** The highest number that a channel has; 0: there is none. */

@@ -78,7 +78,7 @@ async function decide(arrivals: readonly (readonly Version[])[]): Promise<string
             cast(60 as smallint) as interval_minutes, cast(null as varchar) as source_code, cast(0 as bigint) as ordinal,
             timestamptz '2013-06-02 00:00:00+00' as received_at from arrived as a`,
     );
-    for (const model of ['contested_keys', 'version_outcomes']) {
+    for (const model of ['contested_keys', 'contested_versions', 'version_outcomes']) {
         await session.materialise(model, compileModel(`curation/${model}`, session.dialect).sql);
     }
     const rows = await session.rows(

@@ -51,6 +51,7 @@ after(async () => {
 const TABLE_OF: Readonly<Record<string, string>> = {
     changed_days: 'changed_channel_days',
     contested_keys: 'contested_keys',
+    contested_versions: 'contested_versions',
     curated_days: 'curated_days',
     curated_gaps: 'curated_gaps',
     curated_hours: 'curated_hours',

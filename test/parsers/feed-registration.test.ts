@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fixedClock } from '../../src/kernel/clock.ts';
@@ -57,6 +57,12 @@ test('a home has the shipped feeds and its own, which replace shipped ones of th
     ]);
     assert.equal(contractOf('lcl', home).contract.version, '9.0.0');
     assert.throws(() => contractOf('nobody', home), { code: 'feed.unknown' });
+
+    assert.equal(contractOf('gridtally-edit', home).contract.reading.unknownMeter, 'wait');
+    const edits = path.join(folder, 'edits.odcs.yaml');
+    writeFileSync(edits, shippedText('lcl').replace('name: lcl\n', 'name: gridtally-edit\n'));
+    assert.throws(() => homeContracts(home), { code: 'feed.contract-invalid', message: /built in/ });
+    rmSync(edits);
 
     writeFileSync(
         path.join(folder, 'again.odcs.yaml'),

@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { marketDayPeriod } from '../kernel/market-day.ts';
+import { parseInstant } from '../kernel/period.ts';
+import type { Zone } from '../kernel/zone.ts';
+import { type ReadingHistory, readingHistory, type UnplacedRow } from '../pipeline/reading-history.ts';
+import type { SourceLine } from '../trace/traced-version.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { tableText } from './output.ts';
+
+interface HistoryOptions extends CommonOptions {
+    readonly register?: string;
+}
+
+export function addHistoryCommands(program: Command): void {
+    command(
+        program,
+        'history <meter> <from> <to>',
+        'every version of the intervals of a meter or metering point, and why it won or lost',
+    )
+        .option('--register <id>', 'only this register')
+        .action(historyCommand);
+}
+
+async function historyCommand(
+    meter: string,
+    fromText: string,
+    toText: string,
+    options: HistoryOptions,
+): Promise<void> {
+    await withWorkspace(options, async (workspace, output) => {
+        const { zone } = workspace.lake;
+        const period = { from: instantOrDay(zone, fromText), to: instantOrDay(zone, toText) };
+        if (period.from >= period.to)
+            throw new GridtallyError(
+                'usage.invalid',
+                `${toText} is not after ${fromText}: the end is exclusive`,
+            );
+        const { register: registerId } = options;
+        const history = await readingHistory(workspace, {
+            meter,
+            period,
+            ...(registerId === undefined ? {} : { registerId }),
+        });
+        output.result(history, historyText(history));
+    });
+}
+
+/** A UTC instant, or a local day of the home, which stands for its first instant. */
+export function instantOrDay(zone: Zone, text: string): number {
+    if (tryCalendarDate(text) !== undefined) return marketDayPeriod(zone, calendarDate(text)).from;
+    return parseInstant(text);
+}
+
+function historyText(history: ReadingHistory): string[] {
+    const versions = history.intervals.flatMap((interval) =>
+        interval.versions.map((v) => [
+            interval.periodFrom,
+            interval.registerId,
+            v.kwh,
+            v.quality,
+            v.sourceCode,
+            v.outcome.replaceAll('_', ' '),
+            ...placeCells(v),
+            v.why,
+        ]),
+    );
+    const columns = ['interval', 'register', 'kWh', 'quality', 'code', 'outcome', ...PLACE_COLUMNS, 'why'];
+    return [
+        versions.length === 0
+            ? `no version of ${history.meter} begins from ${history.periodFrom} until ${history.periodTo}`
+            : tableText(columns, versions),
+        unplacedText('waiting', history.waiting),
+        unplacedText('quarantined', history.quarantined),
+    ].flat();
+}
+
+const PLACE_COLUMNS = ['feed', 'file', 'line', 'received', 'receipt'];
+
+function placeCells(source: SourceLine): (string | number | null)[] {
+    return [source.feed, source.sourceKey, source.line, source.receivedAt, source.receiptId];
+}
+
+function unplacedText(what: string, rows: readonly UnplacedRow[]): string[] {
+    if (rows.length === 0) return [];
+    const cells = rows.map((r) => [r.periodFrom, r.registerId, r.kwh, r.quality, ...placeCells(r), r.why]);
+    return [
+        '',
+        `${what}:`,
+        ...tableText(['interval', 'register', 'kWh', 'quality', ...PLACE_COLUMNS, 'why'], cells),
+    ];
+}

@@ -1,0 +1,149 @@
+import type { BillLine, BillSection } from '../billing/bill-document.ts';
+import { loadBill, type StoredBill } from '../billing/bill-queries.ts';
+import { openLineBands } from '../billing/line-bands.ts';
+import { readRatingDimensions } from '../billing/registered-dimensions.ts';
+import { calendarDate, type DatePeriod } from '../kernel/calendar-date.ts';
+import { add, decimal, formatDecimal } from '../kernel/decimal.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
+import { parseInstant } from '../kernel/period.ts';
+import { namedChannels } from '../registry/named-channels.ts';
+import { daysOfLine, type TracedBill, type TracedBillLine } from '../trace/traced-bill.ts';
+import { requireSum, sumKwh, type TracedDay } from '../trace/traced-total.ts';
+import type { TracedInterval } from '../trace/traced-version.ts';
+import type { Chain } from './chain.ts';
+import { traceTotals } from './total-trace.ts';
+
+export interface BillQuestion {
+    readonly billId: string;
+    /** From 1, as `bill_lines` counts them; absent: every line. */
+    readonly lineNo?: number;
+    readonly readsLines: boolean;
+}
+
+interface NumberedLine {
+    readonly lineNo: number;
+    readonly line: BillLine;
+    readonly section: BillSection;
+    /** Null for a tax. */
+    readonly tariffVersionNo: number | null;
+}
+
+type BandFinder = ReturnType<typeof openLineBands>;
+
+/**
+ * Takes lines of a bill apart: to the readings whose sum a line prices, their versions, payloads and lines. The master data are those that are
+ * believed now: where readings or prices have changed since a draft was made, its numbers do not add up any more.
+ * Throws `billing.bill-unknown`, `trace.stale` and `trace.does-not-add-up`.
+ */
+export async function traceBill(chain: Chain, question: BillQuestion): Promise<TracedBill> {
+    const { db, zone } = chain.lake;
+    const bill = await loadBill(db, question.billId);
+    const { document } = bill;
+    const lines = (await numberedLines(chain, bill)).filter(
+        ({ lineNo }) => question.lineNo === undefined || lineNo === question.lineNo,
+    );
+    if (lines.length === 0)
+        throw new GridtallyError('usage.invalid', `bill ${question.billId} has no line ${question.lineNo}`);
+    const tariffNos = await tariffNosOf(chain, lines);
+    const period = { from: calendarDate(document.periodFrom), to: calendarDate(document.periodTo) };
+    const bandOf = openLineBands(await readRatingDimensions(db, { period, zone, tariffNos }), zone);
+    const traced: TracedBillLine[] = [];
+    const known = new Map<string, TracedDay[]>();
+    for (const one of lines) {
+        const days = one.line.kind === 'energy' ? await daysOf(chain, one, question.readsLines, known) : [];
+        traced.push(traceLine(one, days, bandOf));
+    }
+    const { billId, accountId, periodFrom, periodTo, energyKwh, amountDue, currency } = document;
+    return {
+        billId,
+        accountId,
+        state: bill.state,
+        periodFrom,
+        periodTo,
+        energyKwh,
+        amountDue,
+        currency,
+        lines: traced,
+    };
+}
+
+async function numberedLines({ lake }: Chain, { document }: StoredBill): Promise<NumberedLine[]> {
+    const rows = await lake.db.query<{ lineNo: number; tariffVersionNo: number | null }>(
+        `select line_no as "lineNo", tariff_version_no as "tariffVersionNo" from bill_lines join bills using (bill_no)
+          where bill_id = $1 order by 1`,
+        [document.billId],
+    );
+    const lines = document.sections.flatMap((section) => section.lines.map((line) => ({ line, section })));
+    assert(rows.length === lines.length, `bill ${document.billId} has a reference for each line`);
+    return lines.map((line, i) => ({
+        ...line,
+        lineNo: i + 1,
+        tariffVersionNo: rows[i]?.tariffVersionNo ?? null,
+    }));
+}
+
+async function tariffNosOf({ lake }: Chain, lines: readonly NumberedLine[]): Promise<number[]> {
+    const rows = await lake.db.query<{ tariffNo: number }>(
+        'select distinct tariff_no as "tariffNo" from tariff_versions where tariff_version_no = any($1)',
+        [lines.flatMap(({ tariffVersionNo }) => tariffVersionNo ?? [])],
+    );
+    return rows.map(({ tariffNo }) => tariffNo);
+}
+
+/** Days of the channels by which the metering point takes energy, once for all lines of one service period. */
+async function daysOf(
+    chain: Chain,
+    { line, section }: NumberedLine,
+    readsLines: boolean,
+    known: Map<string, TracedDay[]>,
+): Promise<TracedDay[]> {
+    const days: DatePeriod = { from: calendarDate(line.serviceFrom), to: calendarDate(line.serviceTo) };
+    const key = `${section.meteringPointId} ${days.from} ${days.to}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const named = await namedChannels(chain.lake.db, section.meteringPointId);
+    const channels = named.channels.filter(
+        ({ flow, meteringPointId }) => flow === 'to_customer' && meteringPointId === section.meteringPointId,
+    );
+    const traced = await traceTotals(chain, { named: { ...named, channels }, days, readsLines });
+    known.set(key, traced);
+    return traced;
+}
+
+function traceLine(
+    { lineNo, line, tariffVersionNo }: NumberedLine,
+    traced: readonly TracedDay[],
+    bandOf: BandFinder,
+): TracedBillLine {
+    const isInLine = ({ marketDay, periodFrom }: TracedInterval) => {
+        const interval = { day: calendarDate(marketDay), at: parseInstant(periodFrom) };
+        return (
+            bandOf({ tariffVersionNo: tariffVersionNo ?? 0, chargeId: line.charge }, interval) === line.band
+        );
+    };
+    const days = daysOfLine(traced, (intervals) => formatDecimal(sumKwh(intervals)), isInLine);
+    const isEnergy = line.kind === 'energy';
+    const kwh = isEnergy ? energyOf(line) : null;
+    if (kwh !== null) requireSum(`line ${lineNo} (${line.charge} ${line.band ?? ''})`, kwh, days);
+    const { kind, charge, band, tariffId, serviceFrom, serviceTo, quantity, unit, price, amount } = line;
+    return {
+        lineNo,
+        kind,
+        charge,
+        band,
+        tariffId,
+        serviceFrom,
+        serviceTo,
+        quantity,
+        unit,
+        price,
+        amount,
+        kwh,
+        days,
+    };
+}
+
+/** Before the tariff rounds the quantity. */
+function energyOf({ measuredKwh, estimatedKwh }: BillLine): string {
+    return formatDecimal(add(decimal(measuredKwh ?? '0'), decimal(estimatedKwh ?? '0')));
+}

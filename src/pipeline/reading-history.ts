@@ -1,0 +1,222 @@
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import type { EngineRow, EngineSession } from '../engine/engine.ts';
+import { sqlText } from '../engine/sql-text.ts';
+import type { PayloadLine } from '../ingest/payload-lines.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
+import { instantText, type Period } from '../kernel/period.ts';
+import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
+import { useLake } from '../lake/lake-use.ts';
+import { type DecidedVersion, decideAgain } from '../lake/version-history.ts';
+import { type NamedChannels, namedChannels } from '../registry/named-channels.ts';
+import { type SourceLine, type TracedInterval, traceIntervals } from '../trace/traced-version.ts';
+import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { readSourceLines, type SourceLines } from './source-lines.ts';
+
+export interface HistoryQuestion {
+    /** Outside identifier of a meter or a metering point. */
+    readonly meter: string;
+    readonly registerId?: string;
+    /** Intervals that begin in it, half-open. */
+    readonly period: Period;
+}
+
+/** A row that is no version: it waits for a meter, or broke a rule. */
+export interface UnplacedRow extends SourceLine {
+    /** Null where its stamp is none. */
+    readonly periodFrom: string | null;
+    readonly registerId: string;
+    readonly kwh: string | null;
+    readonly quality: string | null;
+    /** Rules or reason, by id. */
+    readonly why: string;
+}
+
+export interface ReadingHistory {
+    readonly meter: string;
+    readonly periodFrom: string;
+    readonly periodTo: string;
+    readonly intervals: readonly TracedInterval[];
+    readonly waiting: readonly UnplacedRow[];
+    readonly quarantined: readonly UnplacedRow[];
+}
+
+/**
+ * Everything that was received about a meter's intervals and what became of it. Reads version files of the partitions concerned, and the
+ * payloads that the rows came from. Throws `trace.meter-unknown` where neither a registration nor a row has the name.
+ */
+export async function readingHistory(chain: Chain, question: HistoryQuestion): Promise<ReadingHistory> {
+    return useLake(chain.lake, async (lake) => {
+        const inUse = { ...chain, lake };
+        const named = await namedChannels(lake.db, question.meter, question.registerId);
+        const session = await lake.engine.openSession();
+        try {
+            const feeds = precedenceOf(await feedsOf(inUse));
+            const { channels } = named;
+            const versions = await decideAgain(session, lake, { channels, feeds, period: question.period });
+            const names = allNames(named, question.meter);
+            const waiting = await waitingRows(session, inUse, names, question);
+            const quarantined = await quarantinedRows(session, inUse, names);
+            if (named.channels.length + waiting.length + quarantined.length === 0) throw unknown(question);
+            const sequences = [...versions, ...waiting, ...quarantined].map(({ sequence }) => sequence);
+            const sources = await readSourceLines(inUse, sequences, names);
+            return {
+                meter: question.meter,
+                periodFrom: instantText(question.period.from),
+                periodTo: instantText(question.period.to),
+                intervals: traceWithLines(versions, named, sources),
+                waiting: waiting.map((row) => waitingRow(row, sources)),
+                quarantined: quarantined.flatMap((row) => quarantinedRow(row, names, question, sources)),
+            };
+        } finally {
+            await session.close();
+        }
+    });
+}
+
+function unknown({ meter }: HistoryQuestion): GridtallyError {
+    return new GridtallyError(
+        'trace.meter-unknown',
+        `nothing is known of a meter or metering point ${JSON.stringify(meter)}`,
+    );
+}
+
+function allNames({ namesOf }: NamedChannels, ...more: readonly string[]): string[] {
+    return [...new Set([...more, ...[...namesOf.values()].flatMap((names) => [...names])])];
+}
+
+interface WaitingRow {
+    readonly feedId: number;
+    readonly sequence: number;
+    readonly ordinal: number;
+    readonly meterKey: string;
+    readonly registerKey: string;
+    readonly periodFrom: number;
+    readonly kwh: string | null;
+    readonly quality: string;
+    readonly reason: string;
+    readonly receivedAt: number;
+}
+
+async function waitingRows(
+    session: EngineSession,
+    { lake }: Chain,
+    names: readonly string[],
+    { period, registerId }: HistoryQuestion,
+): Promise<WaitingRow[]> {
+    const files = await liveFiles(lake, 'waiting_rows');
+    await session.registerFiles('waiting_rows', LAKE_TABLES.waiting_rows, distinctPaths(files));
+    const rows = await session.rows(
+        `select *, epoch_ms(period_from) as period_ms, epoch_ms(received_at) as received_ms from waiting_rows
+          where meter_key in (${names.map(sqlText).join(', ')}) and period_from >= timestamptz '${instantText(period.from)}'
+            and period_from < timestamptz '${instantText(period.to)}'
+            ${registerId === undefined ? '' : `and register_key = ${sqlText(registerId)}`}
+          order by register_key, period_from, sequence, ordinal`,
+    );
+    return rows.map((row) => ({
+        feedId: Number(row.feed_id),
+        sequence: Number(row.sequence),
+        ordinal: Number(row.ordinal),
+        meterKey: String(row.meter_key),
+        registerKey: String(row.register_key),
+        periodFrom: Number(row.period_ms),
+        kwh: textOrNull(row, 'kwh'),
+        quality: String(row.quality),
+        reason: String(row.reason),
+        receivedAt: Number(row.received_ms),
+    }));
+}
+
+interface QuarantinedRow {
+    readonly feedId: number;
+    readonly sequence: number;
+    readonly lineNo: number;
+    readonly rules: string;
+    readonly text: string;
+    readonly receivedAt: number;
+}
+
+/** Rows whose text has one of the names: whether it names the meter is seen when the payload is read again. */
+async function quarantinedRows(
+    session: EngineSession,
+    { lake }: Chain,
+    names: readonly string[],
+): Promise<QuarantinedRow[]> {
+    const files = await liveFiles(lake, 'quarantined_rows');
+    await session.registerFiles('quarantined_rows', LAKE_TABLES.quarantined_rows, distinctPaths(files));
+    const rows = await session.rows(
+        `select *, epoch_ms(received_at) as received_ms from quarantined_rows
+          where ${names.map((name) => `contains(original_text, ${sqlText(name)})`).join(' or ')} order by sequence, line_no`,
+    );
+    return rows.map((row) => ({
+        feedId: Number(row.feed_id),
+        sequence: Number(row.sequence),
+        lineNo: Number(row.line_no),
+        rules: String(row.rule_ids),
+        text: String(row.original_text),
+        receivedAt: Number(row.received_ms),
+    }));
+}
+
+function textOrNull(row: EngineRow, name: string): string | null {
+    return row[name] === null || row[name] === undefined ? null : String(row[name]);
+}
+
+/** Versions in the order of channel, interval and place, put together by interval, each with its line. */
+export function traceWithLines(
+    versions: readonly DecidedVersion[],
+    { channels, namesOf }: NamedChannels,
+    sources: SourceLines,
+): TracedInterval[] {
+    const entries = new Map(channels.map((entry) => [entry.channelNo, entry]));
+    const naming = (channelNo: number) => {
+        const entry = entries.get(channelNo);
+        assert(entry, `channel ${channelNo} is believed to be somewhere`);
+        const { meterId, meteringPointId, registerId } = entry;
+        return { meterId, meteringPointId, registerId };
+    };
+    return traceIntervals(versions, {
+        standing: sources.standing,
+        naming,
+        lineOf: (version) => {
+            const names = namesOf.get(version.channelNo) ?? new Set<string>();
+            return sources.lineOf(version, naming(version.channelNo).registerId, names);
+        },
+    });
+}
+
+function waitingRow(row: WaitingRow, sources: SourceLines): UnplacedRow {
+    const { quality, reason: why, registerKey: registerId } = row;
+    const line = sources.lineOf(row, registerId, new Set([row.meterKey]));
+    return { ...line, periodFrom: instantText(row.periodFrom), registerId, kwh: row.kwh, quality, why };
+}
+
+function quarantinedRow(
+    row: QuarantinedRow,
+    names: readonly string[],
+    question: HistoryQuestion,
+    sources: SourceLines,
+): UnplacedRow[] {
+    return sources
+        .rowsAt(row.sequence, row.lineNo)
+        .filter((line) => isAskedFor(line, names, question))
+        .map((line) => ({
+            ...sources.sourceOf(row, line),
+            text: row.text,
+            periodFrom: line.periodFrom === null ? null : instantText(line.periodFrom),
+            registerId: line.registerKey,
+            kwh: line.kwh,
+            quality: line.quality,
+            why: row.rules,
+        }));
+}
+
+/** A row whose stamp is none may be of any time. */
+function isAskedFor(
+    line: PayloadLine,
+    names: readonly string[],
+    { period, registerId }: HistoryQuestion,
+): boolean {
+    if (!names.includes(line.meterKey)) return false;
+    if (registerId !== undefined && line.registerKey !== registerId) return false;
+    return line.periodFrom === null || (line.periodFrom >= period.from && line.periodFrom < period.to);
+}

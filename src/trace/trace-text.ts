@@ -1,0 +1,124 @@
+import type { TracedBill, TracedBillLine, TracedLineDay } from './traced-bill.ts';
+import type { TracedFile } from './traced-file.ts';
+import type { TracedDay, TracedHour } from './traced-total.ts';
+import type { TracedInterval, TracedVersion } from './traced-version.ts';
+
+/** A line of text with lines that stand below it. */
+export interface TextNode {
+    readonly text: string;
+    readonly children: readonly TextNode[];
+}
+
+/** How deep a tree of a number is told; `--json` has all of it. */
+export type TextDepth = 'days' | 'versions';
+
+/** Lines of a tree, drawn with its branches. */
+export function treeText(nodes: readonly TextNode[]): string[] {
+    return nodes.flatMap((node) => [node.text, ...childLines(node.children, '')]);
+}
+
+function childLines(nodes: readonly TextNode[], indent: string): string[] {
+    return nodes.flatMap((node, i) => {
+        const isLast = i === nodes.length - 1;
+        const below = `${indent}${isLast ? '   ' : '│  '}`;
+        return [`${indent}${isLast ? '└─ ' : '├─ '}${node.text}`, ...childLines(node.children, below)];
+    });
+}
+
+export function dayNode(day: TracedDay): TextNode {
+    const missing = day.missingCount > 0 ? `, ${day.missingCount} of ${day.expectedCount} missing` : '';
+    const text = `${day.meterId} ${day.registerId}, day ${day.marketDay}: ${kwhText(day.kwh)}${missing}`;
+    return { text, children: day.hours.map(hourNode) };
+}
+
+export function hourNode(hour: TracedHour): TextNode {
+    const missing = hour.missingCount > 0 ? `, ${hour.missingCount} of ${hour.expectedCount} missing` : '';
+    return {
+        text: `hour from ${hour.hourFrom}: ${kwhText(hour.kwh)}${missing}`,
+        children: hour.intervals.map(intervalNode),
+    };
+}
+
+export function intervalNode(interval: TracedInterval): TextNode {
+    const text = `${interval.periodFrom} (${interval.minutes} min): ${kwhText(interval.kwh)}, ${interval.quality}`;
+    return { text, children: interval.versions.map(versionNode) };
+}
+
+function versionNode(version: TracedVersion): TextNode {
+    const place = version.line === null ? '' : `:${version.line}`;
+    const file = version.sourceKey === null ? '' : `, ${version.sourceKey}${place}`;
+    const said = version.text === null ? [] : [{ text: version.text, children: [] }];
+    return {
+        text: `${version.kwh ?? version.quality} ${version.outcome.replaceAll('_', ' ')} (${version.why}), ${version.feed}${file}, receipt ${version.receiptId} at ${version.receivedAt}`,
+        children: said,
+    };
+}
+
+export function billNode(bill: TracedBill, depth: TextDepth): TextNode {
+    const what = `${bill.state} ${bill.billId} of account ${bill.accountId}, ${bill.periodFrom} to ${bill.periodTo}`;
+    return {
+        text: `${what}: ${bill.energyKwh} kWh, ${bill.amountDue} ${bill.currency}`,
+        children: bill.lines.map((line) => lineNode(line, bill.currency, depth)),
+    };
+}
+
+function lineNode(line: TracedBillLine, currency: string, depth: TextDepth): TextNode {
+    const price = line.price === null ? '' : ` × ${line.price}`;
+    const band = line.band === null ? '' : ` ${line.band}`;
+    const what = `line ${line.lineNo}, ${line.charge}${band} of ${line.tariffId}, ${line.serviceFrom} to ${line.serviceTo}`;
+    return {
+        text: `${what}: ${line.quantity} ${line.unit}${price} = ${line.amount} ${currency}`,
+        children: line.days.map((day) => lineDayNode(day, depth)),
+    };
+}
+
+function lineDayNode(day: TracedLineDay, depth: TextDepth): TextNode {
+    const of = day.kwh === day.dayKwh ? '' : ` of ${kwhText(day.dayKwh)}`;
+    const count = `${day.intervals.length} interval${day.intervals.length === 1 ? '' : 's'}`;
+    return {
+        text: `${day.meterId} ${day.registerId}, day ${day.marketDay}: ${kwhText(day.kwh)}${of} in ${count}`,
+        children: depth === 'versions' ? day.intervals.map(intervalNode) : [],
+    };
+}
+
+export function fileNode(file: TracedFile): TextNode {
+    const leaf = (text: string): TextNode => ({ text, children: [] });
+    const state = file.state === 'parsed' ? `parsed by contract ${file.contractNo} of the feed` : file.state;
+    const others = file.dayCount - file.days.length;
+    return {
+        text: `${file.sourceKey} of ${file.feed}, receipt ${file.receiptId} at ${file.receivedAt}, ${file.bytes} bytes: ${state}`,
+        children: [
+            ...(file.refusal === null ? [] : [leaf(`${file.refusal.ruleId}: ${file.refusal.message}`)]),
+            leaf(
+                `${file.records} rows = ${file.versions} versions (${file.winning} of them published) + ${file.quarantined} quarantined + ${file.waiting} waiting`,
+            ),
+            {
+                text: `${file.partitions.length} partitions`,
+                children: file.partitions.map((p) =>
+                    leaf(`${p.marketDay}, bucket ${p.bucket}: ${p.versions} versions`),
+                ),
+            },
+            {
+                text: `${file.dayCount} daily totals`,
+                children: [
+                    ...file.days.map((d) =>
+                        leaf(
+                            `${d.meterId} ${d.registerId}, day ${d.marketDay}: ${kwhText(d.dayKwh)}, ${d.winning} of ${d.versions} versions published`,
+                        ),
+                    ),
+                    ...(others > 0 ? [leaf(`and ${others} more; --days N lists more`)] : []),
+                ],
+            },
+            {
+                text: `${file.bills.length} bills of those days`,
+                children: file.bills.map((b) =>
+                    leaf(`${b.state} ${b.billId} (${b.meteringPointIds.join(', ')})`),
+                ),
+            },
+        ],
+    };
+}
+
+function kwhText(kwh: string | null): string {
+    return kwh === null ? 'no value' : `${kwh} kWh`;
+}

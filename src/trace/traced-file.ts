@@ -1,0 +1,67 @@
+import { GridtallyError } from '../kernel/errors.ts';
+
+/** A channel's day that rows of a payload belong to. */
+export interface TouchedDay {
+    readonly meterId: string;
+    readonly registerId: string;
+    readonly marketDay: string;
+    /** Versions of the payload, and those of them that are published. */
+    readonly versions: number;
+    readonly winning: number;
+    /** The day's total as it is published; null: no value, or not refreshed yet. */
+    readonly dayKwh: string | null;
+}
+
+export interface TouchedPartition {
+    readonly marketDay: string;
+    readonly bucket: number;
+    readonly versions: number;
+}
+
+export interface TouchedBill {
+    readonly billId: string;
+    readonly accountId: string;
+    readonly state: 'draft' | 'sealed';
+    readonly meteringPointIds: readonly string[];
+}
+
+/** A payload and everything that it touched. `records` = versions + quarantined + waiting. */
+export interface TracedFile {
+    readonly receiptId: string;
+    readonly feed: string;
+    readonly sourceKey: string;
+    readonly sha256: string;
+    readonly bytes: number;
+    readonly receivedAt: string;
+    readonly acknowledgedAt: string;
+    readonly state: 'parsed' | 'refused' | 'not-parsed';
+    /** Contract of the feed by which it first came in, or was last refused; null: not parsed. */
+    readonly contractNo: number | null;
+    /** The file rule that it broke. */
+    readonly refusal: { readonly ruleId: string; readonly message: string } | null;
+    readonly records: number;
+    readonly versions: number;
+    readonly winning: number;
+    readonly quarantined: number;
+    readonly waiting: number;
+    /** Copies of versions where an earlier belief had put them; they count once, above. */
+    readonly displaced: number;
+    readonly partitions: readonly TouchedPartition[];
+    /** The first channel-days by day and channel; `dayCount` counts all. */
+    readonly days: readonly TouchedDay[];
+    readonly dayCount: number;
+    readonly bills: readonly TouchedBill[];
+}
+
+/** Throws `trace.does-not-add-up` where rows of a file are unaccounted for. */
+export function requireAccounted(
+    file: Pick<TracedFile, 'receiptId' | 'sourceKey' | 'records' | 'versions' | 'quarantined' | 'waiting'>,
+): void {
+    const { receiptId, sourceKey, records, versions, quarantined, waiting } = file;
+    const found = versions + quarantined + waiting;
+    if (found === records) return;
+    const message = `receipt ${receiptId} (${sourceKey}) has ${records} rows, of which ${versions} are versions, ${quarantined} quarantined and ${waiting} waiting`;
+    throw new GridtallyError('trace.does-not-add-up', 'rows of a file are unaccounted for', {
+        faults: [{ message }],
+    });
+}
