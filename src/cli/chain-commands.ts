@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count } from './output.ts';
+import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface LoadOptions extends CommonOptions {
     readonly series?: string;
@@ -74,6 +76,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
             output.progress(`${stage}: ${count(done)} payloads`),
         );
         const { received, parsed } = result;
+        const refused = await refusedFeeds(workspace);
         const refreshed = options.refresh
             ? await refreshAll(workspace, ({ done, total }) =>
                   output.progress(`refresh: ${done} of ${total} partitions`),
@@ -82,7 +85,8 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         const rules = Object.entries(parsed.quarantinedByRule)
             .sort()
             .map(([rule, n]) => `  ${rule}: ${count(n)}`);
-        output.result({ ...result, ...(refreshed ? { refreshed } : {}) }, [
+        const told = { ...result, refusedFeeds: refusedFeedDocuments(refused) };
+        output.result({ ...told, ...(refreshed ? { refreshed } : {}) }, [
             `received ${count(received.payloads)} payloads, of which ${count(received.repeats)} had been received before`,
             `parsed ${count(parsed.payloads)} payloads: ${count(parsed.records)} rows = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
             ...rules,
@@ -91,15 +95,18 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
                 : []),
             ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
             ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+            ...refusedFeedText(refused),
             refreshed
                 ? `refreshed: ${count(refreshed.rebuilt)} partitions rebuilt, ${count(refreshed.merged)} merged`
                 : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
         ]);
+        if (refused.some((feed) => feed.payloadsUnparsed > 0)) process.exitCode = 1;
     });
 }
 
 async function refreshCommand(options: RefreshOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
+        for (const line of refusedFeedText(await refusedFeeds(workspace))) output.notice(line);
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
             const lines = describePlan(plan);

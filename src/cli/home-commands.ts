@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { sparkEngine } from '../engine/spark/spark-engine.ts';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { openOutput } from './output.ts';
+import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface InitOptions extends CommonOptions {
@@ -28,9 +30,13 @@ export function addHomeCommands(program: Command): void {
         )
         .action(initCommand);
     command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
-        withWorkspace(options, async ({ lake }, output) => {
-            const status = await readStatus(lake);
-            output.result(status, statusText(status));
+        withWorkspace(options, async (workspace, output) => {
+            const status = await readStatus(workspace.lake);
+            const refused = await refusedFeeds(workspace);
+            output.result({ ...status, refusedFeeds: refusedFeedDocuments(refused) }, [
+                ...statusText(status),
+                ...refusedFeedText(refused),
+            ]);
         }),
     );
 }

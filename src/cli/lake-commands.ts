@@ -5,6 +5,7 @@ import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
+import { readHome } from '../store/home.ts';
 import {
     type CommonOptions,
     command,
@@ -15,6 +16,7 @@ import {
 } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { count, openOutput, tableText } from './output.ts';
+import { errorDocument, refusedFeedText } from './refused-feed-text.ts';
 
 interface SqlOptions extends CommonOptions {
     readonly asOf?: number;
@@ -116,18 +118,24 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
 
 async function feedListCommand(options: CommonOptions): Promise<void> {
     const output = openOutput(options.json === true);
-    const feeds = [...homeContracts(homeFolder(options)).values()]
+    const { contracts, refused } = homeContracts(readHome(homeFolder(options)).folder);
+    const feeds = [...contracts.values()]
         .map(({ contract }) => ({
             feed: contract.feed,
             version: contract.version,
             columns: contract.columns.map((c) => c.name).join(', '),
         }))
         .sort((a, b) => (a.feed < b.feed ? -1 : 1));
+    const faulty = [...refused].map(([feed, error]) => ({ feed, payloadsUnparsed: 0, error }));
     output.result(
-        feeds,
-        tableText(
-            ['feed', 'version', 'columns'],
-            feeds.map((f) => [f.feed, f.version, f.columns]),
-        ),
+        [...feeds, ...faulty.map(({ feed, error }) => ({ feed, error: errorDocument(error) }))],
+        [
+            ...tableText(
+                ['feed', 'version', 'columns'],
+                feeds.map((f) => [f.feed, f.version, f.columns]),
+            ),
+            ...refusedFeedText(faulty),
+        ],
     );
+    if (faulty.length > 0) process.exitCode = 1;
 }

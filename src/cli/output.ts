@@ -68,6 +68,14 @@ export function count(n: number | bigint): string {
     return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** A line for each fault of an input, with its place. */
+export function faultText(faults: readonly InputFault[]): string[] {
+    return faults.map((f) => {
+        const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
+        return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
+    });
+}
+
 /** For `--json`: one document also where a command fails. */
 export function printErrorJson(error: {
     readonly code: string;
@@ -83,11 +91,7 @@ export function reportError(error: unknown, isJson: boolean): number {
     if (error instanceof GridtallyError) {
         const { code, message, remedy, faults } = error;
         if (isJson) printErrorJson({ code, message, remedy, faults });
-        const faultLines = faults.map((f) => {
-            const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
-            return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
-        });
-        process.stderr.write([`error ${code}: ${message}`, ...faultLines, remedy, ''].join('\n'));
+        process.stderr.write([`error ${code}: ${message}`, ...faultText(faults), remedy, ''].join('\n'));
         return code === 'usage.invalid' ? 2 : 1;
     }
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
