@@ -1,5 +1,5 @@
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
-import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
+import { foreseeMatch, type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import type { Lake } from '../lake/lake.ts';
 import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
@@ -112,8 +112,10 @@ export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
     }));
 }
 
+/** What `refreshAll` would do now, with the readings that it would first bring to their channels. */
 export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
-    return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
+    const feeds = await feedsOf(chain);
+    return currentPlan(chain.lake, precedenceOf(feeds), await foreseeMatch(chain.lake, feeds));
 }
 
 /** Brings readings to their channels and rebuilds what is stale, until nothing is. */
