@@ -1,8 +1,13 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import { sparkEngine } from '../engine/spark/spark-engine.ts';
+import { removeFiles, removeFolder } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
-import { initHome } from '../store/home.ts';
+import { removeDatabase } from '../store/embedded-postgres.ts';
+import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { openOutput } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
@@ -53,7 +58,8 @@ async function initCommand(options: InitOptions): Promise<void> {
     const output = openOutput(options.json === true);
     const folder = homeFolder(options);
     if (options.engine !== undefined) sparkEngine({ address: options.engine });
-    const home = await initHome(folder, {
+    const isNew = !existsSync(folder);
+    const home = await makeHome(folder, {
         ...(options.zone === undefined ? {} : { marketZone: options.zone }),
         ...(options.currency === undefined ? {} : { currency: options.currency }),
         ...(options.bucketSize === undefined ? {} : { bucketSize: options.bucketSize }),
@@ -61,8 +67,12 @@ async function initCommand(options: InitOptions): Promise<void> {
         ...(options.databaseSchema === undefined ? {} : { databaseSchema: options.databaseSchema }),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
     });
-    const workspace = await openWorkspace(folder);
-    await workspace.close();
+    try {
+        await (await openWorkspace(folder)).close();
+    } catch (error) {
+        await removeUnused(home, isNew);
+        throw error;
+    }
     const { url: _secret, ...database } = home.database;
     const { server: _token, ...engine } = home.engine;
     output.result({ ...home, database, engine }, [
@@ -70,4 +80,36 @@ async function initCommand(options: InitOptions): Promise<void> {
         `market zone ${home.marketZone}, currency ${home.currency}, ${home.bucketSize} channels a bucket`,
         'next: gridtally ingest FILE --feed NAME',
     ]);
+}
+
+const OPTION_OF: Readonly<Record<string, string>> = {
+    marketZone: '--zone',
+    currency: '--currency',
+    bucketSize: '--bucket-size',
+    'database.url': '--database-url',
+    'database.schema': '--database-schema',
+    'engine.server': '--engine',
+};
+
+/** Settings that no home can have are wrong usage, and told by the option that gave them: there is no file to correct. */
+async function makeHome(folder: string, options: HomeOptions): Promise<Home> {
+    try {
+        return await initHome(folder, options);
+    } catch (error) {
+        if (!(error instanceof GridtallyError) || error.code !== 'home.config-invalid') throw error;
+        const faults = error.faults.map(({ field = '', message }) => ({
+            field: OPTION_OF[field] ?? field,
+            message,
+        }));
+        throw new GridtallyError('usage.invalid', 'no home can be made with these settings', { faults });
+    }
+}
+
+/** A home whose database could not be used is of no use: without it `init` may be run again. */
+async function removeUnused(home: Home, isNew: boolean): Promise<void> {
+    if (home.database.url === undefined) await removeDatabase(home.folder);
+    for (const name of ['database', home.lakeFolder, home.scratchFolder])
+        await removeFolder(path.resolve(home.folder, name));
+    await removeFiles([path.join(home.folder, HOME_FILE)]);
+    if (isNew && readdirSync(home.folder).length === 0) await removeFolder(home.folder);
 }

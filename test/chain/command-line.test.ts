@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { runCommand } from '../cli/run-command.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
-import { runCommand } from './run-command.ts';
 
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;

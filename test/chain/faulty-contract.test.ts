@@ -7,8 +7,8 @@ import { refusedFeeds } from '../../src/pipeline/refused-feeds.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { work } from '../../src/pipeline/work.ts';
 import { receive } from '../../src/raw/receive.ts';
+import { runCommand } from '../cli/run-command.ts';
 import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
-import { runCommand } from './run-command.ts';
 
 // The feed `mine` has delivered and has a payload that nobody parsed yet when its contract is spoilt; `generic-csv` goes on.
 const FROM = Date.parse('2013-05-01T00:00:00Z');
