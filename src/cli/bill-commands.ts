@@ -8,7 +8,7 @@ import { monthPeriod } from '../kernel/calendar-date.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
-import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
 import { count, tableText } from './output.ts';
 
 interface BillOptions extends CommonOptions {
@@ -22,15 +22,15 @@ interface ExportOptions extends BillOptions {
 
 export function addBillCommands(program: Command): void {
     const bill = command(program, 'bill', 'draft the bills of a month for all agreements active in it')
-        .option('--period <month>', 'month, such as 2013-05')
+        .option('--period <month>', 'month, such as 2013-05', month)
         .action(draftCommand);
     command(bill, 'show <id>', 'one bill as text, or in full with --json').action(showCommand);
     command(bill, 'list', 'bills with their totals')
-        .option('--period <month>', 'only of this month')
+        .option('--period <month>', 'only of this month', month)
         .action(listCommand);
     const exported = program.command('export').description('write tables for other programs');
     command(exported, 'bills', 'bills and their lines')
-        .option('--period <month>', 'only of this month')
+        .option('--period <month>', 'only of this month', month)
         .option('--format <name>', 'csv or ndjson', 'csv')
         .option('--out <folder>', 'write files there; without it the bills go to stdout')
         .action(exportCommand);

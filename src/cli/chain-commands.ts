@@ -1,21 +1,16 @@
 import type { Command } from 'commander';
 import { describePlan } from '../lake/refresh-plan.ts';
-import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
-import { incomingFiles } from './incoming-files.ts';
+import { addIngestCommand } from './ingest-command.ts';
 import { count } from './output.ts';
-import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
+import { refusedFeedText } from './refused-feed-text.ts';
 
 interface LoadOptions extends CommonOptions {
     readonly series?: string;
     readonly minutes?: number;
-}
-
-interface IngestOptions extends CommonOptions {
-    readonly feed: string;
-    readonly refresh?: boolean;
 }
 
 interface RefreshOptions extends CommonOptions {
@@ -27,10 +22,7 @@ export function addChainCommands(program: Command): void {
         .option('--series <id>', 'price series that the file gives values of')
         .option('--minutes <n>', 'interval length of a price series', wholeNumber)
         .action(loadCommand);
-    command(program, 'ingest <path...>', 'receive files and parse them by their feed')
-        .requiredOption('--feed <name>', 'feed whose contract the files follow')
-        .option('--refresh', 'then rebuild what is stale')
-        .action(ingestCommand);
+    addIngestCommand(program);
     command(program, 'refresh', 'rebuild every stale partition, and no other')
         .option('--plan', 'only print what would be rebuilt')
         .action(refreshCommand);
@@ -67,40 +59,6 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
                     : []),
             ],
         );
-    });
-}
-
-async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
-    await withWorkspace(options, async (workspace, output) => {
-        const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
-            output.progress(`${stage}: ${count(done)} payloads`),
-        );
-        const { received, parsed } = result;
-        const refused = await refusedFeeds(workspace);
-        const refreshed = options.refresh
-            ? await refreshAll(workspace, ({ done, total }) =>
-                  output.progress(`refresh: ${done} of ${total} partitions`),
-              )
-            : undefined;
-        const rules = Object.entries(parsed.quarantinedByRule)
-            .sort()
-            .map(([rule, n]) => `  ${rule}: ${count(n)}`);
-        const told = { ...result, refusedFeeds: refusedFeedDocuments(refused) };
-        output.result({ ...told, ...(refreshed ? { refreshed } : {}) }, [
-            `received ${count(received.payloads)} payloads, of which ${count(received.repeats)} had been received before`,
-            `parsed ${count(parsed.payloads)} payloads: ${count(parsed.records)} rows = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
-            ...rules,
-            ...(parsed.rounded > 0
-                ? [`${count(parsed.rounded)} values had more than six decimals and were rounded half-even`]
-                : []),
-            ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
-            ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
-            ...refusedFeedText(refused),
-            refreshed
-                ? `refreshed: ${count(refreshed.rebuilt)} partitions rebuilt, ${count(refreshed.merged)} merged`
-                : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
-        ]);
-        if (refused.some((feed) => feed.payloadsUnparsed > 0)) process.exitCode = 1;
     });
 }
 

@@ -76,6 +76,11 @@ export function faultText(faults: readonly InputFault[]): string[] {
     });
 }
 
+/** A number with its noun: `1 file`, `2,000 files`. */
+export function counted(n: number, noun: string): string {
+    return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 /** For `--json`: one document also where a command fails. */
 export function printErrorJson(error: {
     readonly code: string;

@@ -15,7 +15,7 @@ import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '..
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
-import { commitParsed, type RefusedPayload } from './parse-commit.ts';
+import { commitParsed, type PayloadRefused, type RefusedPayload } from './parse-commit.ts';
 import { judgeSpool, matchAgain, type ParsedBatch, parsePlain, writeParsed } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
 import { isPlain, type PlainSource, stampsOfLines } from './plain-rows.ts';
@@ -51,7 +51,8 @@ export interface ParseTotals {
     quarantined: number;
     rounded: number;
     quarantinedByRule: Record<string, number>;
-    refusals: { sourceKey: string; ruleId: string; message: string }[];
+    /** The first of them. */
+    refusals: PayloadRefused[];
 }
 
 interface ClaimedSegment {

@@ -1,5 +1,6 @@
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { foreseeMatch, type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
+import { type PayloadRefused, refusalsOf } from '../ingest/parse-commit.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import type { Lake } from '../lake/lake.ts';
 import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
@@ -26,6 +27,8 @@ export interface ReceiveTotals {
 export interface IngestResult {
     readonly received: ReceiveTotals;
     readonly parsed: ParseTotals;
+    /** Payloads that had been received before, and were refused then: a repeat is not parsed again. */
+    readonly refusedBefore: readonly PayloadRefused[];
 }
 
 export interface IngestProgress {
@@ -43,6 +46,8 @@ export async function ingest(
 ): Promise<IngestResult> {
     const feed = await knownFeed(chain.lake.db, chain.home.folder, feedName, chain.lake.clock);
     const received = { payloads: 0, repeats: 0 };
+    const fresh = new Set<number>();
+    const repeated = new Set<number>();
     const source = {
         feedId: feed.feedId,
         name: feedName,
@@ -51,9 +56,15 @@ export async function ingest(
     for await (const receipt of receive(chain.raw, source, payloads)) {
         received.payloads += 1;
         if (receipt.isRepeat) received.repeats += 1;
+        (receipt.isRepeat ? repeated : fresh).add(receipt.sequence);
         onProgress({ stage: 'receive', done: received.payloads });
     }
-    return { received, parsed: await parseReceived(chain, onProgress) };
+    const parsed = await parseReceived(chain, onProgress);
+    const refusedBefore = await refusalsOf(
+        chain.lake.db,
+        [...repeated].filter((sequence) => !fresh.has(sequence)),
+    );
+    return { received, parsed, refusedBefore };
 }
 
 /** Parses every received payload that no process has parsed. */
