@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
+import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
@@ -72,15 +73,29 @@ async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
             query,
             ...(asOf === undefined ? {} : { asOf }),
         };
-        const rows = await withPublishedViews(workspace, views, (session) =>
-            session.rows(query).catch((cause: Error) => {
-                throw new GridtallyError('sql.failed', cause.message, { cause });
-            }),
-        );
+        if (asOf !== undefined && asOf > workspace.clock.now()) {
+            const message = `--as-of ${instantText(asOf)} is still to come: what will be known then is not known yet`;
+            throw new GridtallyError('usage.invalid', message);
+        }
+        const rows = await withPublishedViews(workspace, views, async (session) => {
+            await session.confine();
+            return session.rows(query).catch((cause: Error) => {
+                throw cause instanceof GridtallyError ? cause : queryFault(cause, options);
+            });
+        });
         const columns = Object.keys(rows[0] ?? {});
         const cells = rows.map((row) => columns.map((c) => row[c]));
         output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, cells));
     });
+}
+
+function queryFault(cause: Error, options: SqlOptions): GridtallyError {
+    const isIdentity = /column "?(name|email|address)"? not found/i.test(cause.message);
+    const remedy =
+        isIdentity && !options.showIdentity
+            ? { remedy: 'Names and addresses of customers are shown with --show-identity only.' }
+            : {};
+    return new GridtallyError('sql.failed', cause.message, { cause, ...remedy });
 }
 
 async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: boolean }): Promise<void> {

@@ -62,6 +62,8 @@ export const ERROR_CATALOGUE = {
     'engine.failed':
         'Run the command again; if it fails alike, report the message with the version of the server.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
+    'sql.refused':
+        'Give one query (select, with, from, values, table, describe, show, summarize or explain) on the views that `gridtally sql "show tables"` lists.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
