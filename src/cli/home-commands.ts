@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import { removeFiles, removeFolder } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import { distantReadings } from '../lake/distant-readings.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
+import { distantText } from './distant-text.ts';
 import { openOutput } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace } from './workspace.ts';
@@ -38,9 +40,12 @@ export function addHomeCommands(program: Command): void {
         withWorkspace(options, async (workspace, output) => {
             const status = await readStatus(workspace.lake);
             const refused = await refusedFeeds(workspace);
-            output.result({ ...status, refusedFeeds: refusedFeedDocuments(refused) }, [
+            const distant = await distantReadings(workspace.lake);
+            const told = { refusedFeeds: refusedFeedDocuments(refused), distantReadings: distant };
+            output.result({ ...status, ...told }, [
                 ...statusText(status),
                 ...refusedFeedText(refused),
+                ...distantText(distant),
             ]);
         }),
     );

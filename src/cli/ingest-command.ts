@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { PayloadRefused } from '../ingest/parse-commit.ts';
+import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
 import type { RefreshResult } from '../lake/refresh.ts';
 import { type IngestResult, ingest, refreshAll } from '../pipeline/chain.ts';
 import { type RefusedFeed, refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count, counted } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
@@ -19,6 +21,7 @@ interface IngestReport extends IngestResult {
     readonly feed: string;
     readonly refused: readonly RefusedFeed[];
     readonly refreshed: RefreshResult | undefined;
+    readonly distant: readonly DistantReadings[];
 }
 
 export function addIngestCommand(program: Command): void {
@@ -40,11 +43,13 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
                   output.progress(`refresh: ${done} of ${counted(total, 'partition')}`),
               )
             : undefined;
-        const report = { ...result, feed: options.feed, refused, refreshed };
+        const distant = result.parsed.versions > 0 ? await distantReadings(workspace.lake) : [];
+        const report = { ...result, feed: options.feed, refused, refreshed, distant };
         output.result(
             {
                 ...result,
                 refusedFeeds: refusedFeedDocuments(refused),
+                distantReadings: distant,
                 ...(refreshed === undefined ? {} : { refreshed }),
             },
             ingestText(report),
@@ -61,7 +66,8 @@ function isIncomplete({ parsed, refusedBefore, refused }: IngestReport): boolean
     );
 }
 
-function ingestText({ received, parsed, refusedBefore, feed, refused, refreshed }: IngestReport): string[] {
+function ingestText(report: IngestReport): string[] {
+    const { received, parsed, refusedBefore, feed, refused, refreshed } = report;
     const rules = Object.entries(parsed.quarantinedByRule)
         .sort()
         .map(([rule, n]) => `  ${rule}: ${count(n)}`);
@@ -80,6 +86,7 @@ function ingestText({ received, parsed, refusedBefore, feed, refused, refreshed 
             refusedBefore.length,
         ),
         ...refusedFeedText(refused),
+        ...distantText(report.distant),
         ...(hasRefusals
             ? [
                   `next: gridtally feed check FILE --feed ${feed} (what is wrong), then ingest the corrected file`,
