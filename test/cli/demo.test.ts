@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { compare, decimal, sumDecimals } from '../../src/kernel/decimal.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 import { type CommandEnd, runCommand } from './run-command.ts';
 
@@ -40,6 +41,27 @@ test('energy by region has both directions, and is what the status counts', asyn
     assert.ok(first.out.includes(`both directions: ${kwh} kWh, as gridtally status counts`), first.out);
     const total = /^total +([\d.]+) +([\d.]+)$/m.exec(first.out);
     assert.ok(Number(total?.[1]) > 0 && Number(total?.[2]) > 0, first.out);
+});
+
+test('a list of bills ends with their sums, and an export in JSON is one document of the same bills', async () => {
+    const home = path.join(town, 'home');
+    const listed = await runCommand(home, 'bill', 'list', '--period', '2024-02');
+    const json = await runCommand(home, 'bill', 'list', '--period', '2024-02', '--json');
+    const bills = JSON.parse(json.out) as { billId: string; amountDue: string; energyKwh: string }[];
+    assert.ok(bills.length > 1);
+    const [, number, kwh, due] = /^(\d+) bills .* (\d+\.\d+) +(\d+\.\d+) +GBP$/m.exec(listed.out) ?? [];
+    assert.equal(Number(number), bills.length);
+    const sum = (name: 'amountDue' | 'energyKwh') => sumDecimals(bills.map((bill) => decimal(bill[name])));
+    assert.equal(compare(sum('energyKwh'), decimal(kwh ?? '')), 0);
+    assert.equal(compare(sum('amountDue'), decimal(due ?? '')), 0);
+    const exported = await runCommand(home, 'export', 'bills', '--period', '2024-02', '--json');
+    assert.equal(exported.code, 0, exported.said);
+    assert.deepEqual(
+        JSON.parse(exported.out).map((bill: Record<string, unknown>) => [bill.bill_id, bill.amount_due]),
+        bills.map((bill) => [bill.billId, bill.amountDue]),
+    );
+    const both = await runCommand(home, 'export', 'bills', '--format', 'csv', '--json');
+    assert.deepEqual([both.code, JSON.parse(both.out).error.code], [2, 'usage.invalid']);
 });
 
 test('a town goes on with its own number of homes, and another is refused', async () => {
