@@ -48,9 +48,9 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
         const result = await draftPeriod(workspace, period);
         const { currency } = workspace.home;
         output.result({ period: options.period, currency, ...result }, [
-            `${options.period}: ${count(result.drafted)} bills drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
+            `${options.period}: ${counted(result.drafted, 'bill')} drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
             ...(result.sealed > 0
-                ? [`${count(result.sealed)} accounts left alone, their bills are sealed`]
+                ? [`${counted(result.sealed, 'account')} left alone, because of a sealed bill`]
                 : []),
             `${count(result.incomplete)} incomplete; total due ${result.totalDue} ${currency}`,
         ]);

@@ -5,11 +5,12 @@ import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { addIngestCommand } from './ingest-command.ts';
-import { count } from './output.ts';
+import { count, counted } from './output.ts';
 import { refusedFeedText } from './refused-feed-text.ts';
 
 interface LoadOptions extends CommonOptions {
     readonly series?: string;
+    readonly holidaySet?: string;
     readonly minutes?: number;
 }
 
@@ -20,6 +21,7 @@ interface RefreshOptions extends CommonOptions {
 export function addChainCommands(program: Command): void {
     command(program, 'load <kind> <file>', 'master data from CSV or YAML, validated as a whole, history kept')
         .option('--series <id>', 'price series that the file gives values of')
+        .option('--holiday-set <id>', 'set that the file gives holidays of')
         .option('--minutes <n>', 'interval length of a price series', wholeNumber)
         .action(loadCommand);
     addIngestCommand(program);
@@ -35,6 +37,7 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
             kind: known,
             file,
             ...(options.series === undefined ? {} : { seriesId: options.series }),
+            ...(options.holidaySet === undefined ? {} : { holidaySet: options.holidaySet }),
             ...(options.minutes === undefined ? {} : { intervalMinutes: options.minutes }),
         });
         output.result(
@@ -44,18 +47,23 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
                 takenOverChannels: result.takenOverChannels.length,
             },
             [
-                `${kind}: ${count(result.rows)} rows, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+                `${kind}: ${counted(result.rows, 'row')}, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+                ...(result.rows === 0 ? ['the file has no rows, so it says nothing'] : []),
                 ...(result.registeredChannels.length > 0
-                    ? [`${count(result.registeredChannels.length)} channels registered`]
+                    ? [`${counted(result.registeredChannels.length, 'channel')} registered`]
                     : []),
                 ...(result.released > 0
-                    ? [`${count(result.released)} waiting readings released; next: gridtally refresh`]
+                    ? [`${counted(result.released, 'waiting reading')} released; next: gridtally refresh`]
                     : []),
                 ...(result.moved > 0
-                    ? [`${count(result.moved)} readings moved to another channel; next: gridtally refresh`]
+                    ? [
+                          `${counted(result.moved, 'reading')} moved to another channel; next: gridtally refresh`,
+                      ]
                     : []),
                 ...(result.displaced > 0
-                    ? [`${count(result.displaced)} readings wait, as no meter is installed at their time`]
+                    ? [
+                          `${counted(result.displaced, 'reading')} without a meter that is installed then; kept waiting`,
+                      ]
                     : []),
             ],
         );
@@ -70,7 +78,7 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
             const lines = describePlan(plan);
             output.result(plan, [
                 ...(lines.length > 0 ? lines : ['nothing is stale']),
-                `${count(plan.upToDate)} partitions are up to date`,
+                `${counted(plan.upToDate, 'partition')} up to date`,
             ]);
             return;
         }
@@ -78,8 +86,8 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
             output.progress(`refresh: ${done} of ${total} partitions`),
         );
         output.result(result, [
-            `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
-            `${count(result.changedChannelDays)} channel-days changed`,
+            `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
+            `${counted(result.changedChannelDays, 'channel-day')} changed`,
         ]);
     });
 }

@@ -155,21 +155,27 @@ async function makeHome(homeFolder: string): Promise<string> {
 async function runChain(workspace: Workspace, output: Output, townFolder: string): Promise<void> {
     await step(output, 'load', async (say) => {
         const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master'), (f) => say(f.kind));
-        return `${count(loaded.reduce((sum, f) => sum + f.rows, 0))} rows of master data`;
+        return `${counted(
+            loaded.reduce((sum, f) => sum + f.rows, 0),
+            'row',
+        )} of master data`;
     });
     await step(output, 'ingest', async (say) => {
         const { received, parsed } = await ingestTown(workspace, townFolder, FEED, say);
-        return `${count(received.payloads)} files (${count(received.repeats)} received before), ${count(parsed.records)} rows parsed`;
+        return `${counted(received.payloads, 'file')} (${count(received.repeats)} received before), ${counted(parsed.records, 'row')} parsed`;
     });
     await step(output, 'load late', async () => {
         const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master-late'));
-        return `${count(loaded.reduce((sum, f) => sum + f.released, 0))} waiting readings released`;
+        return `${counted(
+            loaded.reduce((sum, f) => sum + f.released, 0),
+            'waiting reading',
+        )} released`;
     });
     await step(output, 'refresh', async (say) => {
         const result = await refreshAll(workspace, ({ done, total }) =>
             say(`${done} of ${total} partitions`),
         );
-        return `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged`;
+        return `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged`;
     });
     await step(output, 'bill', async (say) => {
         let drafted = 0;
@@ -178,6 +184,6 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
             const outcome = await draftPeriod(workspace, monthPeriod(month));
             drafted += outcome.drafted + outcome.replaced + outcome.unchanged;
         }
-        return `${count(drafted)} drafts for ${QUARTER.months.join(', ')}`;
+        return `${counted(drafted, 'draft')} for ${QUARTER.months.join(', ')}`;
     });
 }

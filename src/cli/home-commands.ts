@@ -11,7 +11,7 @@ import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
-import { openOutput } from './output.ts';
+import { count, inWords, openOutput } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -52,10 +52,12 @@ export function addHomeCommands(program: Command): void {
 }
 
 function statusText(status: HomeStatus): string[] {
+    const shown = (value: unknown) =>
+        (typeof value === 'number' ? count(value) : String(value ?? 'none')).padStart(18);
     return Object.entries(status).flatMap(([name, value]) =>
         typeof value === 'object' && value !== null
-            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${String(n).padStart(14)}`)
-            : [`${name.padEnd(32)}${String(value ?? '').padStart(14)}`],
+            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${shown(n)}`)
+            : [`${inWords(name).padEnd(32)}${shown(value)}`],
     );
 }
 

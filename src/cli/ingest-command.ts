@@ -7,7 +7,7 @@ import { type RefusedFeed, refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
-import { count, counted } from './output.ts';
+import { count, counted, wrapped } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface IngestOptions extends CommonOptions {
@@ -110,7 +110,7 @@ function refusalText(heading: string, refusals: readonly PayloadRefused[], total
     const shown = refusals.slice(0, SHOWN_REFUSALS);
     return [
         heading,
-        ...shown.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+        ...shown.flatMap((r) => wrapped(`  ${r.sourceKey}: ${r.ruleId}: ${r.message}`)),
         ...(total > shown.length ? [`  and ${count(total - shown.length)} more`] : []),
     ];
 }

@@ -16,7 +16,7 @@ import {
     withWorkspace,
 } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
-import { count, openOutput, tableText } from './output.ts';
+import { count, counted, openOutput, tableText } from './output.ts';
 import { errorDocument, refusedFeedText } from './refused-feed-text.ts';
 
 interface SqlOptions extends CommonOptions {
@@ -48,7 +48,7 @@ export function addLakeCommands(program: Command): void {
                 result,
                 result.filesBefore === 0
                     ? 'nothing to join'
-                    : `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
+                    : `${counted(result.filesBefore, 'file')} joined into ${count(result.filesAfter)}`,
             );
         }),
     );
@@ -106,12 +106,14 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
         });
         const isSound = result.damaged.length + result.missing.length === 0;
         output.result({ ...result, isSound }, [
-            `${count(result.segments)} segments, ${count(result.payloads)} payloads, ${count(result.bytes)} bytes: ${isSound ? 'all sound' : 'damage found'}`,
+            `${counted(result.segments, 'segment')}, ${counted(result.payloads, 'payload')}, ${counted(result.bytes, 'byte')}: ${isSound ? 'all sound' : 'damage found'}`,
             ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
             ...result.missing.map((m) => `missing: ${m}`),
             ...result.unknown.map((u) => `not in the catalogue: ${u}`),
             ...(result.entered > 0
-                ? [`${result.entered} segments entered from their headers; next: gridtally refresh`]
+                ? [
+                      `${counted(result.entered, 'segment')} entered from their headers; next: gridtally refresh`,
+                  ]
                 : []),
         ]);
         if (!isSound) process.exitCode = 1;
@@ -122,11 +124,11 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         const result = await sweepHome(workspace, {
             keepDays: options.keepDays,
-            onWait: (steps) => output.progress(`sweep: waiting for ${count(steps)} steps to end`),
+            onWait: (steps) => output.progress(`sweep: waiting for ${counted(steps, 'step')} to end`),
         });
         output.result(result, [
-            `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,
-            `${count(result.forgottenIdentities)} deliveries forgotten whose repeats are no longer looked for`,
+            `${counted(result.retiredFiles, 'replaced file')} and ${counted(result.orphanFiles, 'orphaned file')} removed, ${counted(result.bytes, 'byte')}`,
+            `${count(result.forgottenIdentities)} forgotten of the deliveries whose repeats are no longer looked for`,
         ]);
     });
 }

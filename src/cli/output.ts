@@ -76,6 +76,26 @@ export function faultText(faults: readonly InputFault[]): string[] {
     });
 }
 
+/** A key of a result in words: `payloadsUnparsed` as `payloads unparsed`. */
+export function inWords(key: string): string {
+    return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\bkwh\b/, 'kWh');
+}
+
+const LINE_COLUMNS = 120;
+
+/** Sentences in lines of at most 120 columns, further ones indented; a word that is longer stays whole. */
+export function wrapped(text: string): string[] {
+    const indent = `${/^ */.exec(text)?.[0] ?? ''}    `;
+    const lines = [''];
+    for (const word of text.split(/(?<=[^ ]) /)) {
+        const last = lines.at(-1) ?? '';
+        if (last === '') lines[lines.length - 1] = word;
+        else if (last.length + 1 + word.length <= LINE_COLUMNS) lines[lines.length - 1] = `${last} ${word}`;
+        else lines.push(`${indent}${word}`);
+    }
+    return lines;
+}
+
 /** A number with its noun: `1 file`, `2,000 files`. */
 export function counted(n: number, noun: string): string {
     return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;

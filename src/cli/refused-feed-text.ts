@@ -1,13 +1,15 @@
 import type { GridtallyError } from '../kernel/errors.ts';
 import type { RefusedFeed } from '../pipeline/refused-feeds.ts';
-import { count, faultText } from './output.ts';
+import { counted, faultText, wrapped } from './output.ts';
 
 /** What is wrong with the contract files of these feeds, and what waits for it; no line where there is none. */
 export function refusedFeedText(refused: readonly RefusedFeed[]): string[] {
     return refused.flatMap(({ feed, payloadsUnparsed, error }) => [
-        `feed ${feed}: ${error.message}${payloadsUnparsed > 0 ? ` ${count(payloadsUnparsed)} of its payloads are received and not parsed.` : ''}`,
-        ...faultText(error.faults),
-        `  ${error.remedy}`,
+        ...wrapped(
+            `feed ${feed}: ${error.message}${payloadsUnparsed > 0 ? ` ${counted(payloadsUnparsed, 'payload')} received and not parsed.` : ''}`,
+        ),
+        ...faultText(error.faults).flatMap(wrapped),
+        ...wrapped(`  ${error.remedy}`),
     ]);
 }
 

@@ -11,7 +11,7 @@ import {
     type TownFeed,
 } from '../simulate/town-options.ts';
 import { day, wholeNumber, zone } from './command-context.ts';
-import { openOutput } from './output.ts';
+import { count, inWords, openOutput, wrapped } from './output.ts';
 
 interface SimulateOptions {
     readonly out: string;
@@ -69,10 +69,18 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
     });
     output.result(totals, [
         `wrote ${options.out}: master/, deliveries/ in the order of deliveries.ndjson, and truth/`,
-        ...Object.entries(totals).map(
-            ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
-        ),
+        ...Object.entries(totals).flatMap(([name, value]) => wrapped(`${inWords(name)}: ${listed(value)}`)),
     ]);
+}
+
+/** A tree of counts as a list: `east 1, west 2`. */
+function listed(value: unknown): string {
+    if (typeof value === 'number') return count(value);
+    if (typeof value !== 'object' || value === null) return String(value);
+    const parts = Object.entries(value).map(([name, part]) =>
+        typeof part === 'object' ? `${inWords(name)} (${listed(part)})` : `${inWords(name)} ${listed(part)}`,
+    );
+    return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
 function flawRates(text: string): FlawRates {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type WorkCounts, work } from '../pipeline/work.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
-import { count, type Output } from './output.ts';
+import { count, counted, type Output } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface WorkCommandOptions extends CommonOptions {
@@ -32,7 +32,7 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
             onProgress: ({ stage, done, total }) =>
                 output.progress(
                     stage === 'parse'
-                        ? `parse: ${count(done)} payloads`
+                        ? `parse: ${counted(done, 'payload')}`
                         : `refresh: ${count(done)} of ${count(total ?? done)} partitions`,
                 ),
             onRound: (round) => {
@@ -65,5 +65,5 @@ function stopSignal(output: Output): AbortSignal {
 
 function workText(done: WorkCounts): string {
     const changed = done.rebuilt + done.merged + done.removed;
-    return `parsed ${count(done.payloads)} payloads of ${count(done.records)} rows; made ${count(changed)} partitions anew, ${count(done.changedChannelDays)} channel-days changed`;
+    return `parsed ${counted(done.payloads, 'payload')} of ${counted(done.records, 'row')}; made ${counted(changed, 'partition')} anew, ${counted(done.changedChannelDays, 'channel-day')} changed`;
 }

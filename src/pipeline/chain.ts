@@ -98,6 +98,7 @@ export async function load(
         readonly kind: MasterDataKind;
         readonly file: string;
         readonly seriesId?: string;
+        readonly holidaySet?: string;
         readonly intervalMinutes?: number;
     },
 ): Promise<LoadOutcome> {
