@@ -89,8 +89,8 @@ export interface EngineSession {
     /** Small results as objects; decimals and dates as text, instants as ISO text, bigints as bigint. */
     rows(query: string): Promise<EngineRow[]>;
     /**
-     * For queries of others. From now on `rows` takes queries only, and the engine reads the files registered so far and no others, writes
-     * none, and keeps its settings; what asks for more throws `sql.refused`. Throws `engine.unsupported`.
+     * For queries of others. From now on `rows` takes queries only, and the engine reads what lies in the folders of the files registered so far and no other
+     * file, writes none, and keeps its settings; what asks for more throws `sql.refused`. Throws `engine.unsupported`.
      */
     confine(): Promise<void>;
     /** Stops what runs now; the interrupted call rejects. */

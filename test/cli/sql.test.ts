@@ -91,9 +91,14 @@ test('what is no query is refused, and nothing of it is done', async () => {
 });
 
 test('no file of the machine is read but those of the views', async () => {
+    const { db, folder } = world.workspace.lake;
+    const [file] = await db.query<{ path: string }>('select path from lake_files order by file_id limit 1');
+    const published = path.dirname(path.join(folder, file?.path ?? ''));
+    const around = path.relative(published, secret);
     const queries = [
         `select * from read_csv('${secret}')`,
         `select * from '${secret}'`,
+        `select * from read_csv('${published}/${around}')`,
         `select * from read_text('${secret}')`,
         `select * from glob('${world.folder}/*')`,
         `select count(*) from read_parquet('${world.homeFolder}/lake/**/*.parquet')`,
