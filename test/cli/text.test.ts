@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { counted, inWords, wrapped } from '../../src/cli/output.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
+import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from '../chain/chain-world.ts';
 import { runCommand } from './run-command.ts';
 
 let world: ChainWorld;
@@ -47,6 +47,20 @@ test('a check shows a stamp in UTC and on the local clock, twice the same hour b
     const folder = await run('feed', 'check', world.folder, '--feed', 'generic-csv');
     assert.equal(folder.code, 2);
     assert.match(folder.said, /is no file; feed check reads one file at a time/);
+});
+
+test('a stamp without an offset is read by the clock of the contract, one with an offset by that', async () => {
+    world.contract('wall', variedContract('generic-csv', 'wall', { clock: 'Europe/London' }));
+    const file = path.join(world.folder, 'july.csv');
+    const stamps = ['2013-07-01T12:00:00', '2013-07-01T12:00:00Z', '2013-07-01T12:00:00+02:00'];
+    const rows = stamps.map((stamp) => `A,1,${stamp},30,1,kWh,A,1\n`).join('');
+    writeFileSync(file, `meter_id,register,read_at,minutes,value,unit,quality,version\n${rows}`);
+    const { out } = await run('feed', 'check', file, '--feed', 'wall', '--json');
+    const { sample } = JSON.parse(out) as { sample: { periodFrom: string }[] };
+    assert.deepEqual(
+        sample.map(({ periodFrom }) => periodFrom),
+        ['2013-07-01T11:00:00Z', '2013-07-01T12:00:00Z', '2013-07-01T10:00:00Z'],
+    );
 });
 
 test('the status is in words, and its keys stay in JSON', async () => {
