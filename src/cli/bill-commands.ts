@@ -2,14 +2,15 @@ import { writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
-import { listBills, loadBill } from '../billing/bill-queries.ts';
+import { type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
+import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
-import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count, tableText } from './output.ts';
+import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
+import { count, counted, tableText } from './output.ts';
 
 interface BillOptions extends CommonOptions {
     readonly period?: string;
@@ -22,15 +23,15 @@ interface ExportOptions extends BillOptions {
 
 export function addBillCommands(program: Command): void {
     const bill = command(program, 'bill', 'draft the bills of a month for all agreements active in it')
-        .option('--period <month>', 'month, such as 2013-05')
+        .option('--period <month>', 'month, such as 2013-05', month)
         .action(draftCommand);
     command(bill, 'show <id>', 'one bill as text, or in full with --json').action(showCommand);
     command(bill, 'list', 'bills with their totals')
-        .option('--period <month>', 'only of this month')
+        .option('--period <month>', 'only of this month', month)
         .action(listCommand);
     const exported = program.command('export').description('write tables for other programs');
     command(exported, 'bills', 'bills and their lines')
-        .option('--period <month>', 'only of this month')
+        .option('--period <month>', 'only of this month', month)
         .option('--format <name>', 'csv or ndjson', 'csv')
         .option('--out <folder>', 'write files there; without it the bills go to stdout')
         .action(exportCommand);
@@ -47,9 +48,9 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
         const result = await draftPeriod(workspace, period);
         const { currency } = workspace.home;
         output.result({ period: options.period, currency, ...result }, [
-            `${options.period}: ${count(result.drafted)} bills drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
+            `${options.period}: ${counted(result.drafted, 'bill')} drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
             ...(result.sealed > 0
-                ? [`${count(result.sealed)} accounts left alone, their bills are sealed`]
+                ? [`${counted(result.sealed, 'account')} left alone, because of a sealed bill`]
                 : []),
             `${count(result.incomplete)} incomplete; total due ${result.totalDue} ${currency}`,
         ]);
@@ -70,24 +71,36 @@ async function listCommand(_options: BillOptions, self: Command): Promise<void> 
             db,
             options.period === undefined ? {} : { period: monthPeriod(options.period) },
         );
-        output.result(
-            bills,
-            tableText(
-                ['bill', 'account', 'from', 'to', 'state', 'complete', 'kWh', 'due', ''],
-                bills.map((b) => [
-                    b.billId,
-                    b.accountId,
-                    b.periodFrom,
-                    b.periodTo,
-                    b.state,
-                    b.isComplete ? 'yes' : 'no',
-                    b.energyKwh,
-                    b.amountDue,
-                    b.currency,
-                ]),
-            ),
-        );
+        output.result(bills, billTable(bills));
     });
+}
+
+/** With a last line that sums: a home has one currency. */
+function billTable(bills: readonly BillSummary[]): string[] {
+    const sum = (of: (bill: BillSummary) => string) =>
+        formatDecimal(sumDecimals(bills.map((bill) => decimal(of(bill)))));
+    const incomplete = bills.filter((bill) => !bill.isComplete).length;
+    const rows = bills.map((b) => [
+        b.billId,
+        b.accountId,
+        b.periodFrom,
+        b.periodTo,
+        b.state,
+        b.isComplete ? 'yes' : 'no',
+        b.energyKwh,
+        b.amountDue,
+        b.currency,
+    ]);
+    const total = [
+        counted(bills.length, 'bill'),
+        ...['', '', '', ''],
+        incomplete === 0 ? 'all' : `${count(incomplete)} not`,
+        sum((b) => b.energyKwh),
+        sum((b) => b.amountDue),
+        bills[0]?.currency ?? '',
+    ];
+    const columns = ['bill', 'account', 'from', 'to', 'state', 'complete', 'kWh', 'due', ''];
+    return tableText(columns, bills.length === 0 ? [] : [...rows, total]);
 }
 
 /** Options given to `bill` itself (such as --home before the subcommand) count for its subcommands too. */
@@ -97,6 +110,11 @@ function merged<T extends CommonOptions>(self: Command): T {
 
 async function exportCommand(_options: ExportOptions, self: Command): Promise<void> {
     const options = merged<ExportOptions>(self);
+    if (options.json && options.out === undefined && self.getOptionValueSource('format') === 'cli') {
+        const message =
+            'with --json the bills on stdout are one JSON document: leave out --format, or --json';
+        throw new GridtallyError('usage.invalid', message);
+    }
     if (options.format !== 'csv' && options.format !== 'ndjson') {
         throw new GridtallyError('usage.invalid', `--format is csv or ndjson, not ${options.format}`);
     }
@@ -104,6 +122,17 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
     await withWorkspace(options, async ({ db }, output) => {
         const period = options.period === undefined ? undefined : monthPeriod(options.period);
         const filter = period === undefined ? {} : { filter: { period } };
+        if (options.out === undefined && output.isJson) {
+            const exported = await collected(
+                exportBills(db, { table: 'bills', format: 'ndjson', ...filter }),
+            );
+            const lines = exported.split('\n').filter((line) => line !== '');
+            output.result(
+                lines.map((line) => JSON.parse(line)),
+                [],
+            );
+            return;
+        }
         if (options.out === undefined) {
             for await (const text of exportBills(db, { table: 'bills', format, ...filter }))
                 writeSync(1, text);
@@ -124,4 +153,10 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
             files.map((f) => `wrote ${f}`),
         );
     });
+}
+
+async function collected(texts: AsyncIterable<string>): Promise<string> {
+    let all = '';
+    for await (const text of texts) all += text;
+    return all;
 }

@@ -1,21 +1,17 @@
 import type { Command } from 'commander';
-import { EDIT_FEED } from '../contracts/edit-feed.ts';
-import { GridtallyError } from '../kernel/errors.ts';
 import { describePlan } from '../lake/refresh-plan.ts';
-import { ingest, load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
-import { incomingFiles } from './incoming-files.ts';
-import { count } from './output.ts';
+import { addIngestCommand } from './ingest-command.ts';
+import { count, counted } from './output.ts';
+import { refusedFeedText } from './refused-feed-text.ts';
 
 interface LoadOptions extends CommonOptions {
     readonly series?: string;
+    readonly holidaySet?: string;
     readonly minutes?: number;
-}
-
-interface IngestOptions extends CommonOptions {
-    readonly feed: string;
-    readonly refresh?: boolean;
 }
 
 interface RefreshOptions extends CommonOptions {
@@ -25,12 +21,10 @@ interface RefreshOptions extends CommonOptions {
 export function addChainCommands(program: Command): void {
     command(program, 'load <kind> <file>', 'master data from CSV or YAML, validated as a whole, history kept')
         .option('--series <id>', 'price series that the file gives values of')
+        .option('--holiday-set <id>', 'set that the file gives holidays of')
         .option('--minutes <n>', 'interval length of a price series', wholeNumber)
         .action(loadCommand);
-    command(program, 'ingest <path...>', 'receive files and parse them by their feed')
-        .requiredOption('--feed <name>', 'feed whose contract the files follow')
-        .option('--refresh', 'then rebuild what is stale')
-        .action(ingestCommand);
+    addIngestCommand(program);
     command(program, 'refresh', 'rebuild every stale partition, and no other')
         .option('--plan', 'only print what would be rebuilt')
         .action(refreshCommand);
@@ -43,6 +37,7 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
             kind: known,
             file,
             ...(options.series === undefined ? {} : { seriesId: options.series }),
+            ...(options.holidaySet === undefined ? {} : { holidaySet: options.holidaySet }),
             ...(options.minutes === undefined ? {} : { intervalMinutes: options.minutes }),
         });
         output.result(
@@ -52,65 +47,38 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
                 takenOverChannels: result.takenOverChannels.length,
             },
             [
-                `${kind}: ${count(result.rows)} rows, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+                `${kind}: ${counted(result.rows, 'row')}, ${count(result.added)} new, ${count(result.changed)} changed, ${count(result.unchanged)} as before`,
+                ...(result.rows === 0 ? ['the file has no rows, so it says nothing'] : []),
                 ...(result.registeredChannels.length > 0
-                    ? [`${count(result.registeredChannels.length)} channels registered`]
+                    ? [`${counted(result.registeredChannels.length, 'channel')} registered`]
                     : []),
                 ...(result.released > 0
-                    ? [`${count(result.released)} waiting readings released; next: gridtally refresh`]
+                    ? [`${counted(result.released, 'waiting reading')} released; next: gridtally refresh`]
                     : []),
                 ...(result.moved > 0
-                    ? [`${count(result.moved)} readings moved to another channel; next: gridtally refresh`]
+                    ? [
+                          `${counted(result.moved, 'reading')} moved to another channel; next: gridtally refresh`,
+                      ]
                     : []),
                 ...(result.displaced > 0
-                    ? [`${count(result.displaced)} readings wait, as no meter is installed at their time`]
+                    ? [
+                          `${counted(result.displaced, 'reading')} without a meter that is installed then; kept waiting`,
+                      ]
                     : []),
             ],
         );
     });
 }
 
-async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
-    if (options.feed === EDIT_FEED)
-        throw new GridtallyError('usage.invalid', 'edits are not ingested; make them with `gridtally edit`');
-    await withWorkspace(options, async (workspace, output) => {
-        const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
-            output.progress(`${stage}: ${count(done)} payloads`),
-        );
-        const { received, parsed } = result;
-        const refreshed = options.refresh
-            ? await refreshAll(workspace, ({ done, total }) =>
-                  output.progress(`refresh: ${done} of ${total} partitions`),
-              )
-            : undefined;
-        const rules = Object.entries(parsed.quarantinedByRule)
-            .sort()
-            .map(([rule, n]) => `  ${rule}: ${count(n)}`);
-        output.result({ ...result, ...(refreshed ? { refreshed } : {}) }, [
-            `received ${count(received.payloads)} payloads, of which ${count(received.repeats)} had been received before`,
-            `parsed ${count(parsed.payloads)} payloads: ${count(parsed.records)} rows = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
-            ...rules,
-            ...(parsed.rounded > 0
-                ? [`${count(parsed.rounded)} values had more than six decimals and were rounded half-even`]
-                : []),
-            ...(parsed.refused > 0 ? [`${count(parsed.refused)} files refused:`] : []),
-            ...parsed.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
-            ...parsed.flags.map((r) => `odd: ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
-            refreshed
-                ? `refreshed: ${count(refreshed.rebuilt)} partitions rebuilt, ${count(refreshed.merged)} merged`
-                : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
-        ]);
-    });
-}
-
 async function refreshCommand(options: RefreshOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
+        for (const line of refusedFeedText(await refusedFeeds(workspace))) output.notice(line);
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
             const lines = describePlan(plan);
             output.result(plan, [
                 ...(lines.length > 0 ? lines : ['nothing is stale']),
-                `${count(plan.upToDate)} partitions are up to date`,
+                `${counted(plan.upToDate, 'partition')} up to date`,
             ]);
             return;
         }
@@ -118,8 +86,8 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
             output.progress(`refresh: ${done} of ${total} partitions`),
         );
         output.result(result, [
-            `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
-            `${count(result.changedChannelDays)} channel-days changed`,
+            `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
+            `${counted(result.changedChannelDays, 'channel-day')} changed`,
         ]);
     });
 }

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { calendarDate, monthPeriod } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
+import { zoneOf } from '../kernel/zone.ts';
 import { type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -45,8 +47,30 @@ export async function withWorkspace(
 
 /** An option's value as a UTC instant in epoch milliseconds. */
 export function instant(text: string): number {
+    return checked(() => parseInstant(text));
+}
+
+/** An option's value as it was given, a month such as 2013-05. */
+export function month(text: string): string {
+    checked(() => monthPeriod(text));
+    return text;
+}
+
+/** An option's value as it was given, a day of the calendar. */
+export function day(text: string): string {
+    return checked(() => calendarDate(text));
+}
+
+/** An option's value as it was given, a zone whose rules are known. */
+export function zone(text: string): string {
+    checked(() => zoneOf(text));
+    return text;
+}
+
+/** What an option cannot be is wrong usage, and told by the option. */
+function checked<T>(read: () => T): T {
     try {
-        return parseInstant(text);
+        return read();
     } catch (error) {
         if (!(error instanceof GridtallyError)) throw error;
         throw new InvalidArgumentError(error.remedy);

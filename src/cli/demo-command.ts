@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { monthPeriod } from '../kernel/calendar-date.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { makeFolderDurably, removeFolder, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { shippedContracts } from '../parsers/feed-catalogue.ts';
@@ -14,7 +15,7 @@ import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, initHome } from '../store/home.ts';
 import { wholeNumber } from './command-context.ts';
 import { demoSummary } from './demo-summary.ts';
-import { count, type Output, openOutput } from './output.ts';
+import { count, counted, type Output, openOutput } from './output.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 interface DemoOptions {
@@ -45,14 +46,15 @@ export function addDemoCommand(program: Command): void {
         .action(demoCommand);
 }
 
-async function demoCommand(options: DemoOptions): Promise<void> {
+async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
     const output = openOutput(options.json === true);
-    const startedAt = Date.now();
+    const startedAt = systemClock.now();
     const folder = path.resolve(options.home);
     const homeFolder = path.join(folder, 'home');
     const townFolder = path.join(folder, 'simulated');
     refuseForeign(folder);
     if (options.fresh) await removeTown(homeFolder, townFolder);
+    if (self.getOptionValueSource('homes') !== 'default') refuseOtherSize(townFolder, options.homes);
     if (existsSync(path.join(homeFolder, HOME_FILE)))
         output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
     await step(output, 'simulate', () => simulateOnce(townFolder, options.homes));
@@ -64,7 +66,7 @@ async function demoCommand(options: DemoOptions): Promise<void> {
         const summary = await demoSummary(workspace, {
             months: QUARTER.months,
             folder,
-            seconds: Math.round((Date.now() - startedAt) / 1000),
+            startedAt,
         });
         output.result(summary.value, summary.text);
     } finally {
@@ -80,6 +82,23 @@ function refuseForeign(folder: string): void {
         'usage.invalid',
         `${folder} is not empty and holds no town; name a new folder with --home`,
     );
+}
+
+/** A town that is there has its number of homes, and goes on with them. */
+function refuseOtherSize(townFolder: string, homes: number): void {
+    const totals = townTotals(townFolder);
+    if (totals === undefined || totals.homes === homes) return;
+    throw new GridtallyError(
+        'usage.invalid',
+        `the town that is there has ${counted(totals.homes, 'home')}, not ${count(homes)}`,
+        { remedy: 'Leave out --homes to go on with it, or make it anew with --fresh.' },
+    );
+}
+
+/** Undefined: no town was written to its end. */
+function townTotals(townFolder: string): { readonly homes: number; readonly channels: number } | undefined {
+    const done = path.join(townFolder, 'truth', 'totals.json');
+    return existsSync(done) ? JSON.parse(readFileSync(done, 'utf8')) : undefined;
 }
 
 /** Whatever else lies beside the town stays. */
@@ -100,8 +119,7 @@ async function step(
 }
 
 async function simulateOnce(townFolder: string, homes: number): Promise<string> {
-    const done = path.join(townFolder, 'truth', 'totals.json');
-    if (!existsSync(done)) {
+    if (townTotals(townFolder) === undefined) {
         await removeFolder(townFolder);
         await simulateTown({
             outFolder: townFolder,
@@ -118,8 +136,8 @@ async function simulateOnce(townFolder: string, homes: number): Promise<string> 
             unknownMeters: 'wait',
         });
     }
-    const totals = JSON.parse(readFileSync(done, 'utf8')) as { homes: number; channels: number };
-    return `a town of ${count(totals.homes)} homes, ${count(totals.channels)} meters, ${QUARTER.from} to ${QUARTER.to}`;
+    const { homes: made = 0, channels = 0 } = townTotals(townFolder) ?? {};
+    return `a town of ${counted(made, 'home')} with ${counted(channels, 'channel')}, ${QUARTER.from} to ${QUARTER.to}`;
 }
 
 async function makeHome(homeFolder: string): Promise<string> {
@@ -137,21 +155,27 @@ async function makeHome(homeFolder: string): Promise<string> {
 async function runChain(workspace: Workspace, output: Output, townFolder: string): Promise<void> {
     await step(output, 'load', async (say) => {
         const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master'), (f) => say(f.kind));
-        return `${count(loaded.reduce((sum, f) => sum + f.rows, 0))} rows of master data`;
+        return `${counted(
+            loaded.reduce((sum, f) => sum + f.rows, 0),
+            'row',
+        )} of master data`;
     });
     await step(output, 'ingest', async (say) => {
         const { received, parsed } = await ingestTown(workspace, townFolder, FEED, say);
-        return `${count(received.payloads)} files (${count(received.repeats)} received before), ${count(parsed.records)} rows parsed`;
+        return `${counted(received.payloads, 'file')} (${count(received.repeats)} received before), ${counted(parsed.records, 'row')} parsed`;
     });
     await step(output, 'load late', async () => {
         const loaded = await loadTownMaster(workspace, path.join(townFolder, 'master-late'));
-        return `${count(loaded.reduce((sum, f) => sum + f.released, 0))} waiting readings released`;
+        return `${counted(
+            loaded.reduce((sum, f) => sum + f.released, 0),
+            'waiting reading',
+        )} released`;
     });
     await step(output, 'refresh', async (say) => {
         const result = await refreshAll(workspace, ({ done, total }) =>
             say(`${done} of ${total} partitions`),
         );
-        return `${count(result.rebuilt)} partitions rebuilt, ${count(result.merged)} merged`;
+        return `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged`;
     });
     await step(output, 'bill', async (say) => {
         let drafted = 0;
@@ -160,6 +184,6 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
             const outcome = await draftPeriod(workspace, monthPeriod(month));
             drafted += outcome.drafted + outcome.replaced + outcome.unchanged;
         }
-        return `${count(drafted)} drafts for ${QUARTER.months.join(', ')}`;
+        return `${counted(drafted, 'draft')} for ${QUARTER.months.join(', ')}`;
     });
 }

@@ -1,10 +1,12 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { previewFile } from '../ingest/preview-file.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import { instantText, parseInstant } from '../kernel/period.ts';
+import { localStampAt, offsetAt, type Zone } from '../kernel/zone.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { type CommonOptions, withWorkspace } from './command-context.ts';
-import { count, tableText } from './output.ts';
+import { count, counted, tableText } from './output.ts';
 
 /** Explains how a file would be read; nothing is received. Exit status 1 where something is wrong. */
 export async function checkFeedFile(
@@ -12,10 +14,14 @@ export async function checkFeedFile(
     options: CommonOptions & { readonly feed: string },
 ): Promise<void> {
     if (!existsSync(file)) throw new GridtallyError('usage.invalid', `no such file: ${file}`);
+    if (!statSync(file).isFile()) {
+        throw new GridtallyError('usage.invalid', `${file} is no file; feed check reads one file at a time`);
+    }
     await withWorkspace(options, async (workspace, output) => {
-        const { home } = workspace;
-        const preview = await useLake(workspace.lake, (lake) =>
-            previewFile({ home, lake }, options.feed, () => createReadStream(file)),
+        const { home, lake } = workspace;
+        const { zone } = lake;
+        const preview = await useLake(lake, (inUse) =>
+            previewFile({ home, lake: inUse }, options.feed, () => createReadStream(file)),
         );
         if (preview.refused) {
             const { ruleId, message, line, field } = preview.refused;
@@ -26,29 +32,39 @@ export async function checkFeedFile(
         }
         const rules = Object.entries(preview.faultsByRule);
         output.result(preview, [
-            `${path.basename(file)} as ${options.feed}: ${count(preview.records)} rows, ${count(preview.accepted)} would be accepted`,
+            `${path.basename(file)} as ${options.feed}: ${counted(preview.records, 'row')}, of which ${count(preview.accepted)} would be accepted`,
             `stamps: ${preview.stamps}; unit: ${preview.unit}; unknown meters: ${preview.unknownMeter}`,
             ...tableText(
-                ['line', 'meter', 'register', 'from', 'minutes', 'kwh', 'quality'],
+                ['line', 'meter', 'register', 'from (UTC)', `in ${zone.name}`, 'minutes', 'kWh', 'quality'],
                 preview.sample.map((r) => [
                     r.line,
                     r.meter,
                     r.register,
                     r.periodFrom,
+                    localText(zone, parseInstant(r.periodFrom)),
                     r.minutes,
                     r.kwh,
                     r.quality,
                 ]),
             ),
             ...(preview.unknownMeters > 0
-                ? [`${count(preview.unknownMeters)} rows are of meters that are not registered`]
+                ? [`${counted(preview.unknownMeters, 'row')} of meters that are not registered`]
                 : []),
             ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
-            ...rules.map(([rule, n]) => `${rule}: ${count(n)} rows`),
+            ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),
             ...preview.faults.map(
                 (f) => `  ${path.basename(file)}:${f.line} ${f.fields}: ${f.rules}: ${f.text}`,
             ),
         ]);
         if (rules.length > 0) process.exitCode = 1;
     });
+}
+
+/** Wall clock with its offset, such as `2024-07-01 13:00 +01:00`: in a repeated hour only that tells which one it is. */
+function localText(zone: Zone, instant: number): string {
+    const clock = instantText(localStampAt(zone, instant)).slice(0, 16).replace('T', ' ');
+    const offset = offsetAt(zone, instant);
+    const minutes = Math.abs(offset) / 60;
+    const digits = (n: number) => String(Math.trunc(n)).padStart(2, '0');
+    return `${clock} ${offset < 0 ? '-' : '+'}${digits(minutes / 60)}:${digits(minutes % 60)}`;
 }

@@ -1,9 +1,18 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import { sparkEngine } from '../engine/spark/spark-engine.ts';
+import { removeFiles, removeFolder } from '../kernel/durable.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { distantReadings } from '../lake/distant-readings.ts';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type HomeStatus, type ListedRefusal, listRefusals, readStatus } from '../pipeline/status.ts';
-import { initHome } from '../store/home.ts';
+import { removeDatabase } from '../store/embedded-postgres.ts';
+import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
-import { openOutput } from './output.ts';
+import { distantText } from './distant-text.ts';
+import { count, inWords, openOutput } from './output.ts';
+import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface InitOptions extends CommonOptions {
@@ -28,19 +37,29 @@ export function addHomeCommands(program: Command): void {
         )
         .action(initCommand);
     command(program, 'status', 'what the home holds').action((options: CommonOptions) =>
-        withWorkspace(options, async ({ lake }, output) => {
-            const status = await readStatus(lake);
-            const refusals = await listRefusals(lake.db);
-            output.result({ ...status, refusals }, [...statusText(status), ...refusalLines(refusals)]);
+        withWorkspace(options, async (workspace, output) => {
+            const status = await readStatus(workspace.lake);
+            const refusals = await listRefusals(workspace.db);
+            const refused = await refusedFeeds(workspace);
+            const distant = await distantReadings(workspace.lake);
+            const told = { refusals, refusedFeeds: refusedFeedDocuments(refused), distantReadings: distant };
+            output.result({ ...status, ...told }, [
+                ...statusText(status),
+                ...refusalLines(refusals),
+                ...refusedFeedText(refused),
+                ...distantText(distant),
+            ]);
         }),
     );
 }
 
 function statusText(status: HomeStatus): string[] {
+    const shown = (value: unknown) =>
+        (typeof value === 'number' ? count(value) : String(value ?? 'none')).padStart(18);
     return Object.entries(status).flatMap(([name, value]) =>
         typeof value === 'object' && value !== null
-            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${String(n).padStart(14)}`)
-            : [`${name.padEnd(32)}${String(value ?? '').padStart(14)}`],
+            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${shown(n)}`)
+            : [`${inWords(name).padEnd(32)}${shown(value)}`],
     );
 }
 
@@ -58,7 +77,8 @@ async function initCommand(options: InitOptions): Promise<void> {
     const output = openOutput(options.json === true);
     const folder = homeFolder(options);
     if (options.engine !== undefined) sparkEngine({ address: options.engine });
-    const home = await initHome(folder, {
+    const isNew = !existsSync(folder);
+    const home = await makeHome(folder, {
         ...(options.zone === undefined ? {} : { marketZone: options.zone }),
         ...(options.currency === undefined ? {} : { currency: options.currency }),
         ...(options.bucketSize === undefined ? {} : { bucketSize: options.bucketSize }),
@@ -66,8 +86,12 @@ async function initCommand(options: InitOptions): Promise<void> {
         ...(options.databaseSchema === undefined ? {} : { databaseSchema: options.databaseSchema }),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
     });
-    const workspace = await openWorkspace(folder);
-    await workspace.close();
+    try {
+        await (await openWorkspace(folder)).close();
+    } catch (error) {
+        await removeUnused(home, isNew);
+        throw error;
+    }
     const { url: _secret, ...database } = home.database;
     const { server: _token, ...engine } = home.engine;
     output.result({ ...home, database, engine }, [
@@ -75,4 +99,36 @@ async function initCommand(options: InitOptions): Promise<void> {
         `market zone ${home.marketZone}, currency ${home.currency}, ${home.bucketSize} channels a bucket`,
         'next: gridtally ingest FILE --feed NAME',
     ]);
+}
+
+const OPTION_OF: Readonly<Record<string, string>> = {
+    marketZone: '--zone',
+    currency: '--currency',
+    bucketSize: '--bucket-size',
+    'database.url': '--database-url',
+    'database.schema': '--database-schema',
+    'engine.server': '--engine',
+};
+
+/** Settings that no home can have are wrong usage, and told by the option that gave them: there is no file to correct. */
+async function makeHome(folder: string, options: HomeOptions): Promise<Home> {
+    try {
+        return await initHome(folder, options);
+    } catch (error) {
+        if (!(error instanceof GridtallyError) || error.code !== 'home.config-invalid') throw error;
+        const faults = error.faults.map(({ field = '', message }) => ({
+            field: OPTION_OF[field] ?? field,
+            message,
+        }));
+        throw new GridtallyError('usage.invalid', 'no home can be made with these settings', { faults });
+    }
+}
+
+/** A home whose database could not be used is of no use: without it `init` may be run again. */
+async function removeUnused(home: Home, isNew: boolean): Promise<void> {
+    if (home.database.url === undefined) await removeDatabase(home.folder);
+    for (const name of ['database', home.lakeFolder, home.scratchFolder])
+        await removeFolder(path.resolve(home.folder, name));
+    await removeFiles([path.join(home.folder, HOME_FILE)]);
+    if (isNew && readdirSync(home.folder).length === 0) await removeFolder(home.folder);
 }

@@ -1,15 +1,18 @@
 import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
+import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { listRefusals, refusedByFeed } from '../pipeline/status.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { refusalLines } from './home-commands.ts';
-import { count, tableText } from './output.ts';
+import { count, counted, tableText } from './output.ts';
+import { errorDocument, refusedFeedText } from './refused-feed-text.ts';
 
 interface SqlOptions extends CommonOptions {
     readonly asOf?: number;
@@ -40,7 +43,7 @@ export function addLakeCommands(program: Command): void {
                 result,
                 result.filesBefore === 0
                     ? 'nothing to join'
-                    : `${count(result.filesBefore)} files joined into ${count(result.filesAfter)}`,
+                    : `${counted(result.filesBefore, 'file')} joined into ${count(result.filesAfter)}`,
             );
         }),
     );
@@ -65,15 +68,29 @@ async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
             query,
             ...(asOf === undefined ? {} : { asOf }),
         };
-        const rows = await withPublishedViews(workspace, views, (session) =>
-            session.rows(query).catch((cause: Error) => {
-                throw new GridtallyError('sql.failed', cause.message, { cause });
-            }),
-        );
+        if (asOf !== undefined && asOf > workspace.clock.now()) {
+            const message = `--as-of ${instantText(asOf)} is still to come: what will be known then is not known yet`;
+            throw new GridtallyError('usage.invalid', message);
+        }
+        const rows = await withPublishedViews(workspace, views, async (session) => {
+            await session.confine();
+            return session.rows(query).catch((cause: Error) => {
+                throw cause instanceof GridtallyError ? cause : queryFault(cause, options);
+            });
+        });
         const columns = Object.keys(rows[0] ?? {});
         const cells = rows.map((row) => columns.map((c) => row[c]));
         output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, cells));
     });
+}
+
+function queryFault(cause: Error, options: SqlOptions): GridtallyError {
+    const isIdentity = /column "?(name|email|address)"? not found/i.test(cause.message);
+    const remedy =
+        isIdentity && !options.showIdentity
+            ? { remedy: 'Names and addresses of customers are shown with --show-identity only.' }
+            : {};
+    return new GridtallyError('sql.failed', cause.message, { cause, ...remedy });
 }
 
 async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: boolean }): Promise<void> {
@@ -84,12 +101,14 @@ async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: bo
         });
         const isSound = result.damaged.length + result.missing.length === 0;
         output.result({ ...result, isSound }, [
-            `${count(result.segments)} segments, ${count(result.payloads)} payloads, ${count(result.bytes)} bytes: ${isSound ? 'all sound' : 'damage found'}`,
+            `${counted(result.segments, 'segment')}, ${counted(result.payloads, 'payload')}, ${counted(result.bytes, 'byte')}: ${isSound ? 'all sound' : 'damage found'}`,
             ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
             ...result.missing.map((m) => `missing: ${m}`),
             ...result.unknown.map((u) => `not in the catalogue: ${u}`),
             ...(result.entered > 0
-                ? [`${result.entered} segments entered from their headers; next: gridtally refresh`]
+                ? [
+                      `${counted(result.entered, 'segment')} entered from their headers; next: gridtally refresh`,
+                  ]
                 : []),
         ]);
         if (!isSound) process.exitCode = 1;
@@ -100,20 +119,20 @@ async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         const result = await sweepHome(workspace, {
             keepDays: options.keepDays,
-            onWait: (steps) => output.progress(`sweep: waiting for ${count(steps)} steps to end`),
+            onWait: (steps) => output.progress(`sweep: waiting for ${counted(steps, 'step')} to end`),
         });
         output.result(result, [
-            `${count(result.retiredFiles)} replaced and ${count(result.orphanFiles)} orphaned files removed, ${count(result.bytes)} bytes`,
-            `${count(result.forgottenIdentities)} deliveries forgotten whose repeats are no longer looked for`,
+            `${counted(result.retiredFiles, 'replaced file')} and ${counted(result.orphanFiles, 'orphaned file')} removed, ${counted(result.bytes, 'byte')}`,
+            `${count(result.forgottenIdentities)} forgotten of the deliveries whose repeats are no longer looked for`,
         ]);
     });
 }
 
 async function feedListCommand(options: CommonOptions): Promise<void> {
-    await withWorkspace(options, async ({ home, db }, output) => {
-        const refusals = await listRefusals(db);
-        const counts = await refusedByFeed(db);
-        const feeds = [...homeContracts(home.folder).values()]
+    await withWorkspace(options, async (workspace, output) => {
+        const refusals = await listRefusals(workspace.db);
+        const counts = await refusedByFeed(workspace.db);
+        const feeds = [...homeContracts(workspace.home.folder).contracts.values()]
             .map(({ contract }) => ({
                 feed: contract.feed,
                 version: contract.version,
@@ -122,12 +141,18 @@ async function feedListCommand(options: CommonOptions): Promise<void> {
                 refusals: refusals.filter((r) => r.feed === contract.feed),
             }))
             .sort((a, b) => (a.feed < b.feed ? -1 : 1));
-        output.result(feeds, [
-            ...tableText(
-                ['feed', 'version', 'refused', 'columns'],
-                feeds.map((f) => [f.feed, f.version, f.refused, f.columns]),
-            ),
-            ...refusalLines(refusals),
-        ]);
+        const faulty = await refusedFeeds(workspace);
+        output.result(
+            [...feeds, ...faulty.map(({ feed, error }) => ({ feed, error: errorDocument(error) }))],
+            [
+                ...tableText(
+                    ['feed', 'version', 'refused', 'columns'],
+                    feeds.map((f) => [f.feed, f.version, f.refused, f.columns]),
+                ),
+                ...refusalLines(refusals),
+                ...refusedFeedText(faulty),
+            ],
+        );
+        if (faulty.length > 0) process.exitCode = 1;
     });
 }

@@ -68,6 +68,39 @@ export function count(n: number | bigint): string {
     return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** A line for each fault of an input, with its place. */
+export function faultText(faults: readonly InputFault[]): string[] {
+    return faults.map((f) => {
+        const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
+        return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
+    });
+}
+
+/** A key of a result in words: `payloadsUnparsed` as `payloads unparsed`. */
+export function inWords(key: string): string {
+    return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\bkwh\b/, 'kWh');
+}
+
+const LINE_COLUMNS = 120;
+
+/** Sentences in lines of at most 120 columns, further ones indented; a word that is longer stays whole. */
+export function wrapped(text: string): string[] {
+    const indent = `${/^ */.exec(text)?.[0] ?? ''}    `;
+    const lines = [''];
+    for (const word of text.split(/(?<=[^ ]) /)) {
+        const last = lines.at(-1) ?? '';
+        if (last === '') lines[lines.length - 1] = word;
+        else if (last.length + 1 + word.length <= LINE_COLUMNS) lines[lines.length - 1] = `${last} ${word}`;
+        else lines.push(`${indent}${word}`);
+    }
+    return lines;
+}
+
+/** A number with its noun: `1 file`, `2,000 files`. */
+export function counted(n: number, noun: string): string {
+    return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 /** For `--json`: one document also where a command fails. */
 export function printErrorJson(error: {
     readonly code: string;
@@ -83,11 +116,7 @@ export function reportError(error: unknown, isJson: boolean): number {
     if (error instanceof GridtallyError) {
         const { code, message, remedy, faults } = error;
         if (isJson) printErrorJson({ code, message, remedy, faults });
-        const faultLines = faults.map((f) => {
-            const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
-            return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
-        });
-        process.stderr.write([`error ${code}: ${message}`, ...faultLines, remedy, ''].join('\n'));
+        process.stderr.write([`error ${code}: ${message}`, ...faultText(faults), remedy, ''].join('\n'));
         return code === 'usage.invalid' ? 2 : 1;
     }
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error);

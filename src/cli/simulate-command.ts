@@ -1,9 +1,17 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EVERY_FLAW, FLAWS, type FlawRates, REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
-import type { Delivery, Minutes, TownCompression, TownFeed } from '../simulate/town-options.ts';
-import { wholeNumber } from './command-context.ts';
-import { openOutput } from './output.ts';
+import {
+    COMPRESSIONS,
+    DELIVERIES,
+    type Delivery,
+    FEEDS,
+    type Minutes,
+    type TownCompression,
+    type TownFeed,
+} from '../simulate/town-options.ts';
+import { day, wholeNumber, zone } from './command-context.ts';
+import { count, inWords, openOutput, wrapped } from './output.ts';
 
 interface SimulateOptions {
     readonly out: string;
@@ -16,7 +24,7 @@ interface SimulateOptions {
     readonly feed: string;
     readonly delivery: string;
     readonly compress: string;
-    readonly flaws: string;
+    readonly flaws: FlawRates;
     readonly json?: boolean;
 }
 
@@ -27,14 +35,19 @@ export function addSimulateCommand(program: Command): void {
         .requiredOption('--out <folder>', 'a new or empty folder')
         .option('--seed <text>', 'the same seed gives the same bytes', '1')
         .option('--homes <n>', 'number of homes', wholeNumber, 100)
-        .option('--from <date>', 'first local day', '2024-01-01')
-        .option('--to <date>', 'day after the last', '2024-02-01')
-        .option('--zone <iana>', 'market zone', 'Europe/London')
-        .option('--minutes <n>', '5, 15, 30, 60 or mixed', '30')
-        .option('--feed <name>', 'generic-csv, generic-ndjson or lcl', 'generic-csv')
-        .option('--delivery <kind>', 'per-device-hour, per-day or bulk', 'per-day')
-        .option('--compress <kind>', 'none, gzip or zstd', 'none')
-        .option('--flaws <rates>', 'none, realistic, all, or such as late=0.01,missing=0.02', 'realistic')
+        .option('--from <date>', 'first local day', day, '2024-01-01')
+        .option('--to <date>', 'day after the last', day, '2024-02-01')
+        .option('--zone <iana>', 'market zone', zone, 'Europe/London')
+        .addOption(choice('--minutes <n>', 'interval length', ['5', '15', '30', '60', 'mixed'], '30'))
+        .addOption(choice('--feed <name>', 'format of the files', FEEDS, 'generic-csv'))
+        .addOption(choice('--delivery <kind>', 'what a file holds', DELIVERIES, 'per-day'))
+        .addOption(choice('--compress <kind>', 'how files are packed', COMPRESSIONS, 'none'))
+        .option(
+            '--flaws <rates>',
+            'none, realistic, all, or such as late=0.01,missing=0.02',
+            flawRates,
+            REALISTIC_FLAWS,
+        )
         .option('--json', 'print one JSON document')
         .action(simulateCommand);
 }
@@ -52,14 +65,22 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
         feed: options.feed as TownFeed,
         delivery: options.delivery as Delivery,
         compress: options.compress as TownCompression,
-        flaws: flawRates(options.flaws),
+        flaws: options.flaws,
     });
     output.result(totals, [
         `wrote ${options.out}: master/, deliveries/ in the order of deliveries.ndjson, and truth/`,
-        ...Object.entries(totals).map(
-            ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
-        ),
+        ...Object.entries(totals).flatMap(([name, value]) => wrapped(`${inWords(name)}: ${listed(value)}`)),
     ]);
+}
+
+/** A tree of counts as a list: `east 1, west 2`. */
+function listed(value: unknown): string {
+    if (typeof value === 'number') return count(value);
+    if (typeof value !== 'object' || value === null) return String(value);
+    const parts = Object.entries(value).map(([name, part]) =>
+        typeof part === 'object' ? `${inWords(name)} (${listed(part)})` : `${inWords(name)} ${listed(part)}`,
+    );
+    return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
 function flawRates(text: string): FlawRates {
@@ -67,14 +88,17 @@ function flawRates(text: string): FlawRates {
     if (text === 'realistic') return REALISTIC_FLAWS;
     if (text === 'all') return EVERY_FLAW;
     const rates: Record<string, number> = {};
+    const faults: string[] = [];
     for (const part of text.split(',')) {
-        const [name = '', rate] = part.split('=');
-        if (!(name in FLAWS) || !(Number(rate) >= 0)) {
-            throw new InvalidArgumentError(
-                `--flaws: ${part} is not a flaw and its rate; flaws are ${Object.keys(FLAWS).join(', ')}`,
-            );
-        }
+        const [name = '', rate = ''] = part.split('=');
+        if (!Object.hasOwn(FLAWS, name)) faults.push(`There is no flaw ${name}.`);
+        else if (!/^\d+(\.\d+)?$/.test(rate)) faults.push(`${name} needs a rate, such as ${name}=0.01.`);
         rates[name] = Number(rate);
     }
-    return rates;
+    if (faults.length === 0) return rates;
+    throw new InvalidArgumentError(`${faults.join(' ')} Flaws are ${Object.keys(FLAWS).join(', ')}.`);
+}
+
+function choice(flags: string, description: string, values: readonly string[], fallback: string): Option {
+    return new Option(flags, description).choices(values).default(fallback);
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type WorkCounts, work } from '../pipeline/work.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
-import { count, type Output } from './output.ts';
+import { count, counted, type Output } from './output.ts';
+import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface WorkCommandOptions extends CommonOptions {
     readonly follow?: boolean;
@@ -30,7 +32,7 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
             onProgress: ({ stage, done, total }) =>
                 output.progress(
                     stage === 'parse'
-                        ? `parse: ${count(done)} payloads`
+                        ? `parse: ${counted(done, 'payload')}`
                         : `refresh: ${count(done)} of ${count(total ?? done)} partitions`,
                 ),
             onRound: (round) => {
@@ -39,7 +41,13 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
             onSetback: ({ code, message }) => output.notice(`${code}: ${message}; trying again`),
         });
         const how = result.ended === 'idle' ? 'nothing is left to do' : 'stopped; the rest is left to others';
-        output.result(result, [workText(result), how]);
+        const refused = await refusedFeeds(workspace);
+        output.result({ ...result, refusedFeeds: refusedFeedDocuments(refused) }, [
+            workText(result),
+            ...refusedFeedText(refused),
+            how,
+        ]);
+        if (refused.some((feed) => feed.payloadsUnparsed > 0)) process.exitCode = 1;
     });
 }
 
@@ -57,5 +65,5 @@ function stopSignal(output: Output): AbortSignal {
 
 function workText(done: WorkCounts): string {
     const changed = done.rebuilt + done.merged + done.removed;
-    return `parsed ${count(done.payloads)} payloads of ${count(done.records)} rows; made ${count(changed)} partitions anew, ${count(done.changedChannelDays)} channel-days changed`;
+    return `parsed ${counted(done.payloads, 'payload')} of ${counted(done.records, 'row')}; made ${counted(changed, 'partition')} anew, ${counted(done.changedChannelDays, 'channel-day')} changed`;
 }

@@ -31,9 +31,10 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
     const home = readHome(folder);
     const db = await openDatabase({ ...home.database, home: home.folder });
     try {
+        // before anything is written there: a home that cannot be used leaves no trace in a database that others keep
+        if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
         const applied = await migrate(db);
         await bindHome(db, home);
-        if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
         await makeFolderDurably(home.scratchFolder);
         removeAbandonedScratch(home.scratchFolder);
         await makeFolderDurably(home.lakeFolder);

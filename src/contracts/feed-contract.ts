@@ -87,7 +87,7 @@ export interface ReadingRules {
 }
 
 export interface StampRules {
-    /** `iso`: ISO 8601 with Z or an offset; else a strptime pattern of %Y %m %d %H %M %S and literals. */
+    /** `iso`: ISO 8601, by `clock` where it has neither Z nor an offset; else a strptime pattern of %Y %m %d %H %M %S and literals. */
     readonly format: 'iso' | string;
     readonly marks: 'start' | 'end';
     /** Clock of stamps without an offset: UTC, a fixed offset in minutes, or a zone's local time. */

@@ -19,9 +19,9 @@ export interface Engine {
 
 /**
  * What not every engine can do; who needs it asks by name, and no code outside of an adapter asks which engine it is.
- * `payload-files`: reads payloads as they arrive, with SQL of its own for them.
+ * `payload-files`: reads payloads as they arrive, with SQL of its own for them. `confined-queries`: runs queries of others, see `confine`.
  */
-export type EngineCapability = 'payload-files';
+export type EngineCapability = 'payload-files' | 'confined-queries';
 
 export interface JobLimits {
     readonly maxRows: number;
@@ -88,6 +88,11 @@ export interface EngineSession {
     writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]>;
     /** Small results as objects; decimals and dates as text, instants as ISO text, bigints as bigint. */
     rows(query: string): Promise<EngineRow[]>;
+    /**
+     * For queries of others. From now on `rows` takes queries only, and the engine reads what lies in the folders of the files registered so far and no other
+     * file, writes none, and keeps its settings; what asks for more throws `sql.refused`. Throws `engine.unsupported`.
+     */
+    confine(): Promise<void>;
     /** Stops what runs now; the interrupted call rejects. */
     cancel(): Promise<void>;
     close(): Promise<void>;

@@ -12,11 +12,13 @@ import {
 } from '../lake/displaced-rows.ts';
 import { type Lake, type PartitionKey, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import type { ComingReadings } from '../lake/refresh-state.ts';
 import { newestBeliefAt, validityChangesSince } from '../registry/validity-changes.ts';
 import { appendWhole } from './parse-commit.ts';
 import type { KnownFeed } from './parse-pending.ts';
-import { versionFilesOf, writePlaced, writeWaiting } from './placed-rows.ts';
-import { countWaiting, hasUnseenWaiting, releaseWaiting } from './release-waiting.ts';
+import { openParseSession } from './parse-session.ts';
+import { foreseePlaced, versionFilesOf, writePlaced, writeWaiting } from './placed-rows.ts';
+import { countWaiting, foreseeRelease, hasUnseenWaiting, releaseWaiting } from './release-waiting.ts';
 
 /** What became of rows whose channel is another, or none, by what is believed now. */
 export interface MatchCounts {
@@ -54,6 +56,43 @@ export async function matchReadings(
     );
 }
 
+/** What `matchReadings` would add to `reading_versions` before and after a refresh; changes nothing but the snapshot of the channels. */
+export async function foreseeMatch(lake: Lake, feeds: readonly KnownFeed[]): Promise<ComingReadings> {
+    if (!(await hasWork(lake, true))) return { versions: [], expected: [] };
+    return useLake(lake, async (inUse) => {
+        const session = await openParseSession(inUse);
+        try {
+            const released = await foreseeRelease(inUse, session, feeds);
+            const moved = await foreseeMoves(inUse, session.engine, feeds, released !== undefined);
+            return {
+                versions: [...(released?.versions ?? []), ...moved.versions],
+                expected: [...(released?.expected ?? []), ...moved.expected],
+            };
+        } finally {
+            await session.close();
+        }
+    });
+}
+
+async function foreseeMoves(
+    lake: Lake,
+    engine: EngineSession,
+    feeds: readonly KnownFeed[],
+    hasReleased: boolean,
+): Promise<ComingReadings> {
+    const { looked, channels } = await partitionsToLookAt(lake, true);
+    if (looked.length === 0) return { versions: [], expected: [] };
+    await engine.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
+    await findDisplaced(lake, engine, feeds, looked);
+    // what is released is there by then
+    const alsoReleased = hasReleased
+        ? `and not exists (select 1 from released as r where r.channel_no = m.own_channel_no and r.period_from = m.period_from
+            and r.feed_id = m.feed_id and r.sequence = m.sequence and r.ordinal = m.ordinal)`
+        : '';
+    await engine.materialise('placed', `${placedQuery(lake)} ${alsoReleased}`);
+    return foreseePlaced(lake, engine, { wereVersions: true });
+}
+
 async function hasWork(lake: Lake, isRefreshed: boolean): Promise<boolean> {
     if (await hasUnseenWaiting(lake)) return true;
     if ((await newestBeliefAt(lake.db)) !== (await matchedBeliefAt(lake.db))) return true;
@@ -65,6 +104,30 @@ async function matchVersions(
     feeds: readonly KnownFeed[],
     isRefreshed: boolean,
 ): Promise<{ moved: number; displaced: number }> {
+    const { knownAt, since, channels, looked } = await partitionsToLookAt(lake, isRefreshed);
+    if (looked.length === 0) {
+        if (knownAt !== since) await lake.db.transaction((tx) => recordMatched(tx, [], knownAt));
+        return { moved: 0, displaced: 0 };
+    }
+    const session = await lake.engine.openSession();
+    try {
+        await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
+        await findDisplaced(lake, session, feeds, looked);
+        return await commitMatched(lake, session, looked, knownAt);
+    } finally {
+        await session.close();
+    }
+}
+
+interface ToLookAt {
+    /** The belief that is followed, and the one that was followed last. */
+    readonly knownAt: number | undefined;
+    readonly since: number | undefined;
+    readonly channels: { readonly path: string };
+    readonly looked: readonly PartitionKey[];
+}
+
+async function partitionsToLookAt(lake: Lake, isRefreshed: boolean): Promise<ToLookAt> {
     // in this order: what a later belief changes is left to the next match
     const knownAt = await newestBeliefAt(lake.db);
     const channels = await channelSnapshot(lake);
@@ -75,18 +138,7 @@ async function matchVersions(
     for (const key of [...(await partitionsOfChanges(lake.db, changes)), ...outOfStep]) {
         looked.set(partitionText(key), key);
     }
-    if (looked.size === 0) {
-        if (knownAt !== since) await lake.db.transaction((tx) => recordMatched(tx, [], knownAt));
-        return { moved: 0, displaced: 0 };
-    }
-    const session = await lake.engine.openSession();
-    try {
-        await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
-        await findDisplaced(lake, session, feeds, [...looked.values()]);
-        return await commitMatched(lake, session, [...looked.values()], knownAt);
-    } finally {
-        await session.close();
-    }
+    return { knownAt, since, channels, looked: [...looked.values()] };
 }
 
 /**
@@ -153,12 +205,7 @@ async function commitMatched(
     knownAt: number | undefined,
 ): Promise<{ moved: number; displaced: number }> {
     const looked = await displacedCounts(session, keys);
-    await session.materialise(
-        'placed',
-        `select market_day, cast(own_channel_no // ${lake.bucketSize} as integer) as bucket, own_channel_no as channel_no,
-            period_from, interval_minutes, kwh, quality, source_code, feed_id, version_stamp, sequence, ordinal, received_at
-         from matched where own_channel_no is not null`,
-    );
+    await session.materialise('placed', placedQuery(lake));
     const versions = await writePlaced(lake, session, { wereVersions: true });
     const waiting = await writeDisplaced(lake, session);
     const moved = rowsOf(versions);
@@ -173,6 +220,12 @@ async function commitMatched(
         crashPoint('append');
     });
     return { moved, displaced };
+}
+
+function placedQuery(lake: Lake): string {
+    return `select market_day, cast(own_channel_no // ${lake.bucketSize} as integer) as bucket, own_channel_no as channel_no,
+            period_from, interval_minutes, kwh, quality, source_code, feed_id, version_stamp, sequence, ordinal, received_at
+         from matched as m where own_channel_no is not null`;
 }
 
 async function displacedCounts(

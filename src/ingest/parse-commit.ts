@@ -16,6 +16,26 @@ export interface RefusedPayload {
     readonly field: string | null;
 }
 
+/** A payload that was refused whole, with the rule and what it says. */
+export interface PayloadRefused {
+    readonly sourceKey: string;
+    readonly ruleId: string;
+    readonly message: string;
+}
+
+/** Those of the payloads, by receipt sequence, that were refused. */
+export async function refusalsOf(
+    db: Pick<Transaction, 'query'>,
+    sequences: readonly number[],
+): Promise<PayloadRefused[]> {
+    if (sequences.length === 0) return [];
+    return db.query<PayloadRefused>(
+        `select source_key as "sourceKey", rule_id as "ruleId", message from refused_payloads
+          where sequence = any($1) order by sequence`,
+        [sequences],
+    );
+}
+
 /** Enters everything that a batch gave, and marks its segments parsed, within the transaction that claims them. */
 export async function commitParsed(
     tx: Transaction,

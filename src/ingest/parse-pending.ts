@@ -3,6 +3,7 @@ import type { FeedContract } from '../contracts/feed-contract.ts';
 import { dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { compressionOf, decompressed } from '../kernel/compression.ts';
 import { makeFolderDurably, removeFiles } from '../kernel/durable.ts';
+import type { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { ScratchFile, scratchName } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
@@ -15,7 +16,7 @@ import { extendExpectation, registerFeedChannels } from '../registry/feed-channe
 import type { Transaction } from '../store/database.ts';
 import type { RefusedBatchPayload } from './form-limit.ts';
 import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
-import { commitParsed, type RefusedPayload } from './parse-commit.ts';
+import { commitParsed, type PayloadRefused, type RefusedPayload } from './parse-commit.ts';
 import {
     type JudgedSpool,
     judgeSpool,
@@ -32,6 +33,8 @@ export interface KnownFeed {
     readonly feedId: number;
     readonly contractNo: number;
     readonly contract: FeedContract;
+    /** Why its contract file cannot be used; `contract` is then the last one that could, by which nothing new is parsed. */
+    readonly refusal?: GridtallyError;
 }
 
 export interface Ingest {
@@ -58,7 +61,8 @@ export interface ParseTotals {
     quarantined: number;
     rounded: number;
     quarantinedByRule: Record<string, number>;
-    refusals: { sourceKey: string; ruleId: string; message: string }[];
+    /** The first of them. */
+    refusals: PayloadRefused[];
     /** Files that came in, with what is odd about them. */
     flags: { sourceKey: string; ruleId: string; message: string }[];
 }
@@ -81,7 +85,7 @@ const CR = 0x0d;
 const NOTED_REFUSALS = 20;
 
 /**
- * Parses every segment that nobody has parsed. A batch of segments is claimed by row locks for the length
+ * Parses every segment that nobody has parsed, but for those of a feed with a `refusal`. A batch of segments is claimed by row locks for the length
  * of one transaction, so any number of processes share the queue and a dead one's work is free at once;
  * rows, refusals and counts become visible together with the mark that the segments are parsed.
  */
@@ -104,7 +108,7 @@ export async function parsePending(
     };
     const session = await openParseSession(ingest.lake);
     try {
-        for (const feed of ingest.feeds) {
+        for (const feed of ingest.feeds.filter((f) => f.refusal === undefined)) {
             const next = (lake: Lake) => parseNextBatch({ ...ingest, lake }, session, feed, totals);
             while (await useLake(ingest.lake, next)) onProgress(totals);
         }

@@ -4,6 +4,7 @@ import { calendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { distinctPaths, liveFiles, type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from '../lake/lake.ts';
+import type { ComingReadings } from '../lake/refresh-state.ts';
 import { extendExpectation } from '../registry/feed-channels.ts';
 
 const COLUMNS = LAKE_TABLES.reading_versions.map((c) => c.name);
@@ -38,6 +39,28 @@ export async function writePlaced(
     );
     await syncWrittenFiles([file.path], lake.folder);
     return [{ ...file, parts }];
+}
+
+/** What `writePlaced` would add, and from which earlier days on it would miss readings; the session's table `placed` is left with those rows. */
+export async function foreseePlaced(
+    lake: Lake,
+    engine: EngineSession,
+    options: { readonly wereVersions: boolean },
+): Promise<ComingReadings> {
+    if (options.wereVersions) await leaveOutKnown(lake, engine);
+    const expected = await engine.rows(
+        `select distinct cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket,
+            cast(first_day as varchar) as first_day, cast(expected_from as varchar) as expected_from
+         from (${EARLIER_DAYS}) as e`,
+    );
+    return {
+        versions: await partsOf(engine),
+        expected: expected.map((row) => ({
+            bucket: Number(row.bucket),
+            from: calendarDate(String(row.first_day)),
+            to: calendarDate(String(row.expected_from)),
+        })),
+    };
 }
 
 /** Writes a query in the shape of `waiting_rows` to one file. Nothing is committed here. */
@@ -84,12 +107,14 @@ async function leaveOutKnown(lake: Lake, engine: EngineSession): Promise<void> {
     await engine.run('alter table placed_anew rename to placed');
 }
 
+const EARLIER_DAYS = `select p.channel_no, min(p.market_day) as first_day, min(c.expected_from) as expected_from
+    from placed as p inner join channels as c on c.channel_no = p.channel_no and p.market_day < c.expected_from
+    group by p.channel_no`;
+
 /** As for rows that are parsed: a channel that a feed registered is missed from its first day with a reading. */
 async function expectEarlier(lake: Lake, engine: EngineSession): Promise<void> {
     const rows = await engine.rows(
-        `select p.channel_no, cast(min(p.market_day) as varchar) as first_day from placed as p
-         inner join channels as c on c.channel_no = p.channel_no and p.market_day < c.expected_from
-         group by p.channel_no order by p.channel_no`,
+        `select channel_no, cast(first_day as varchar) as first_day from (${EARLIER_DAYS}) as e order by channel_no`,
     );
     await extendExpectation(
         lake.db,

@@ -4,7 +4,7 @@ import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
 import { ScratchFile, scratchName } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
-import { contractOf } from '../parsers/feed-catalogue.ts';
+import { contractOf, homeContracts } from '../parsers/feed-catalogue.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { spoolRecords } from '../parsers/record-spool.ts';
 import type { Home } from '../store/home.ts';
@@ -44,7 +44,7 @@ export async function previewFile(
     open: () => AsyncIterable<Buffer>,
 ): Promise<FilePreview> {
     const { lake, home } = place;
-    const { contract } = contractOf(feedName, home.folder);
+    const { contract } = contractOf(feedName, homeContracts(home.folder));
     const spoolPath = path.join(home.scratchFolder, scratchName('check'));
     const sink = new ScratchFile(spoolPath);
     const session = await openParseSession(lake);

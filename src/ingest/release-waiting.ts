@@ -7,12 +7,13 @@ import { commitVersions } from '../lake/append.ts';
 import { distinctPaths, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
 import { registrationVersion } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
+import type { ComingReadings } from '../lake/refresh-state.ts';
 import type { Transaction } from '../store/database.ts';
 import { appendWhole } from './parse-commit.ts';
 import { waitingReason } from './parse-outputs.ts';
 import type { KnownFeed } from './parse-pending.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
-import { writePlaced, writeWaiting } from './placed-rows.ts';
+import { foreseePlaced, writePlaced, writeWaiting } from './placed-rows.ts';
 
 /** Rows that stopped waiting, and those that wait on. */
 export interface ReleaseCounts {
@@ -49,6 +50,29 @@ export async function releaseWaiting(lake: Lake, feeds: readonly KnownFeed[]): P
     } finally {
         await session.close();
     }
+}
+
+/**
+ * What `releaseWaiting` would add, without adding it; undefined where it would do nothing. Leaves the rows as the session's table
+ * `released`.
+ */
+export async function foreseeRelease(
+    lake: Lake,
+    session: ParseSession,
+    feeds: readonly KnownFeed[],
+): Promise<ComingReadings | undefined> {
+    const state = await waitingState(lake);
+    if (state === undefined || state.isLookedAt) return undefined;
+    const { released } = await matchWaiting(
+        session,
+        feeds,
+        distinctPaths(await liveFiles(lake, 'waiting_rows')),
+    );
+    if (released === 0) return undefined;
+    const wereVersions = await placeReleased(lake, session.engine);
+    const coming = await foreseePlaced(lake, session.engine, { wereVersions });
+    await session.engine.run('alter table placed rename to released');
+    return coming;
 }
 
 /** True where rows wait that were not looked at by the present registrations. */

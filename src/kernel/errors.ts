@@ -75,6 +75,8 @@ export const ERROR_CATALOGUE = {
     'trace.file-unknown':
         'Name a receipt (such as r12), the file itself by its path, or the name under which it was received.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
+    'sql.refused':
+        'Give one query (select, with, from, values, table, describe, show, summarize or explain) on the views that `gridtally sql "show tables"` lists.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

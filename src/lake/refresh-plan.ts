@@ -130,7 +130,9 @@ export function describePlan(plan: RefreshPlan): string[] {
         groups.set(label, group);
     }
     return [...groups].map(([label, g]) => {
-        const count = `${g.keys.size} partition${g.keys.size === 1 ? '' : 's'}`;
-        return `${label}: ${count}, ${g.days[0]} to ${g.days.at(-1)}, ${g.buckets.size} bucket(s)`;
+        const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+        const [first, last] = [g.days[0], g.days.at(-1)];
+        const days = first === last ? first : `${first} to ${last}`;
+        return `${label}: ${count(g.keys.size, 'partition')}, ${days}, ${count(g.buckets.size, 'bucket')}`;
     });
 }

@@ -2,14 +2,23 @@ import { EDIT_RANK } from '../contracts/edit-feed.ts';
 import { compileModel } from '../engine/compile.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
+import type { BucketDays } from '../registry/registration-changes.ts';
 import type { Database } from '../store/database.ts';
-import type { Lake } from './lake.ts';
+import type { Lake, PartitionKey } from './lake.ts';
 import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
 
 export interface FeedPrecedence {
     readonly feedId: number;
     readonly rank: number;
     readonly newestAlways: boolean;
+}
+
+/** What is about to be added to `reading_versions`, for a plan that foresees it. */
+export interface ComingReadings {
+    /** One for each commit and partition. */
+    readonly versions: readonly (PartitionKey & { readonly rowCount: number })[];
+    /** Days on which channels will be expected to read that were not before. */
+    readonly expected: readonly BucketDays[];
 }
 
 const CURATION_MODELS = [
@@ -53,16 +62,28 @@ interface StateRow {
     inputs: CurationInputs | null;
 }
 
-/** The state of every partition that has readings, is expected to have some, or is published. */
+/** The state of every partition that has readings, is expected to have some, or is published; with `coming`, as it will be then. */
 export async function readStates(
     lake: Lake,
     feeds: readonly FeedPrecedence[],
     db: Pick<Database, 'query'> = lake.db,
+    coming: ComingReadings = { versions: [], expected: [] },
 ): Promise<PartitionState[]> {
     const rules = curationRules(lake, feeds);
-    const horizon = lake.horizon ?? (await newestMarketDay(lake, db));
+    const horizon = lake.horizon ?? newestOf(coming.versions, await newestMarketDay(lake, db));
+    const { versions, expected } = coming;
+    const parameters = [
+        versions.map((v) => v.marketDay),
+        versions.map((v) => v.bucket),
+        versions.map((v) => v.rowCount),
+        expected.map((e) => e.bucket),
+        expected.map((e) => e.from),
+        expected.map((e) => e.to),
+    ];
     const rows =
-        horizon === undefined ? [] : await db.query<StateRow>(STATES, [addDays(horizon, 1), lake.bucketSize]);
+        horizon === undefined
+            ? []
+            : await db.query<StateRow>(STATES, [addDays(horizon, 1), lake.bucketSize, ...parameters]);
     return rows.map((row) => ({
         marketDay: row.marketDay,
         bucket: row.bucket,
@@ -113,40 +134,62 @@ export async function newestMarketDay(
     return rows[0]?.day ?? undefined;
 }
 
+function newestOf(
+    versions: readonly PartitionKey[],
+    newest: CalendarDate | undefined,
+): CalendarDate | undefined {
+    const days = versions.map((v) => v.marketDay);
+    return [...days, ...(newest === undefined ? [] : [newest])].sort().at(-1);
+}
+
 /** SQL of what `CurationInputs.registration` is at present for a partition, whose key has this alias. */
 export function registrationOf(key: string): string {
     return `(select count(*) || ':' || coalesce(max(change_no), 0) from registration_changes r
          where r.bucket = ${key}.bucket and r.days @> ${key}.market_day)`;
 }
 
-// $1: first day after the horizon, $2: channels in a bucket. A registration row with an open start was entered by a feed and
-// expects nothing by itself; its expectation has a row of its own.
-const STATES = `
-with expected as (
+// $1: first day after the horizon; of what is coming, $3 to $5: rows by partition and commit, $6 to $8: days by bucket. A registration
+// row with an open start was entered by a feed and expects nothing by itself; its expectation has a row of its own.
+const EXPECTED = `coming as (
+    select market_day, bucket, count(*) as commits, sum(row_count) as row_count
+      from unnest($3::date[], $4::integer[], $5::bigint[]) as t (market_day, bucket, row_count) group by 1, 2
+),
+coming_expected as (
+    select bucket, daterange(first_day, end_day) as days
+      from unnest($6::integer[], $7::date[], $8::date[]) as t (bucket, first_day, end_day)
+),
+expected as (
     select distinct bucket, cast(day as date) as market_day
-      from registration_changes,
+      from (select bucket, days from registration_changes union all table coming_expected) as c,
            generate_series(lower(days), least(upper(days), $1::date) - 1, interval '1 day') as day
      where lower(days) is not null and not lower_inf(days)
-),
+)`;
+
+// $2: channels in a bucket
+const STATES = `
+with ${EXPECTED},
 versions as (select * from partitions where table_name = 'reading_versions'),
 published as (select * from partitions where table_name = 'reads_interval'),
 slots as (select channel_no / $2::integer as bucket, sum(1440 / interval_minutes)::bigint as n from channels group by 1),
 keys as (
     select market_day, bucket from expected
     union select market_day, bucket from versions
+    union select market_day, bucket from coming
     union select market_day, bucket from published
 )
-select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) as versions,
-       coalesce(v.row_count, 0) as "versionRows",
+select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(n.commits, 0) as versions,
+       coalesce(v.row_count, 0) + coalesce(n.row_count, 0)::bigint as "versionRows",
        coalesce((select sum(f.row_count) from partition_files f
                   where f.table_name = 'reading_versions' and f.market_day = k.market_day and f.bucket = k.bucket
                     and f.removed_in is null and f.added_version > coalesce((p.inputs ->> 'versions')::bigint, 0)), 0)::bigint
-           as "newVersionRows",
-       ${registrationOf('k')} as registration,
+           + coalesce(n.row_count, 0)::bigint as "newVersionRows",
+       ${registrationOf('k')} || (select repeat('+', count(*)::integer) from coming_expected e
+                                   where e.bucket = k.bucket and e.days @> k.market_day) as registration,
        e.market_day is not null as "isExpected",
        case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs
   from keys k
   left join expected e using (market_day, bucket)
   left join versions v using (market_day, bucket)
+  left join coming n using (market_day, bucket)
   left join published p using (market_day, bucket)
   left join slots s using (bucket)`;

@@ -17,7 +17,7 @@ import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
-import { type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
+import { type ComingReadings, type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -35,9 +35,13 @@ export interface RefreshResult {
     readonly lostRaces: number;
 }
 
-/** What a refresh would do now. */
-export async function currentPlan(lake: Lake, feeds: readonly FeedPrecedence[]): Promise<RefreshPlan> {
-    return planRefresh(await readStates(lake, feeds));
+/** What a refresh would do now, or once what is `coming` is there. */
+export async function currentPlan(
+    lake: Lake,
+    feeds: readonly FeedPrecedence[],
+    coming?: ComingReadings,
+): Promise<RefreshPlan> {
+    return planRefresh(await readStates(lake, feeds, lake.db, coming));
 }
 
 /**

@@ -13,71 +13,103 @@ export interface ContractFile {
     readonly contract: FeedContract;
 }
 
+/** Contracts of a home, and the feeds whose contract file cannot be used, with what is wrong with it. */
+export interface ContractCatalogue {
+    readonly contracts: ReadonlyMap<string, ContractFile>;
+    readonly refused: ReadonlyMap<string, GridtallyError>;
+}
+
 const ENDING = '.odcs.yaml';
 const SHIPPED_FOLDER = fileURLToPath(new URL('../../feeds/', import.meta.url));
 const BUILT_IN_FOLDER = path.join(SHIPPED_FOLDER, 'built-in');
 
 /** The contracts that come with gridtally, by feed. */
-export function shippedContracts(): Map<string, ContractFile> {
-    return contractsIn(SHIPPED_FOLDER);
+export function shippedContracts(): ReadonlyMap<string, ContractFile> {
+    const { contracts, refused } = contractsIn(SHIPPED_FOLDER);
+    for (const refusal of refused.values()) throw refusal;
+    return contracts;
 }
 
 /**
  * The contracts that a home may use, by feed: the shipped ones, and those in its folder `feeds`, which replace shipped ones of
- * the same name. Throws `feed.contract-invalid` or `yaml.invalid` with every fault of every file.
+ * the same name. A file that cannot be used stands for its feed alone: the others go on, and nothing is read by the shipped
+ * contract that the file replaces.
  */
-export function homeContracts(homeFolder: string): Map<string, ContractFile> {
-    const own = contractsIn(path.join(homeFolder, 'feeds'));
+export function homeContracts(homeFolder: string): ContractCatalogue {
+    const { contracts: own, refused: faulty } = contractsIn(path.join(homeFolder, 'feeds'));
+    const refused = new Map(faulty);
     const edits = own.get(EDIT_FEED);
-    if (edits !== undefined) {
-        const message = `The feed ${EDIT_FEED} is built in and cannot be replaced.`;
-        const faults = [{ file: edits.file, field: 'name', message }];
-        throw new GridtallyError('feed.contract-invalid', message, { faults });
-    }
-    return new Map([...shippedContracts(), ...own]);
+    if (edits !== undefined) refused.set(EDIT_FEED, builtInFeed(edits.file));
+    const contracts = new Map([...shippedContracts(), ...own]);
+    for (const feed of refused.keys()) contracts.delete(feed);
+    return { contracts, refused };
 }
 
-/** One of `homeContracts`, or that of edits. Throws `feed.unknown`, naming those that there are. */
-export function contractOf(feed: string, homeFolder: string): ContractFile {
-    const builtIn = feed === EDIT_FEED ? contractsIn(BUILT_IN_FOLDER).get(feed) : undefined;
-    if (builtIn !== undefined) return builtIn;
-    const known = homeContracts(homeFolder);
-    const found = known.get(feed);
-    if (found !== undefined) return found;
-    const names = [...known.keys()].sort().join(', ');
-    throw new GridtallyError('feed.unknown', `There is no feed named ${feed}; there are ${names}.`);
-}
-
-function contractsIn(folder: string): Map<string, ContractFile> {
-    const contracts = new Map<string, ContractFile>();
-    if (!existsSync(folder)) return contracts;
-    const faults: GridtallyError[] = [];
-    for (const name of readdirSync(folder).sort()) {
-        if (!name.endsWith(ENDING)) continue;
-        const file = path.join(folder, name);
-        try {
-            addContract(contracts, file);
-        } catch (error) {
-            if (!(error instanceof GridtallyError)) throw error;
-            faults.push(error);
-        }
-    }
-    if (faults.length === 0) return contracts;
-    const message = faults.map((fault) => fault.message).join(' ');
-    throw new GridtallyError('feed.contract-invalid', message, {
-        faults: faults.flatMap((fault) => fault.faults),
+function builtInFeed(file: string): GridtallyError {
+    const message = `The feed ${EDIT_FEED} is built in and cannot be replaced.`;
+    return new GridtallyError('feed.contract-invalid', message, {
+        faults: [{ file, field: 'name', message }],
     });
 }
 
-function addContract(contracts: Map<string, ContractFile>, file: string): void {
-    const text = readFileSync(file, 'utf8');
-    const contract = readContract(text, file);
-    const other = contracts.get(contract.feed);
-    if (other !== undefined) {
-        const message = `The feed ${contract.feed} has two contracts, ${path.basename(other.file)} and this one.`;
-        throw new GridtallyError('feed.contract-invalid', message, {
-            faults: [{ file, field: 'name', message }],
-        });
+/**
+ * One of `homeContracts`, or that of edits. Throws `feed.unknown`, naming those that there are, and `feed.contract-invalid` or
+ * `yaml.invalid` with every fault of the feed's file.
+ */
+export function contractOf(feed: string, { contracts, refused }: ContractCatalogue): ContractFile {
+    const builtIn = feed === EDIT_FEED ? contractsIn(BUILT_IN_FOLDER).contracts.get(feed) : undefined;
+    if (builtIn !== undefined) return builtIn;
+    const refusal = refused.get(feed);
+    if (refusal !== undefined) throw refusal;
+    const found = contracts.get(feed);
+    if (found !== undefined) return found;
+    const names = [...contracts.keys()].sort().join(', ');
+    const others = [...refused.keys()].sort().join(', ');
+    throw new GridtallyError(
+        'feed.unknown',
+        `There is no feed named ${feed}; there are ${names}${others === '' ? '' : `, and with a faulty contract ${others}`}.`,
+    );
+}
+
+function contractsIn(folder: string): ContractCatalogue {
+    const contracts = new Map<string, ContractFile>();
+    const refused = new Map<string, GridtallyError>();
+    const refuse = (feed: string, error: GridtallyError) =>
+        refused.set(feed, joined(refused.get(feed), error));
+    const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+    for (const name of names.filter((n) => n.endsWith(ENDING))) {
+        const file = path.join(folder, name);
+        const text = readFileSync(file, 'utf8');
+        try {
+            const contract = readContract(text, file);
+            const other = contracts.get(contract.feed);
+            if (other === undefined) contracts.set(contract.feed, { file, text, contract });
+            else refuse(contract.feed, twoContracts(contract.feed, other.file, file));
+        } catch (error) {
+            if (!(error instanceof GridtallyError)) throw error;
+            refuse(feedNamed(text) ?? path.basename(file, ENDING), error);
+        }
     }
-    contracts.set(contract.feed, { file, text, contract });
+    for (const feed of refused.keys()) contracts.delete(feed);
+    return { contracts, refused };
+}
+
+/** The name that a document gives its feed, also where it is no YAML. */
+function feedNamed(text: string): string | undefined {
+    return /^name:\s*["']?([a-z][\w-]*)/m.exec(text)?.[1];
+}
+
+function twoContracts(feed: string, first: string, second: string): GridtallyError {
+    const message = `The feed ${feed} has two contracts, ${path.basename(first)} and ${path.basename(second)}.`;
+    return new GridtallyError('feed.contract-invalid', message, {
+        remedy: 'Remove one of them, or give it another name.',
+        faults: [first, second].map((file) => ({ file, field: 'name', message: `names the feed ${feed}` })),
+    });
+}
+
+function joined(before: GridtallyError | undefined, error: GridtallyError): GridtallyError {
+    if (before === undefined) return error;
+    return new GridtallyError('feed.contract-invalid', `${before.message} ${error.message}`, {
+        faults: [...before.faults, ...error.faults],
+    });
 }

@@ -40,7 +40,7 @@ export async function registerContract(
 
 /** The contract that payloads of a feed are parsed by now; `undefined` where the home has never met the feed. */
 export async function currentContract(
-    db: Transaction,
+    db: Pick<Transaction, 'query'>,
     feed: string,
 ): Promise<RegisteredContract | undefined> {
     const [row] = await db.query<{ feedId: number; contractNo: number; content: string }>(

@@ -1,4 +1,5 @@
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
+import type { EngineSession } from '../engine/engine.ts';
 import { type KnownLake, readKnownLake } from '../lake/as-of.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { registrationVersion, standingSnapshot } from '../lake/channel-snapshot.ts';
@@ -8,7 +9,7 @@ import { type ChannelEntry, channelDirectory } from '../registry/channel-directo
 import { settleMasterData } from '../registry/known-time.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Chain } from './chain.ts';
-import { type Relation, readRelations, type ViewOptions } from './published-relations.ts';
+import { registerRelations, type ViewOptions } from './published-relations.ts';
 
 /** Everything that a query can see, of one moment. */
 export interface CatalogueLook {
@@ -17,15 +18,15 @@ export interface CatalogueLook {
     readonly channels: { readonly path: string } | { readonly rows: readonly ChannelEntry[] };
     /** With `asOf`: what the readings of then are made from; `files` and `channels` are then of no use for them. */
     readonly known?: KnownLake;
-    readonly relations: readonly Relation[];
 }
 
 /**
- * Reads all of it in one repeatable-read transaction, so that no two tables are of different moments. What was known at an instant is
- * read after the receipt or load that is under way, as that may bear an earlier instant than the one asked for.
+ * Reads all of it in one repeatable-read transaction, so that no two tables are of different moments, and registers the tables of
+ * Postgres in the session meanwhile. What was known at an instant is read after the receipt or load that is under way, as that may bear an earlier instant than the one asked for.
  */
 export async function lookAtCatalogue(
     chain: Chain,
+    session: EngineSession,
     options: ViewOptions,
     feeds: readonly FeedPrecedence[],
 ): Promise<CatalogueLook> {
@@ -34,13 +35,14 @@ export async function lookAtCatalogue(
         await settleReceipts(db);
         await settleMasterData(db);
     }
-    const lookOnce = (tx: Transaction) => lookWithin(tx, chain, options, feeds);
+    const lookOnce = (tx: Transaction) => lookWithin(tx, chain, session, options, feeds);
     return db.transaction(lookOnce, { isolation: 'repeatable read', readOnly: true });
 }
 
 async function lookWithin(
     tx: Transaction,
     { lake }: Chain,
+    session: EngineSession,
     options: ViewOptions,
     feeds: readonly FeedPrecedence[],
 ): Promise<CatalogueLook> {
@@ -52,10 +54,10 @@ async function lookWithin(
         files[table] = distinctPaths(await liveFiles(lake, table, isFeedOfChanges ? bounds : {}, tx));
     }
     const standing = await standingSnapshot(lake, await registrationVersion(tx), tx);
+    await registerRelations(tx, session, lake, options);
     return {
         files,
         channels: standing === undefined ? { rows: await channelDirectory(tx) } : { path: standing },
         ...(asOf === undefined ? {} : { known: await readKnownLake(lake, tx, feeds, asOf) }),
-        relations: await readRelations(tx, lake, options),
     };
 }

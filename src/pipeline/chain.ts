@@ -1,6 +1,7 @@
 import { EDIT_FEED, EDIT_RANK } from '../contracts/edit-feed.ts';
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
-import { type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
+import { foreseeMatch, type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
+import { type PayloadRefused, refusalsOf } from '../ingest/parse-commit.ts';
 import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { type ReplayTotals, replay } from '../ingest/replay.ts';
 import { planReplay, type ReplayPlan } from '../ingest/replay-plan.ts';
@@ -31,6 +32,8 @@ export interface ReceiveTotals {
 export interface IngestResult {
     readonly received: ReceiveTotals;
     readonly parsed: ParseTotals;
+    /** Payloads that had been received before, and were refused then: a repeat is not parsed again. */
+    readonly refusedBefore: readonly PayloadRefused[];
 }
 
 export interface IngestProgress {
@@ -48,6 +51,8 @@ export async function ingest(
 ): Promise<IngestResult> {
     const feed = await knownFeed(chain.lake.db, chain.home.folder, feedName, chain.lake.clock);
     const received = { payloads: 0, repeats: 0 };
+    const fresh = new Set<number>();
+    const repeated = new Set<number>();
     const source = {
         feedId: feed.feedId,
         name: feedName,
@@ -56,9 +61,15 @@ export async function ingest(
     for await (const receipt of receive(chain.raw, source, payloads)) {
         received.payloads += 1;
         if (receipt.isRepeat) received.repeats += 1;
+        (receipt.isRepeat ? repeated : fresh).add(receipt.sequence);
         onProgress({ stage: 'receive', done: received.payloads });
     }
-    return { received, parsed: await parseReceived(chain, onProgress) };
+    const parsed = await parseReceived(chain, onProgress);
+    const refusedBefore = await refusalsOf(
+        chain.lake.db,
+        [...repeated].filter((sequence) => !fresh.has(sequence)),
+    );
+    return { received, parsed, refusedBefore };
 }
 
 /** Parses every received payload that no process has parsed. */
@@ -124,6 +135,7 @@ export async function load(
         readonly kind: MasterDataKind;
         readonly file: string;
         readonly seriesId?: string;
+        readonly holidaySet?: string;
         readonly intervalMinutes?: number;
     },
 ): Promise<LoadOutcome> {
@@ -149,8 +161,10 @@ export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
     }));
 }
 
+/** What `refreshAll` would do now, with the readings that it would first bring to their channels. */
 export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
-    return currentPlan(chain.lake, precedenceOf(await feedsOf(chain)));
+    const feeds = await feedsOf(chain);
+    return currentPlan(chain.lake, precedenceOf(feeds), await foreseeMatch(chain.lake, feeds));
 }
 
 /** Brings readings to their channels and rebuilds what is stale, until nothing is; then publishes the open tables. */

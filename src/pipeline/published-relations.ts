@@ -1,11 +1,11 @@
-import type { EngineValue, TableColumn } from '../engine/engine.ts';
+import type { EngineSession, EngineValue, TableColumn } from '../engine/engine.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText } from '../kernel/period.ts';
 import type { Lake } from '../lake/lake.ts';
 import { readCustomers } from '../registry/agreement-reader.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import { knownAtText } from '../registry/channel-directory.ts';
-import type { Transaction } from '../store/database.ts';
+import type { SqlValue, Transaction } from '../store/database.ts';
 
 export interface ViewOptions {
     /** UTC epoch milliseconds: everything as it was known then. */
@@ -14,46 +14,71 @@ export interface ViewOptions {
     readonly showsIdentity: boolean;
     /** Text of the only query that will be run: tables of Postgres that it does not name are there without rows. */
     readonly query?: string;
+    /** Rows of a table of Postgres that pass through this process at a time; tests set it low. */
+    readonly pageRows?: number;
 }
 
-/** A published table whose rows are in Postgres. */
-export interface Relation {
-    readonly name: string;
-    readonly columns: readonly TableColumn[];
-    readonly rows: readonly (readonly EngineValue[])[];
-}
+const PAGE_ROWS = 20_000;
 
-/** Master data and bills as believed now, or at `asOf`; what is current goes by the local day of that instant. */
-export async function readRelations(tx: Transaction, lake: Lake, options: ViewOptions): Promise<Relation[]> {
+/**
+ * Registers the published tables whose rows are in Postgres: master data and bills as believed now, or at `asOf`; what is current goes
+ * by the local day of that instant. The engine holds them, and spills.
+ */
+export async function registerRelations(
+    tx: Transaction,
+    session: EngineSession,
+    lake: Lake,
+    options: ViewOptions,
+): Promise<void> {
     const { asOf, showsIdentity } = options;
     const knownAt = asOf === undefined ? {} : { knownAt: asOf };
     const today = marketDayOf(lake.zone, asOf ?? lake.clock.now());
+    const { pageRows = PAGE_ROWS } = options;
     const text = options.query?.toLowerCase();
     const isWanted = (name: string) => text?.includes(name) ?? true;
-    const relations: Relation[] = [];
     const identity = showsIdentity ? ['name', 'email', 'address'] : [];
     const customers = isWanted('customers') ? await readCustomers(tx, { ...knownAt, planDay: today }) : [];
-    relations.push({
-        name: 'customers',
-        columns: columnsOf(['customer_id', ...identity, 'plan_id', 'joined_on date']),
-        rows: customers.map((c) => [
+    await session.registerRows(
+        'customers',
+        columnsOf(['customer_id', ...identity, 'plan_id', 'joined_on date']),
+        customers.map((c) => [
             c.customerId,
             ...(showsIdentity ? [c.name, c.email, c.address] : []),
             c.planId,
             c.joinedOn,
         ]),
-    });
+    );
     for (const { name, columns, query, usesToday } of QUERIES) {
         const typed = columnsOf(columns);
         const parameters = [knownAtText(knownAt), ...(usesToday ? [today] : [])];
-        const rows = isWanted(name) ? await tx.query<Record<string, unknown>>(query, parameters) : [];
-        relations.push({
-            name,
-            columns: typed,
-            rows: rows.map((row) => typed.map((c) => engineValue(row[c.name], c.type))),
-        });
+        await session.registerRows(name, typed, []);
+        if (isWanted(name))
+            await copyRelation(tx, session, { name, columns: typed, query, parameters, pageRows });
     }
-    return relations;
+}
+
+async function copyRelation(
+    tx: Transaction,
+    session: EngineSession,
+    relation: {
+        readonly name: string;
+        readonly columns: readonly TableColumn[];
+        readonly query: string;
+        readonly parameters: readonly SqlValue[];
+        readonly pageRows: number;
+    },
+): Promise<void> {
+    const { name, columns, query, parameters, pageRows } = relation;
+    await tx.query(`declare relation_rows no scroll cursor for ${query}`, parameters);
+    for (;;) {
+        const rows = await tx.query<Record<string, unknown>>(`fetch ${pageRows} from relation_rows`);
+        if (rows.length === 0) break;
+        const page = rows.map((row) => columns.map((c) => engineValue(row[c.name], c.type)));
+        await session.registerRows('relation_page', columns, page);
+        await session.run(`insert into ${name} select * from relation_page`);
+    }
+    await tx.query('close relation_rows');
+    await session.run('drop table if exists relation_page');
 }
 
 /** `name type`; a name alone is text. */

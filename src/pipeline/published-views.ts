@@ -33,9 +33,9 @@ export async function withPublishedViews<T>(
 ): Promise<T> {
     const feeds = options.asOf === undefined ? [] : precedenceOf(await feedsOf(chain));
     return useLake(chain.lake, async (lake) => {
-        const look = await lookAtCatalogue({ ...chain, lake }, options, feeds);
         const session = await lake.engine.openSession();
         try {
+            const look = await lookAtCatalogue({ ...chain, lake }, session, options, feeds);
             await registerLook(session, { ...chain, lake }, look);
             return await work(session);
         } finally {
@@ -65,7 +65,6 @@ async function registerLook(session: EngineSession, { lake }: Chain, look: Catal
     };
     for (const [name, text] of Object.entries(views))
         await session.run(`create or replace temp view ${name} as ${text}`);
-    for (const { name, columns, rows } of look.relations) await session.registerRows(name, columns, rows);
 }
 
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice

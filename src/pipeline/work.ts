@@ -89,6 +89,7 @@ async function attempt<T>(options: WorkOptions, step: () => Promise<T>): Promise
 /** Changes with whatever may leave something to do; a look costs little, while a plan reads the state of every partition. */
 async function homeState(chain: Chain): Promise<string> {
     const { db } = chain.lake;
+    const feeds = await feedsOf(chain);
     const [commits] = await db.query<{ newest: number | null }>(
         'select max(commit_no) as newest from commits',
     );
@@ -96,7 +97,9 @@ async function homeState(chain: Chain): Promise<string> {
         commits?.newest,
         await newestSegmentNo(db),
         await registrationVersion(db),
-        precedenceOf(await feedsOf(chain)),
+        precedenceOf(feeds),
+        // a mended contract frees what waited for it
+        feeds.map(({ contractNo, refusal }) => [contractNo, refusal?.message]),
     ]);
 }
 
@@ -116,7 +119,9 @@ async function parseShare(chain: Chain, options: WorkOptions, round: WorkCounts)
     const lastSegmentNo = await newestSegmentNo(chain.lake.db);
     const stop = chain.lake.stop;
     while (!stop?.aborted) {
-        const state = await queueState(chain.lake.db, lastSegmentNo);
+        const feeds = await feedsOf(chain);
+        const readable = feeds.filter((f) => f.refusal === undefined).map((f) => f.feedId);
+        const state = await queueState(chain.lake.db, lastSegmentNo, readable);
         if (state === 'empty') return;
         if (state === 'claimed') {
             await pause(CLAIMED_POLL_MS, stop);
@@ -126,7 +131,7 @@ async function parseShare(chain: Chain, options: WorkOptions, round: WorkCounts)
             lake: chain.lake,
             rawFolder: chain.raw.folder,
             scratchFolder: chain.home.scratchFolder,
-            feeds: await feedsOf(chain),
+            feeds,
             lastSegmentNo,
         };
         const parsed = await parsePending(ingest, ({ payloads }) =>

@@ -16,7 +16,9 @@ export const idSchema = z
     .pipe(z.string().trim().min(1, 'is blank').max(100, 'is longer than 100 characters'));
 
 export const dateSchema = z
-    .string('expected a date as YYYY-MM-DD')
+    .string({
+        error: ({ input }) => `${input === undefined ? 'is missing: ' : ''}expected a date as YYYY-MM-DD`,
+    })
     .refine((text) => tryCalendarDate(text) !== undefined, 'is not a date that exists, as YYYY-MM-DD')
     .refine((text) => text >= '1970-01-01' && text <= '2100-12-31', 'is not between 1970 and 2100');
 

@@ -9,7 +9,11 @@ export const holidaysLoader: KindLoader = {
         const always = ['date', 'name'];
         const columns =
             holidaySet === undefined
-                ? { required: ['holiday_set', ...always], optional: [] }
+                ? {
+                      required: ['holiday_set', ...always],
+                      optional: [],
+                      hints: { holiday_set: 'or name the set with --holiday-set' },
+                  }
                 : { required: always, optional: ['holiday_set'] };
         const rows = readRows(source, settings, faults, 'holidays', columns, (row) => ({
             line: row.line,

@@ -117,6 +117,10 @@ export function masterDataKind(name: string): MasterDataKind {
 
 async function readSource(options: LoadOptions, faults: InputFault[]): Promise<LoadSource | undefined> {
     const { file, kind } = options;
+    const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+        const why = { ENOENT: 'does not exist', EISDIR: 'is a folder; name a file' }[cause.code ?? ''];
+        throw new GridtallyError('usage.invalid', `${file} ${why ?? 'cannot be read'}`, { cause });
+    });
     const extension = path.extname(file).toLowerCase();
     const isYaml = extension === '.yaml' || extension === '.yml';
     if (!isYaml && extension !== '.csv') {
@@ -125,9 +129,6 @@ async function readSource(options: LoadOptions, faults: InputFault[]): Promise<L
     if (!isYaml && YAML_ONLY.includes(kind)) {
         throw new GridtallyError('usage.invalid', `${kind} are loaded from YAML, not from ${file}`);
     }
-    const bytes = await readFile(file).catch((cause: unknown) => {
-        throw new GridtallyError('usage.invalid', `${file} cannot be read`, { cause });
-    });
     try {
         const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
         if (!text.includes('\0')) return { file, text, isYaml };

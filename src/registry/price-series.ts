@@ -77,9 +77,14 @@ export const priceSeriesLoader: KindLoader = {
 function columnsOf(found: readonly string[], settings: LoadSettings): ColumnRules {
     const period = found.includes('timestamp') ? 'timestamp' : 'period_from';
     const value = found.includes('price') ? 'price' : 'band';
+    const hints = {
+        series_id: 'or name the series with --series',
+        period_from: 'or a column timestamp',
+        band: 'or a column price',
+    };
     return settings.seriesId === undefined
-        ? { required: ['series_id', period, value], optional: ['interval_minutes'] }
-        : { required: [period, value], optional: ['series_id', 'interval_minutes'] };
+        ? { required: ['series_id', period, value], optional: ['interval_minutes'], hints }
+        : { required: [period, value], optional: ['series_id', 'interval_minutes'], hints };
 }
 
 function readRow(row: RowReader, settings: LoadSettings): SeriesRow {

@@ -16,6 +16,8 @@ const LAST_DATE = '2100-12-31';
 export interface ColumnRules {
     readonly required: readonly string[];
     readonly optional: readonly string[];
+    /** Where one that is required is absent: what may stand for it, or what else helps. */
+    readonly hints?: Readonly<Record<string, string>>;
 }
 
 /** Finds columns that are unknown, doubled or absent; true where the rows can be read. */
@@ -35,7 +37,10 @@ export function checkColumns(table: SourceTable, rules: ColumnRules, faults: Inp
     if (columns.length === 0) return false;
     for (const column of rules.required) {
         if (!columns.includes(column)) {
-            faults.push({ file, line: 1, field: column, message: 'the header lacks this column' });
+            const isYaml = table.rows.some((row) => row.lineOfField !== undefined);
+            const hint = rules.hints?.[column];
+            const message = `${isYaml ? 'no entry has this key' : 'the header lacks this column'}${hint === undefined ? '' : `; ${hint}`}`;
+            faults.push({ file, line: 1, field: column, message });
         }
     }
     return faults.length === before;

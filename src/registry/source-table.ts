@@ -44,7 +44,9 @@ export function yamlTable(text: string, file: string, kind: string, faults: Inpu
             const place = issue.path.map(plainStep);
             const line = document.lineOf([...path, ...place]);
             const message =
-                place.length === 0 ? `expected a list of ${kind}` : 'expected a map of plain values';
+                place.length === 0
+                    ? `expected a list of ${kind}`
+                    : 'expected a map of plain values: an entry is a row, and has no lists or maps in it';
             faults.push({ file, line, field: [...path, ...place].join('.'), message });
         }
         return { file, columns: [], rows: [] };

@@ -6,8 +6,10 @@ import { FLAWS, type Flaw, type FlawRates, INTERVAL_FLAWS } from './flaws.ts';
 
 export const FEEDS = ['generic-csv', 'generic-ndjson', 'lcl'] as const;
 export type TownFeed = (typeof FEEDS)[number];
-export type Delivery = 'per-device-hour' | 'per-hour' | 'per-day' | 'bulk';
-export type TownCompression = 'none' | 'gzip' | 'zstd';
+export const DELIVERIES = ['per-device-hour', 'per-hour', 'per-day', 'bulk'] as const;
+export type Delivery = (typeof DELIVERIES)[number];
+export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
+export type TownCompression = (typeof COMPRESSIONS)[number];
 export type Minutes = 5 | 15 | 30 | 60;
 
 export interface TownOptions {

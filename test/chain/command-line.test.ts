@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { runCommand } from '../cli/run-command.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
 
@@ -19,15 +16,7 @@ before(async () => {
 
 after(() => world.end());
 
-async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-        env: { ...process.env, GRIDTALLY_HOME: world.homeFolder },
-        stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
-    const [out, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-    return { code, out, said };
-}
+const run = (...args: string[]) => runCommand(world.homeFolder, ...args);
 
 async function json(...args: string[]): Promise<{ code: number; value: unknown }> {
     const { code, out } = await run(...args, '--json');

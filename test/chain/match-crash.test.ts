@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { matchReadings } from '../../src/ingest/match-readings.ts';
 import { zoneOf } from '../../src/kernel/zone.ts';
-import { feedsOf, refreshAll } from '../../src/pipeline/chain.ts';
+import { feedsOf, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { loadMasterData } from '../../src/registry/load-master-data.ts';
 import { runWorker } from '../crash/worker-run.ts';
@@ -99,6 +99,26 @@ before(async () => {
 
 after(() => world.end());
 
+/** Places and versions of what is published. */
+async function versions(): Promise<Map<string, number>> {
+    const rows = await world.workspace.db.query<{ place: string; version: number }>(
+        `select market_day || '/' || bucket as place, version from partitions where table_name = 'reads_interval'`,
+    );
+    return new Map(rows.map(({ place, version }) => [place, version]));
+}
+
+/** Refreshes so many times at once, and holds the plan of before against what was made anew. */
+async function refreshAsForeseen(times: number): Promise<void> {
+    const { rebuilds } = await planRefreshOf(world.workspace);
+    assert.deepEqual((await planRefreshOf(world.workspace)).rebuilds, rebuilds, 'a plan changes nothing');
+    const before = await versions();
+    await Promise.all(Array.from({ length: times }, () => refreshAll(world.workspace)));
+    const made = [...(await versions())].filter(([place, version]) => before.get(place) !== version);
+    const planned = rebuilds.map((r) => `${r.marketDay}/${r.bucket}`);
+    assert.deepEqual(planned.toSorted(), made.map(([place]) => place).sort());
+    assert.ok(planned.length > 0);
+}
+
 async function expectAsQuiet(name: Case): Promise<void> {
     const quiet = await contentOf('quiet');
     assert.ok(quiet.filter((line) => line.startsWith('waits ')).length === 8);
@@ -116,7 +136,7 @@ for (const [name, crash, forget] of [
 ] as const) {
     test(`a load that dies in the commit ${crash} of its matching (${name}) is gone on with by the next refreshes`, async () => {
         await loadInWorker(name, crash, forget);
-        await Promise.all([refreshAll(world.workspace), refreshAll(world.workspace)]);
+        await refreshAsForeseen(2);
         await expectAsQuiet(name);
     });
 }

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { overrideModel } from '../../src/engine/compile.ts';
 import { addDays, type CalendarDate, calendarDate } from '../../src/kernel/calendar-date.ts';
 import type { RefreshPlan } from '../../src/lake/refresh-plan.ts';
 import { planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
+import { registerFeedChannels } from '../../src/registry/feed-channels.ts';
+import { loadMasterData } from '../../src/registry/load-master-data.ts';
 import {
     type ChainWorld,
     openChainWorld,
     publishedContent,
     type ReadingRow,
     readingsCsv,
+    variedContract,
 } from './chain-world.ts';
 
 const HOUR = 3_600_000;
@@ -181,4 +187,59 @@ test('a model whose text changed makes everything stale and, where it means the 
             await refreshAll(world.workspace);
         }
     }
+});
+
+const HEADER = 'metering_point_id,meter_id,interval_minutes,valid_from,valid_to';
+
+/** The belief alone changes, as if the process had died before it brought any reading to its channel. */
+async function believe(text: string): Promise<void> {
+    const { lake, home } = world.workspace;
+    const file = path.join(world.folder, `believed-${createHash('sha256').update(text).digest('hex')}.csv`);
+    writeFileSync(file, text);
+    const { currency, bucketSize } = home;
+    const settings = { zone: lake.zone, currency, bucketSize, clock: lake.clock };
+    await loadMasterData(lake.db, { kind: 'metering-points', file, ...settings });
+}
+
+test('a plan foresees the readings that a load which was cut off left to bring to their channels', async () => {
+    const points = { unknownMeter: 'wait', identifies: 'meteringPoint' };
+    world.contract('points', variedContract('generic-csv', 'points', points));
+    await world.load('metering-points', 'px.csv', `${HEADER}\nPX,A1,60,2013-05-01,\n`);
+    const days = [0, 1, 2].map((n) => addDays(FIRST, n));
+    const rows = days.flatMap((day) => dayRows(day, ['PX', 'PW']));
+    await world.ingest('points', { 'px.csv': readingsCsv(rows) });
+    await refreshAll(world.workspace);
+    // PX had another meter from noon of the second day on, and PW, whose rows wait, had one on the first day alone
+    await believe(
+        `${HEADER}\nPX,A1,60,2013-05-01,2013-05-02T12:00:00Z\nPX,B1,60,2013-05-02T12:00:00Z,\nPW,W1,60,2013-05-01,2013-05-02\n`,
+    );
+    const changed = ['2013-05-01', '2013-05-02', '2013-05-03'].map(
+        (day) => `${day}/1 curate readings and registration`,
+    );
+    await refreshAsPlanned([...changed, '2013-05-04/1 curate registration']);
+    await assertSameAsFull();
+});
+
+test('a plan foresees the days on which a meter that a feed registered will be expected', async () => {
+    const { lake, home } = world.workspace;
+    const rows = [1, 4].flatMap((n) => dayRows(addDays(FIRST, n), ['PZ']));
+    await world.ingest('points', { 'pz.csv': readingsCsv(rows) });
+    await refreshAll(world.workspace);
+    // another feed met it on the fourth day, and its process died before it looked at what waits
+    const meter = { externalId: 'PZ', registerId: '1', intervalMinutes: 60, flow: 'to_customer' } as const;
+    await registerFeedChannels(lake.db, {
+        feed: 'points',
+        identifies: 'meteringPoint',
+        meters: [{ ...meter, firstDay: addDays(FIRST, 3) }],
+        bucketSize: home.bucketSize,
+        clock: lake.clock,
+    });
+    await refreshAsPlanned([
+        '2013-05-02/1 curate readings and registration',
+        '2013-05-03/1 curate registration',
+        '2013-05-04/1 curate registration',
+        '2013-05-05/0 curate new',
+        '2013-05-05/1 curate new',
+    ]);
+    await assertSameAsFull();
 });

@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fixedClock } from '../../src/kernel/clock.ts';
-import { GridtallyError } from '../../src/kernel/errors.ts';
 import { readContract } from '../../src/parsers/contract.ts';
 import { contractOf, homeContracts } from '../../src/parsers/feed-catalogue.ts';
 import { currentContract, registerContract } from '../../src/parsers/feed-registration.ts';
@@ -49,33 +48,54 @@ test('a home has the shipped feeds and its own, which replace shipped ones of th
         shippedText('lcl').replace('version: 1.0.0', 'version: 9.0.0'),
     );
     writeFileSync(path.join(folder, 'notes.txt'), 'no contract');
-    assert.deepEqual([...homeContracts(home).keys()].sort(), [
-        'generic-csv',
-        'generic-ndjson',
-        'lcl',
-        'mine',
-    ]);
-    assert.equal(contractOf('lcl', home).contract.version, '9.0.0');
-    assert.throws(() => contractOf('nobody', home), { code: 'feed.unknown' });
+    const feeds = homeContracts(home);
+    assert.deepEqual([...feeds.contracts.keys()].sort(), ['generic-csv', 'generic-ndjson', 'lcl', 'mine']);
+    assert.equal(contractOf('lcl', feeds).contract.version, '9.0.0');
+    assert.throws(() => contractOf('nobody', feeds), { code: 'feed.unknown' });
+});
 
-    assert.equal(contractOf('gridtally-edit', home).contract.reading.unknownMeter, 'wait');
-    const edits = path.join(folder, 'edits.odcs.yaml');
+test('the feed of edits is built in, and no file of a home stands for it', () => {
+    const edits = path.join(home, 'feeds', 'edits.odcs.yaml');
     writeFileSync(edits, shippedText('lcl').replace('name: lcl\n', 'name: gridtally-edit\n'));
-    assert.throws(() => homeContracts(home), { code: 'feed.contract-invalid', message: /built in/ });
+    const feeds = homeContracts(home);
+    assert.equal(contractOf('gridtally-edit', feeds).contract.reading.unknownMeter, 'wait');
+    assert.match(feeds.refused.get('gridtally-edit')?.message ?? '', /built in/);
+    assert.equal(feeds.contracts.has('gridtally-edit'), false);
     rmSync(edits);
+});
 
-    writeFileSync(
-        path.join(folder, 'again.odcs.yaml'),
-        shippedText('lcl').replace('name: lcl\n', 'name: mine\n'),
+test('a contract file that cannot be used stands for its own feed alone', () => {
+    const folder = path.join(home, 'feeds');
+    const write = (name: string, text: string) => writeFileSync(path.join(folder, `${name}.odcs.yaml`), text);
+    write('again', shippedText('lcl').replace('name: lcl\n', 'name: mine\n'));
+    write('broken', 'a: [');
+    // two files of one feed, of which one is no YAML: neither may be used, and the shipped contract does not stand in
+    write('csv', `name: generic-csv\n\t: [`);
+    write(
+        'faulty',
+        shippedText('lcl').replace('name: lcl\n', 'name: other\n').replace('value: meter', 'value: stone'),
     );
-    writeFileSync(path.join(folder, 'broken.odcs.yaml'), 'a: [');
-    assert.throws(
-        () => homeContracts(home),
-        (error) => {
-            assert.ok(error instanceof GridtallyError && error.code === 'feed.contract-invalid');
-            const files = error.faults.map(({ file = '' }) => path.basename(file));
-            assert.deepEqual(new Set(files), new Set(['mine.odcs.yaml', 'broken.odcs.yaml']));
-            return true;
-        },
-    );
+    const feeds = homeContracts(home);
+    assert.deepEqual([...feeds.contracts.keys()].sort(), ['generic-ndjson', 'lcl']);
+    const places = (feed: string) =>
+        feeds.refused.get(feed)?.faults.map(({ file = '', line }) => [path.basename(file), line ?? 0]);
+    assert.deepEqual([...feeds.refused.keys()].sort(), ['broken', 'generic-csv', 'mine', 'other']);
+    assert.deepEqual(places('mine'), [
+        ['again.odcs.yaml', 0],
+        ['mine.odcs.yaml', 0],
+    ]);
+    for (const [feed, file] of [
+        ['broken', 'broken.odcs.yaml'],
+        ['generic-csv', 'csv.odcs.yaml'],
+        ['other', 'faulty.odcs.yaml'],
+    ] as const) {
+        assert.ok(
+            places(feed)?.every(([name, line]) => name === file && Number(line) > 0),
+            feed,
+        );
+        assert.throws(() => contractOf(feed, feeds), { message: feeds.refused.get(feed)?.message ?? '-' });
+    }
+    assert.throws(() => contractOf('nobody', feeds), {
+        message: /there are generic-ndjson, lcl, and with a faulty contract broken, generic-csv, mine, other/,
+    });
 });

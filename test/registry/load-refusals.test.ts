@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { after, before, beforeEach, test } from 'node:test';
 import { GridtallyError } from '../../src/kernel/errors.ts';
+import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
 import {
     AGREEMENTS,
     CALENDARS,
@@ -66,6 +68,39 @@ test('unknown, doubled and absent columns are refused by name', async () => {
         '1 owner: unknown column; known are account_id, customer_id',
         '1 customer_id: the header lacks this column',
     ]);
+});
+
+test('what is missing is told as what it is, with what may stand for it', async () => {
+    const missing = async (kind: MasterDataKind, name: string, text: string) =>
+        short(await world.faultsOf(kind, name, text));
+    const version =
+        '  versions: [{ rounding: { mode: half-up, amount_digits: 2, scope: line }, charges: [] }]';
+    const undated = await missing('tariffs', 't.yaml', `- tariff_id: t\n  name: T\n${version}\n`);
+    assert.ok(
+        undated.includes('3 0.versions.0.valid_from: is missing: expected a date as YYYY-MM-DD'),
+        undated.join('\n'),
+    );
+    assert.deepEqual(await missing('price-series', 's.csv', 'from\n2024-01-01\n'), [
+        '1 from: unknown column; known are series_id, period_from, band, interval_minutes',
+        '1 series_id: the header lacks this column; or name the series with --series',
+        '1 period_from: the header lacks this column; or a column timestamp',
+        '1 band: the header lacks this column; or a column price',
+    ]);
+    assert.deepEqual(await missing('price-series', 's.yaml', '- series_id: s\n  period_from: 2024-01-01\n'), [
+        '1 band: no entry has this key; or a column price',
+    ]);
+    assert.deepEqual(await missing('price-series', 's.yaml', '- series_id: s\n  values: [1]\n'), [
+        '2 0.values: expected a map of plain values: an entry is a row, and has no lists or maps in it',
+    ]);
+    assert.deepEqual(await missing('holidays', 'h.csv', 'date,name\n2024-12-25,Christmas\n'), [
+        '1 holiday_set: the header lacks this column; or name the set with --holiday-set',
+    ]);
+    await assert.rejects(world.load('tariffs', 'x', '', { file: tmpdir() }), {
+        message: /is a folder; name a file$/,
+    });
+    await assert.rejects(world.load('tariffs', 'x', '', { file: '/nowhere/t.yaml' }), {
+        message: /does not exist$/,
+    });
 });
 
 for (const [what, bytes, message] of [

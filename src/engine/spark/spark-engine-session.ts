@@ -189,6 +189,10 @@ export class SparkEngineSession implements EngineSession {
         });
     }
 
+    async confine(): Promise<void> {
+        throw new GridtallyError('engine.unsupported', 'the engine spark has no confined-queries');
+    }
+
     async cancel(): Promise<void> {
         this.#stop.abort();
         this.#stop = new AbortController();

@@ -1,0 +1,121 @@
+import type { Command } from 'commander';
+import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import type { PayloadRefused } from '../ingest/parse-commit.ts';
+import { GridtallyError } from '../kernel/errors.ts';
+import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
+import type { RefreshResult } from '../lake/refresh.ts';
+import { type IngestResult, ingest, refreshAll } from '../pipeline/chain.ts';
+import { type RefusedFeed, refusedFeeds } from '../pipeline/refused-feeds.ts';
+import { type CommonOptions, command, withWorkspace } from './command-context.ts';
+import { distantText } from './distant-text.ts';
+import { incomingFiles } from './incoming-files.ts';
+import { count, counted, wrapped } from './output.ts';
+import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
+
+interface IngestOptions extends CommonOptions {
+    readonly feed: string;
+    readonly refresh?: boolean;
+    readonly strict?: boolean;
+}
+
+/** What an ingest did, as its text and its exit status tell it. */
+interface IngestReport extends IngestResult {
+    readonly feed: string;
+    readonly refused: readonly RefusedFeed[];
+    readonly refreshed: RefreshResult | undefined;
+    readonly distant: readonly DistantReadings[];
+}
+
+export function addIngestCommand(program: Command): void {
+    command(program, 'ingest <path...>', 'receive files and parse them by their feed')
+        .requiredOption('--feed <name>', 'feed whose contract the files follow')
+        .option('--refresh', 'then rebuild what is stale')
+        .option('--strict', 'exit with 1 where a row is quarantined')
+        .action(ingestCommand);
+}
+
+async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
+    if (options.feed === EDIT_FEED)
+        throw new GridtallyError('usage.invalid', 'edits are not ingested; make them with `gridtally edit`');
+    await withWorkspace(options, async (workspace, output) => {
+        const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
+            output.progress(`${stage}: ${counted(done, 'payload')}`),
+        );
+        const refused = await refusedFeeds(workspace);
+        const refreshed = options.refresh
+            ? await refreshAll(workspace, ({ done, total }) =>
+                  output.progress(`refresh: ${done} of ${counted(total, 'partition')}`),
+              )
+            : undefined;
+        const distant = result.parsed.versions > 0 ? await distantReadings(workspace.lake) : [];
+        const report = { ...result, feed: options.feed, refused, refreshed, distant };
+        output.result(
+            {
+                ...result,
+                refusedFeeds: refusedFeedDocuments(refused),
+                distantReadings: distant,
+                ...(refreshed === undefined ? {} : { refreshed }),
+            },
+            ingestText(report),
+        );
+        if (isIncomplete(report) || (options.strict && result.parsed.quarantined > 0)) process.exitCode = 1;
+    });
+}
+
+/** Whether some file gave no row at all: it was refused, now or when it came first, or cannot be parsed. */
+function isIncomplete({ parsed, refusedBefore, refused }: IngestReport): boolean {
+    return (
+        parsed.refused + refusedBefore.length > 0 ||
+        refused.some(({ payloadsUnparsed }) => payloadsUnparsed > 0)
+    );
+}
+
+function ingestText(report: IngestReport): string[] {
+    const { received, parsed, refusedBefore, feed, refused, refreshed } = report;
+    const rules = Object.entries(parsed.quarantinedByRule)
+        .sort()
+        .map(([rule, n]) => `  ${rule}: ${count(n)}`);
+    const hasRefusals = parsed.refused + refusedBefore.length > 0;
+    return [
+        `received ${counted(received.payloads, 'payload')}, of which ${count(received.repeats)} had been received before`,
+        `parsed ${counted(parsed.payloads, 'payload')}: ${counted(parsed.records, 'row')} = ${count(parsed.versions)} accepted + ${count(parsed.quarantined)} quarantined + ${count(parsed.waiting)} waiting`,
+        ...rules,
+        ...(parsed.rounded > 0
+            ? [`${counted(parsed.rounded, 'value')} with more than six decimals, rounded half-even`]
+            : []),
+        ...refusalText(`${counted(parsed.refused, 'file')} refused:`, parsed.refusals, parsed.refused),
+        ...refusalText(
+            `${counted(refusedBefore.length, 'file')} refused when received before:`,
+            refusedBefore,
+            refusedBefore.length,
+        ),
+        ...parsed.flags.flatMap((r) => wrapped(`odd: ${r.sourceKey}: ${r.ruleId}: ${r.message}`)),
+        ...refusedFeedText(refused),
+        ...distantText(report.distant),
+        ...(hasRefusals
+            ? [
+                  `next: gridtally feed check FILE --feed ${feed} (what is wrong), then ingest the corrected file`,
+              ]
+            : []),
+        ...(parsed.quarantined > 0
+            ? [
+                  'next: gridtally sql "select rule_ids, fields, original_text from quarantined_rows order by sequence desc limit 20"',
+              ]
+            : []),
+        refreshed
+            ? `refreshed: ${counted(refreshed.rebuilt, 'partition')} rebuilt, ${count(refreshed.merged)} merged`
+            : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
+    ];
+}
+
+const SHOWN_REFUSALS = 20;
+
+function refusalText(heading: string, refusals: readonly PayloadRefused[], total: number): string[] {
+    if (total === 0) return [];
+    const shown = refusals.slice(0, SHOWN_REFUSALS);
+    return [
+        heading,
+        ...shown.flatMap((r) => wrapped(`  ${r.sourceKey}: ${r.ruleId}: ${r.message}`)),
+        ...(total > shown.length ? [`  and ${count(total - shown.length)} more`] : []),
+    ];
+}

@@ -1,0 +1,80 @@
+// test limit: 240 s
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { compare, decimal, sumDecimals } from '../../src/kernel/decimal.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+import { type CommandEnd, runCommand } from './run-command.ts';
+
+let folder: string;
+let town: string;
+let first: CommandEnd;
+
+before(async () => {
+    folder = makeScratchFolder();
+    town = path.join(folder, 'town');
+    // 12 homes of this seed have some that feed in
+    first = await runCommand(undefined, 'demo', '--home', town, '--homes', '12', '--exit');
+    assert.equal(first.code, 0, first.said);
+});
+
+after(async () => {
+    await removeScratchFolder(path.join(town, 'home'));
+    await removeScratchFolder(folder);
+});
+
+test('the summary counts every row, and its sums are counted apart and add up', () => {
+    assert.match(first.said, /a town of 12 homes with \d+ channels/);
+    assert.doesNotMatch(first.out, /IS NOT/);
+    const of = (label: string) =>
+        Number(new RegExp(`^ *${label} +([\\d,]+)`, 'm').exec(first.out)?.[1]?.replaceAll(',', ''));
+    assert.ok(of('rows received') > 10_000);
+    assert.equal(
+        of('rows received'),
+        of('accepted as versions') + of('quarantined') + of('waiting for master data'),
+    );
+});
+
+test('energy by region has both directions, and is what the status counts', async () => {
+    const status = await runCommand(path.join(town, 'home'), 'status', '--json');
+    const { kwh } = JSON.parse(status.out) as { kwh: string };
+    assert.ok(first.out.includes(`both directions: ${kwh} kWh, as gridtally status counts`), first.out);
+    const total = /^total +([\d.]+) +([\d.]+)$/m.exec(first.out);
+    assert.ok(Number(total?.[1]) > 0 && Number(total?.[2]) > 0, first.out);
+});
+
+test('a list of bills ends with their sums, and an export in JSON is one document of the same bills', async () => {
+    const home = path.join(town, 'home');
+    const listed = await runCommand(home, 'bill', 'list', '--period', '2024-02');
+    const json = await runCommand(home, 'bill', 'list', '--period', '2024-02', '--json');
+    const bills = JSON.parse(json.out) as { billId: string; amountDue: string; energyKwh: string }[];
+    assert.ok(bills.length > 1);
+    const [, number, kwh, due] = /^(\d+) bills .* (\d+\.\d+) +(\d+\.\d+) +GBP$/m.exec(listed.out) ?? [];
+    assert.equal(Number(number), bills.length);
+    const sum = (name: 'amountDue' | 'energyKwh') => sumDecimals(bills.map((bill) => decimal(bill[name])));
+    assert.equal(compare(sum('energyKwh'), decimal(kwh ?? '')), 0);
+    assert.equal(compare(sum('amountDue'), decimal(due ?? '')), 0);
+    const exported = await runCommand(home, 'export', 'bills', '--period', '2024-02', '--json');
+    assert.equal(exported.code, 0, exported.said);
+    assert.deepEqual(
+        JSON.parse(exported.out).map((bill: Record<string, unknown>) => [bill.bill_id, bill.amount_due]),
+        bills.map((bill) => [bill.billId, bill.amountDue]),
+    );
+    const both = await runCommand(home, 'export', 'bills', '--format', 'csv', '--json');
+    assert.deepEqual([both.code, JSON.parse(both.out).error.code], [2, 'usage.invalid']);
+});
+
+test('a town goes on with its own number of homes, and another is refused', async () => {
+    const other = await runCommand(undefined, 'demo', '--home', town, '--homes', '13', '--exit');
+    assert.equal(other.code, 2);
+    assert.match(other.said, /the town that is there has 12 homes, not 13\n.*--fresh/);
+    const again = await runCommand(undefined, 'demo', '--home', town, '--exit', '--json');
+    assert.equal(again.code, 0, again.said);
+    const { energyByRegion, status, truth } = JSON.parse(again.out);
+    assert.equal(status.rowsReceived, status.versions + status.rowsQuarantined + status.rowsWaiting);
+    const channels = energyByRegion.reduce(
+        (sum: number, region: { channels: number }) => sum + region.channels,
+        0,
+    );
+    assert.equal(channels, truth.channels);
+});

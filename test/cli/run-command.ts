@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+
+const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+
+export interface CommandEnd {
+    readonly code: number;
+    readonly out: string;
+    readonly said: string;
+}
+
+/** Runs `gridtally …` in a process of its own, with GRIDTALLY_HOME set where a home is given. */
+export async function runCommand(home: string | undefined, ...args: string[]): Promise<CommandEnd> {
+    const { GRIDTALLY_HOME: _, ...env } = process.env;
+    const child = spawn(process.execPath, [MAIN, ...args], {
+        env: home === undefined ? env : { ...env, GRIDTALLY_HOME: home },
+        stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
+    const [out, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+    return { code, out, said };
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { counted, inWords, wrapped } from '../../src/cli/output.ts';
+import { refreshAll } from '../../src/pipeline/chain.ts';
+import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from '../chain/chain-world.ts';
+import { runCommand } from './run-command.ts';
+
+let world: ChainWorld;
+
+before(async () => {
+    world = await openChainWorld({ marketZone: 'Europe/London' });
+});
+
+after(() => world.end());
+
+const run = (...args: string[]) => runCommand(world.homeFolder, ...args);
+
+test('words, plurals and lines', () => {
+    assert.deepEqual(['payloadsUnparsed', 'kwh', 'lakeFiles'].map(inWords), [
+        'payloads unparsed',
+        'kWh',
+        'lake files',
+    ]);
+    assert.deepEqual(
+        [counted(1, 'file'), counted(0, 'file'), counted(2000, 'file')],
+        ['1 file', '0 files', '2,000 files'],
+    );
+    const text = `  ${'word '.repeat(60).trim()}`;
+    const lines = wrapped(text);
+    assert.ok(lines.length === 3 && lines.every((line) => line.length <= 120));
+    assert.deepEqual(lines.map((line) => line.trim()).join(' '), text.trim());
+    assert.match(lines[1] ?? '', /^ {6}word/);
+    assert.deepEqual(wrapped('short'), ['short']);
+});
+
+test('a check shows a stamp in UTC and on the local clock, twice the same hour by its offset', async () => {
+    const file = path.join(world.folder, 'october.csv');
+    const at = Date.parse('2013-10-27T00:30:00Z');
+    writeFileSync(file, readingsCsv([0, 1].map((n) => ({ meter: 'A', at: at + n * 3_600_000, kwh: '1' }))));
+    const { code, out } = await run('feed', 'check', file, '--feed', 'generic-csv');
+    assert.equal(code, 0);
+    assert.match(out, /from \(UTC\) +in Europe\/London/);
+    assert.match(out, /2013-10-27T00:30:00Z {2}2013-10-27 01:30 \+01:00/);
+    assert.match(out, /2013-10-27T01:30:00Z {2}2013-10-27 01:30 \+00:00/);
+    const folder = await run('feed', 'check', world.folder, '--feed', 'generic-csv');
+    assert.equal(folder.code, 2);
+    assert.match(folder.said, /is no file; feed check reads one file at a time/);
+});
+
+test('a stamp without an offset is read by the clock of the contract, one with an offset by that', async () => {
+    world.contract('wall', variedContract('generic-csv', 'wall', { clock: 'Europe/London' }));
+    const file = path.join(world.folder, 'july.csv');
+    const stamps = ['2013-07-01T12:00:00', '2013-07-01T12:00:00Z', '2013-07-01T12:00:00+02:00'];
+    const rows = stamps.map((stamp) => `A,1,${stamp},30,1,kWh,A,1\n`).join('');
+    writeFileSync(file, `meter_id,register,read_at,minutes,value,unit,quality,version\n${rows}`);
+    const { out } = await run('feed', 'check', file, '--feed', 'wall', '--json');
+    const { sample } = JSON.parse(out) as { sample: { periodFrom: string }[] };
+    assert.deepEqual(
+        sample.map(({ periodFrom }) => periodFrom),
+        ['2013-07-01T11:00:00Z', '2013-07-01T12:00:00Z', '2013-07-01T10:00:00Z'],
+    );
+});
+
+test('the status is in words, and its keys stay in JSON', async () => {
+    await world.ingest('generic-csv', {
+        'a.csv': readingsCsv([{ meter: 'A', at: Date.parse('2013-05-01T00:00:00Z'), kwh: '1' }]),
+    });
+    await refreshAll(world.workspace);
+    const { out } = await run('status');
+    assert.match(out, /^payloads received +1$/m);
+    assert.match(out, /^kWh +1\.000000$/m);
+    assert.doesNotMatch(out, /[a-z][A-Z](?<!kW)/);
+    assert.equal(JSON.parse((await run('status', '--json')).out).payloadsReceived, 1);
+});
+
+test('a simulated town tells its counts in words, in lines that fit', async () => {
+    const town = path.join(world.folder, 'town');
+    const { code, out } = await run(
+        'simulate',
+        '--out',
+        town,
+        '--homes',
+        '20',
+        '--to',
+        '2024-01-08',
+        '--flaws',
+        'all',
+    );
+    assert.equal(code, 0);
+    assert.match(out, /^homes: 20$/m);
+    assert.match(out, /^quarantined by rule: .*row\.unit \d+/m);
+    assert.doesNotMatch(out, /[{}"]/);
+    for (const line of out.split('\n').slice(1)) assert.ok(line.length <= 120, line);
+});
+
+test('a set of holidays may be named by the command', async () => {
+    const file = path.join(world.folder, 'holidays.csv');
+    writeFileSync(file, 'date,name\n2024-12-25,Christmas\n');
+    const { code, out } = await run('load', 'holidays', file, '--holiday-set', 'england');
+    assert.equal(code, 0);
+    assert.match(out, /^holidays: 1 row, 1 new/);
+    const empty = path.join(world.folder, 'none.csv');
+    writeFileSync(empty, 'holiday_set,date,name\n');
+    assert.match((await run('load', 'holidays', empty)).out, /has no rows/);
+});
