@@ -7,21 +7,9 @@
  * when an argument names it; `npm run test:engines` installs what it needs.
  */
 import { availableParallelism } from 'node:os';
-import { endRunningTests, runSuite } from './suite.ts';
+import { endTestsWithRunner, runSuite } from './suite.ts';
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-        endRunningTests();
-        process.stdout.write(`not ok - interrupted by ${signal}\n0 passed, 1 failed\n`);
-        process.exit(1);
-    });
-}
-
-// `npm test | head` closes the pipe while tests run.
-process.stdout.on('error', () => {
-    endRunningTests();
-    process.exit(1);
-});
+endTestsWithRunner();
 
 // Most of a test file's time is spent loading modules and waiting for a database: on two cores three
 // files at once were quicker than two (7.7 s against 13.9 s with Node's default, 100 files).

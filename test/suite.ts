@@ -156,8 +156,23 @@ function limitOf(file: string): number {
 
 const running = new Set<number>();
 
-/** Ends what is still running; for when the run itself is interrupted. */
-export function endRunningTests(): void {
+/** Ends what still runs when the run itself is interrupted: each test has a group of its own, which no signal to the run reaches. */
+export function endTestsWithRunner(): void {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+            endRunningTests();
+            process.stdout.write(`not ok - interrupted by ${signal}\n0 passed, 1 failed\n`);
+            process.exit(1);
+        });
+    }
+    // `npm test | head` closes the pipe while tests run
+    process.stdout.on('error', () => {
+        endRunningTests();
+        process.exit(1);
+    });
+}
+
+function endRunningTests(): void {
     for (const pid of running) endGroup(pid);
 }
 

@@ -3,9 +3,11 @@
  * tree, once. Where Java or Python is absent they skip and say so. One file at a time, because each starts a server of its own.
  */
 import path from 'node:path';
-import { runSuite } from '../suite.ts';
+import { endTestsWithRunner, runSuite } from '../suite.ts';
 import { installReaders } from './install-readers.ts';
 import { installSpark } from './install-spark.ts';
+
+endTestsWithRunner();
 
 const missing = installSpark();
 if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
