@@ -97,15 +97,15 @@ test('a model that one engine cannot run is named, with the place in it', { skip
 
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
     const first = await serverUp();
-    const forget = overrideModel('curation/curated_hours', (text) =>
+    const forget = overrideModel('curation/present_hours', (text) =>
         text.replace(
-            'from hours as h',
-            "from (select h.* from hours as h inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as h",
+            'from sums',
+            "from (select s.* from sums as s inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as sums",
         ),
     );
     try {
         const writtenBefore = writtenJobs();
-        const refused = assertRefused('engine.lost', /was lost while it was asked to compute curated_hours/);
+        const refused = assertRefused('engine.lost', /was lost while it was asked to compute present_hours/);
         await Promise.race([refused, untilItComputes(writtenBefore)]);
         await first.end();
         server = await startSparkServer({ port, token: TOKEN });
