@@ -4,6 +4,7 @@ import { insertFiles, type NewFile, openCommit, WHOLE_TABLE } from '../lake/cata
 import type { Lake } from '../lake/lake.ts';
 import type { Transaction } from '../store/database.ts';
 import type { ParsedBatch } from './parse-outputs.ts';
+import type { WholeTable } from './whole-table.ts';
 
 export interface RefusedPayload {
     readonly sequence: number;
@@ -79,7 +80,7 @@ export async function commitParsed(
 export async function appendWhole(
     tx: Transaction,
     lake: Lake,
-    table: 'waiting_rows' | 'quarantined_rows' | 'replayed_rows',
+    table: WholeTable,
     commitNo: number,
     files: readonly NewFile[],
 ): Promise<void> {

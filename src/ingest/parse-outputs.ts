@@ -1,15 +1,16 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
-import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession, WrittenFile } from '../engine/engine.ts';
 import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
-import { type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
+import type { NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
 import { judgeStamps } from './stamp-shift.ts';
+import { writeWhole } from './whole-table.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
 export interface SegmentCounts {
@@ -131,21 +132,16 @@ export async function writeParsed(
     const { engine } = session;
     return {
         versionFiles: await writeVersions(engine, lake, options),
-        waitingFiles: await writeWhole(
-            engine,
-            lake,
-            'waiting_rows',
-            WAITING_SELECT(options),
-            "faults = '' and channel_no is null",
-        ),
-        quarantinedFiles: await writeWhole(
-            engine,
-            lake,
-            'quarantined_rows',
-            `cast(${options.feedId} as smallint) as feed_id, sequence, line_no, faults as rule_ids, fault_fields as fields,
-             text as original_text, make_timestamptz(received_us) as received_at`,
-            "faults <> ''",
-        ),
+        waitingFiles: await writeWhole(lake, engine, 'waiting_rows', {
+            rows: `select ${WAITING_SELECT(options)}, line_no as place from parsed where faults = '' and channel_no is null`,
+            order: IN_PLACE,
+        }),
+        quarantinedFiles: await writeWhole(lake, engine, 'quarantined_rows', {
+            rows: `select cast(${options.feedId} as smallint) as feed_id, sequence, line_no, faults as rule_ids, fault_fields as fields,
+                text as original_text, make_timestamptz(received_us) as received_at, line_no as place
+                from parsed where faults <> ''`,
+            order: IN_PLACE,
+        }),
         counts: await segmentCounts(engine),
         earlierDays: await earlierDays(
             engine,
@@ -153,6 +149,8 @@ export async function writeParsed(
         ),
     };
 }
+
+const IN_PLACE = 'sequence nulls last, place nulls last';
 
 function offsetOption(session: ParseSession): { fixedOffsetUs?: number } {
     return session.fixedOffsetUs === undefined ? {} : { fixedOffsetUs: session.fixedOffsetUs };
@@ -202,24 +200,6 @@ function partitionFile(f: WrittenFile & { keys: Readonly<Record<string, string>>
         byteCount: f.byteCount,
         parts: [{ marketDay, bucket: Number(f.keys.bucket), rowCount: f.rowCount }],
     };
-}
-
-async function writeWhole(
-    engine: EngineSession,
-    lake: Lake,
-    table: LakeTable,
-    select: string,
-    where: string,
-): Promise<NewFile[]> {
-    const found = await engine.rows(`select count(*) as n from parsed where ${where}`);
-    if (Number(found[0]?.n) === 0) return [];
-    const folder = freshFolder(lake, table);
-    await makeFolderDurably(folder);
-    const names = LAKE_TABLES[table].map((c) => c.name).join(', ');
-    const query = `select ${names} from (select ${select}, line_no as place from parsed where ${where}) order by sequence nulls last, place nulls last`;
-    const file = await engine.writeFile(query, `${folder}/rows.parquet`);
-    await syncWrittenFiles([file.path], lake.folder);
-    return [{ ...file, parts: [{ ...WHOLE_TABLE, rowCount: file.rowCount }] }];
 }
 
 async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {

@@ -15,7 +15,7 @@ import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '..
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
 import type { Transaction } from '../store/database.ts';
 import type { RefusedBatchPayload } from './form-limit.ts';
-import { type BatchPayload, type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
+import { type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type PayloadRefused, type RefusedPayload } from './parse-commit.ts';
 import {
     type JudgedSpool,
@@ -64,7 +64,7 @@ export interface ParseTotals {
     /** The first of them. */
     refusals: PayloadRefused[];
     /** Files that came in, with what is odd about them. */
-    flags: { sourceKey: string; ruleId: string; message: string }[];
+    flags: PayloadRefused[];
 }
 
 interface ClaimedSegment {
@@ -192,15 +192,7 @@ async function parseSegments(
     tx: Transaction,
 ): Promise<BatchResult> {
     const stored = await readSegments(ingest, feed, segments, tx);
-    const payloads = stored.map(
-        ({ payload, segmentNo }, payloadNo): BatchPayload => ({
-            payloadNo,
-            sequence: payload.header.sequence,
-            segmentNo,
-            receivedAt: payload.header.receivedAt,
-        }),
-    );
-    await registerPayloads(session, payloads);
+    await registerLocated(session, stored);
     const plain = await plainSource(ingest, feed, stored);
     if (plain) {
         const segmentNo = stored[0]?.segmentNo ?? 0;
@@ -231,15 +223,35 @@ async function readSegments(
         segments.map((s) => s.segmentNo),
         feed.contract.delivery.repeatWindowDays,
     );
+    const located = await locatePayloads(ingest, segments);
+    return located.filter(({ payload }) => !repeated.has(payload.header.sequence));
+}
+
+/** Every payload of the segments, repeats too, in their order. */
+export async function locatePayloads(
+    ingest: Pick<Ingest, 'rawFolder'>,
+    segments: readonly { readonly segmentNo: number; readonly path: string }[],
+): Promise<LocatedPayload[]> {
     const located: LocatedPayload[] = [];
     for (const segment of segments) {
         const { payloads } = await listPayloads(path.join(ingest.rawFolder, segment.path));
-        for (const payload of payloads) {
-            if (!repeated.has(payload.header.sequence))
-                located.push({ payload, segmentNo: segment.segmentNo });
-        }
+        located.push(...payloads.map((payload) => ({ payload, segmentNo: segment.segmentNo })));
     }
     return located;
+}
+
+/** Numbers the payloads in their order, and makes the session's table `payloads` of them. */
+export async function registerLocated(
+    session: ParseSession,
+    located: readonly LocatedPayload[],
+): Promise<void> {
+    const payloads = located.map(({ payload, segmentNo }, payloadNo) => ({
+        payloadNo,
+        sequence: payload.header.sequence,
+        segmentNo,
+        receivedAt: payload.header.receivedAt,
+    }));
+    await registerPayloads(session, payloads);
 }
 
 /** One large plain delimited payload, first of its segment and without anything unusual at its ends; else undefined. */
@@ -421,7 +433,8 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
     note(totals.flags, batch.flagged);
 }
 
-function note(into: ParseTotals['refusals'], payloads: readonly RefusedPayload[]): void {
+/** Keeps the first of them to be told. */
+export function note(into: PayloadRefused[], payloads: readonly RefusedPayload[]): void {
     for (const { sourceKey, ruleId, message } of payloads) {
         if (into.length < NOTED_REFUSALS) into.push({ sourceKey, ruleId, message });
     }

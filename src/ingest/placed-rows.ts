@@ -2,10 +2,11 @@ import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { calendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { distinctPaths, liveFiles, type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
+import { distinctPaths, liveFiles, type NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from '../lake/lake.ts';
 import type { ComingReadings } from '../lake/refresh-state.ts';
 import { extendExpectation } from '../registry/feed-channels.ts';
+import { writeWhole } from './whole-table.ts';
 
 const COLUMNS = LAKE_TABLES.reading_versions.map((c) => c.name);
 const ORDER =
@@ -65,16 +66,8 @@ export async function foreseePlaced(
 
 /** Writes a query in the shape of `waiting_rows` to one file. Nothing is committed here. */
 export async function writeWaiting(lake: Lake, engine: EngineSession, query: string): Promise<NewFile[]> {
-    const found = await engine.rows(`select count(*) as n from (${query})`);
-    if (Number(found[0]?.n) === 0) return [];
-    const folder = freshFolder(lake, 'waiting_rows');
-    await makeFolderDurably(folder);
-    const file = await engine.writeFile(
-        `${query} order by sequence nulls last, ordinal nulls last, period_from nulls last`,
-        `${folder}/rows.parquet`,
-    );
-    await syncWrittenFiles([file.path], lake.folder);
-    return [{ ...file, parts: [{ ...WHOLE_TABLE, rowCount: file.rowCount }] }];
+    const order = 'sequence nulls last, ordinal nulls last, period_from nulls last';
+    return writeWhole(lake, engine, 'waiting_rows', { rows: query, order });
 }
 
 async function partsOf(engine: EngineSession): Promise<NewFile['parts'][number][]> {

@@ -1,10 +1,10 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { sqlText } from '../engine/sql-text.ts';
-import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { distinctPaths, type LiveFile, liveFiles, type NewFile, WHOLE_TABLE } from '../lake/catalogue.ts';
-import { freshFolder, type Lake } from '../lake/lake.ts';
+import { distinctPaths, type LiveFile, liveFiles, type NewFile } from '../lake/catalogue.ts';
+import type { Lake } from '../lake/lake.ts';
 import type { KnownFeed } from './parse-pending.ts';
+import { writeWhole } from './whole-table.ts';
 
 /** What a replay takes out of `quarantined_rows`, of one segment. */
 export interface SupersededCounts {
@@ -132,16 +132,20 @@ export async function supersede(
     return {
         counts,
         retired,
-        kept: await writeRows(lake, engine, 'quarantined_rows', KEPT),
-        history: await writeRows(lake, engine, 'replayed_rows', 'superseded'),
+        kept: await writeWhole(lake, engine, 'quarantined_rows', { rows: KEPT, order: BY_LINE }),
+        history: await writeWhole(lake, engine, 'replayed_rows', {
+            rows: 'select * from superseded',
+            order: BY_LINE,
+        }),
     };
 }
 
 const OUTCOME = `case when faults <> '' then 'quarantined' when channel_no is null then 'waiting' else 'version' end`;
 
-const KEPT = `(select q.* from retired_rows as q left join superseded as s
+const KEPT = `select q.* from retired_rows as q left join superseded as s
         on s.feed_id = q.feed_id and s.sequence = q.sequence and s.line_no = q.line_no and s.fields = q.fields
-     where s.sequence is null)`;
+     where s.sequence is null`;
+const BY_LINE = 'sequence nulls last, line_no nulls last';
 
 async function supersededCounts(engine: EngineSession): Promise<SupersededCounts[]> {
     const rows = await engine.rows(
@@ -163,23 +167,4 @@ async function filesOfSuperseded(lake: Lake, engine: EngineSession): Promise<Liv
     );
     const names = new Set(rows.map((row) => String(row.filename)));
     return live.filter((file) => names.has(file.path));
-}
-
-async function writeRows(
-    lake: Lake,
-    engine: EngineSession,
-    table: 'quarantined_rows' | 'replayed_rows',
-    relation: string,
-): Promise<NewFile[]> {
-    const found = await engine.rows(`select count(*) as n from ${relation}`);
-    if (Number(found[0]?.n) === 0) return [];
-    const folder = freshFolder(lake, table);
-    await makeFolderDurably(folder);
-    const names = LAKE_TABLES[table].map((c) => c.name).join(', ');
-    const file = await engine.writeFile(
-        `select ${names} from ${relation} order by sequence nulls last, line_no nulls last`,
-        `${folder}/rows.parquet`,
-    );
-    await syncWrittenFiles([file.path], lake.folder);
-    return [{ ...file, parts: [{ ...WHOLE_TABLE, rowCount: file.rowCount }] }];
 }

@@ -1,14 +1,17 @@
-import path from 'node:path';
 import { assert } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { commitVersions } from '../lake/append.ts';
 import { openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
-import { listPayloads } from '../raw/segment-reader.ts';
 import type { Transaction } from '../store/database.ts';
-import { registerPayloads } from './parse-batch.ts';
-import { appendWhole, enterFlagged, enterRefused, type RefusedPayload } from './parse-commit.ts';
+import {
+    appendWhole,
+    enterFlagged,
+    enterRefused,
+    type PayloadRefused,
+    type RefusedPayload,
+} from './parse-commit.ts';
 import { judgeSpool, matchAgain, type ParsedBatch, unknownMeters, writeParsed } from './parse-outputs.ts';
 import {
     BATCH_BYTES,
@@ -16,8 +19,10 @@ import {
     extend,
     type Ingest,
     type KnownFeed,
-    type LocatedPayload,
+    locatePayloads,
+    note,
     refusedPayload,
+    registerLocated,
     registerUnknown,
     withSpool,
 } from './parse-pending.ts';
@@ -49,10 +54,9 @@ export interface ReplayTotals {
     versions: number;
     waiting: number;
     quarantined: number;
-    refusals: { sourceKey: string; ruleId: string; message: string }[];
+    /** The first of those that are refused again. */
+    refusals: PayloadRefused[];
 }
-
-const NOTED_REFUSALS = 20;
 
 /**
  * Judges again, by the feed's present contract, what an older one refused or quarantined, and brings in what is right now under the
@@ -129,7 +133,8 @@ async function judgeAgain(
         tx,
         segments.map((s) => s.segmentNo),
     );
-    const located = await allPayloads(ingest, segments);
+    // a repeat has neither a refusal nor rows, so it is never among those that are judged again
+    const located = await locatePayloads(ingest, segments);
     await registerLocated(session, located);
     await holdQuarantined(ingest.lake, engine, feed);
     const affected = await heldSequences(engine);
@@ -158,28 +163,6 @@ async function judgeAgain(
         const flagged = judged.flagged.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
         return { parsed, superseded, refusedBefore, refused, flagged };
     });
-}
-
-/** A repeat has neither a refusal nor rows, so it is never among those that are judged again. */
-async function allPayloads(ingest: Ingest, segments: readonly FaultySegment[]): Promise<LocatedPayload[]> {
-    const located: LocatedPayload[] = [];
-    for (const { segmentNo, path: place } of segments) {
-        const { payloads } = await listPayloads(path.join(ingest.rawFolder, place));
-        located.push(...payloads.map((payload) => ({ payload, segmentNo })));
-    }
-    return located;
-}
-
-async function registerLocated(session: ParseSession, located: readonly LocatedPayload[]): Promise<void> {
-    await registerPayloads(
-        session,
-        located.map(({ payload, segmentNo }, payloadNo) => ({
-            payloadNo,
-            sequence: payload.header.sequence,
-            segmentNo,
-            receivedAt: payload.header.receivedAt,
-        })),
-    );
 }
 
 async function commitReplay(
@@ -257,7 +240,5 @@ function addTotals(totals: ReplayTotals, segments: number, judged: JudgedAgain):
         totals.waiting += counts.waiting;
         totals.quarantined += counts.quarantined;
     }
-    for (const { sourceKey, ruleId, message } of judged.refused) {
-        if (totals.refusals.length < NOTED_REFUSALS) totals.refusals.push({ sourceKey, ruleId, message });
-    }
+    note(totals.refusals, judged.refused);
 }
