@@ -48,7 +48,3 @@ async function fetchJar(jar: (typeof DELTA_JARS)[number], file: string): Promise
         return `${address}: ${String((error as Error).cause ?? error)}`;
     }
 }
-
-if (import.meta.main) {
-    for (const what of await installReaders()) process.stdout.write(`not installed: ${what}\n`);
-}

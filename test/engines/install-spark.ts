@@ -31,8 +31,3 @@ export function installSpark(): string | undefined {
         ? undefined
         : `${GENERATOR.join(' and ')} is not where it is expected`;
 }
-
-if (import.meta.main) {
-    const missing = installSpark();
-    if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
-}
