@@ -23,9 +23,17 @@ const ENDING = '.odcs.yaml';
 const SHIPPED_FOLDER = fileURLToPath(new URL('../../feeds/', import.meta.url));
 const BUILT_IN_FOLDER = path.join(SHIPPED_FOLDER, 'built-in');
 
-/** The contracts that come with gridtally, by feed. */
+/** The contracts that come with gridtally, by feed; read once, because every step of the chain asks for them. */
 export function shippedContracts(): ReadonlyMap<string, ContractFile> {
-    const { contracts, refused } = contractsIn(SHIPPED_FOLDER);
+    shipped ??= soundContractsIn(SHIPPED_FOLDER);
+    return shipped;
+}
+
+let shipped: ReadonlyMap<string, ContractFile> | undefined;
+let builtIn: ReadonlyMap<string, ContractFile> | undefined;
+
+function soundContractsIn(folder: string): ReadonlyMap<string, ContractFile> {
+    const { contracts, refused } = contractsIn(folder);
     for (const refusal of refused.values()) throw refusal;
     return contracts;
 }
@@ -57,8 +65,9 @@ function builtInFeed(file: string): GridtallyError {
  * `yaml.invalid` with every fault of the feed's file.
  */
 export function contractOf(feed: string, { contracts, refused }: ContractCatalogue): ContractFile {
-    const builtIn = feed === EDIT_FEED ? contractsIn(BUILT_IN_FOLDER).contracts.get(feed) : undefined;
-    if (builtIn !== undefined) return builtIn;
+    builtIn ??= soundContractsIn(BUILT_IN_FOLDER);
+    const ours = builtIn.get(feed);
+    if (ours !== undefined) return ours;
     const refusal = refused.get(feed);
     if (refusal !== undefined) throw refusal;
     const found = contracts.get(feed);
