@@ -4,9 +4,9 @@ import type { Engine, EngineRow, EngineSession, EngineValue } from '../engine/en
 import { type Decimal, decimal } from '../kernel/decimal.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
-import type { RatedPoint, RatingPlan } from './rating-plan.ts';
+import type { RatingPlan } from './rating-plan.ts';
 import type { SlotClasses } from './slot-classes.ts';
-import { isPricedByInterval } from './tariff-checks.ts';
+import { haveIntervalPrices } from './tariff-checks.ts';
 
 /** Energy of a metering point in the intervals of one class; on one local day, or in the whole period where `day` is null. */
 export interface QuantitySum {
@@ -131,16 +131,10 @@ function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
             no,
             point.pointNo,
             point.isByDay,
-            hasIntervalPrices(point),
+            haveIntervalPrices(point.stays.flatMap((stay) => stay.segments.map((s) => s.version))),
             slotOrigin,
         ]);
     });
-}
-
-function hasIntervalPrices(point: RatedPoint): boolean {
-    return point.stays.some((stay) =>
-        stay.segments.some((s) => s.version.structure.charges.some(isPricedByInterval)),
-    );
 }
 
 function quantitySum(row: EngineRow): QuantitySum {

@@ -9,7 +9,7 @@ import type { PriceBook } from './price-book.ts';
 import type { RatingTariffVersion } from './rating-dimensions.ts';
 import type { RatingFaults } from './rating-faults.ts';
 import type { RatedPoint, RatingPlan } from './rating-plan.ts';
-import { isPricedByInterval } from './tariff-checks.ts';
+import { haveIntervalPrices } from './tariff-checks.ts';
 
 /** What every interval of a class has in common: for each tariff of the class's profiles its version and, by charge id, the band. */
 export interface SlotClass {
@@ -80,7 +80,9 @@ export function classifySlots(
             return { tariffNo, codes };
         });
         const found = findPattern(coded, slots.length);
-        const isOwn = point.tariffNos.some((tariffNo) => hasIntervalPrices(plan, tariffNo));
+        const isOwn = point.tariffNos.some((tariffNo) =>
+            haveIntervalPrices(plan.versionsByTariff.get(tariffNo) ?? []),
+        );
         const key = isOwn ? `own ${profile}` : hash('sha256', found.pattern);
         const run = runs.get(key) ?? newRun(found.pattern, runs.size * slotsOfProfile, classes);
         runs.set(key, run);
@@ -245,11 +247,6 @@ function offsetsByTariff(runs: readonly SlotRun[]): Map<number, number[]> {
             offsets.set(tariffNo, [...(offsets.get(tariffNo) ?? []), run.offset]);
     }
     return offsets;
-}
-
-function hasIntervalPrices(plan: RatingPlan, tariffNo: number): boolean {
-    const versions = plan.versionsByTariff.get(tariffNo) ?? [];
-    return versions.some((version) => version.structure.charges.some(isPricedByInterval));
 }
 
 /** Slots at the greatest length that divides every interval length in use, counted from each local midnight. */

@@ -85,6 +85,11 @@ function checkSeries(
     }
 }
 
+/** Whether a charge of any of the versions is priced by interval. */
+export function haveIntervalPrices(versions: readonly RatingTariffVersion[]): boolean {
+    return versions.some((version) => version.structure.charges.some(isPricedByInterval));
+}
+
 /** Whether the amount is a sum over intervals, so that the engine multiplies: a series of prices, or rounding by interval. */
 export function isPricedByInterval(charge: Charge): boolean {
     if (charge.kind === 'subscription') return false;
