@@ -24,7 +24,7 @@ export interface PayloadRefused {
     readonly message: string;
 }
 
-/** Those of the payloads, by receipt sequence, that were refused. */
+/** Those of the payloads, by receipt sequence, whose refusal stands: no replay has judged them anew. */
 export async function refusalsOf(
     db: Pick<Transaction, 'query'>,
     sequences: readonly number[],
@@ -32,7 +32,7 @@ export async function refusalsOf(
     if (sequences.length === 0) return [];
     return db.query<PayloadRefused>(
         `select source_key as "sourceKey", rule_id as "ruleId", message from refused_payloads
-          where sequence = any($1) order by sequence`,
+          where sequence = any($1) and superseded_by is null order by sequence`,
         [sequences],
     );
 }

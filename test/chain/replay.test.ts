@@ -209,6 +209,8 @@ test('a replay again, a delivery again and a compaction change nothing', async (
     assert.equal((await replayFaulty(world.workspace)).segments, 0);
     const again = await world.ingest('quiet', files('quiet'));
     assert.equal(again.received.repeats, 3);
+    // the file that was refused came in by the replay: it is no longer told as refused
+    assert.deepEqual(again.refusedBefore, []);
     await compact(world.workspace.lake);
     const { payloadsReceived, lakeFiles, lakeBytes, ...counts } = await status();
     assert.deepEqual({ ...before, ...counts }, before);
