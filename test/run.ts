@@ -5,11 +5,16 @@
  * GRIDTALLY_SLOW=1 includes `*.slow.test.ts`; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
  * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file. `test/engines` needs servers and runs only
  * when an argument names it; `npm run test:engines` installs what it needs.
+ *
+ * In a run of all files, homes that are made by `openChainWorld` share one database server, each in a schema of its own: to make and start
+ * a server for each would be a fifth of the run. Alone, a file has the servers that a home has by itself.
  */
 import { availableParallelism } from 'node:os';
+import { startSharedDatabase } from './shared-database.ts';
 import { endTestsWithRunner, runSuite } from './suite.ts';
 
-endTestsWithRunner();
+let leave = async () => {};
+endTestsWithRunner(() => leave());
 
 // Most of a test file's time is spent loading modules and waiting for a database: on two cores three
 // files at once were quicker than two (7.7 s against 13.9 s with Node's default, 100 files).
@@ -20,6 +25,7 @@ if (patterns.length === 0) {
     process.stdout.write(
         'skipped - engines/: they need a Spark server; `npm run test:engines` installs and starts it\n',
     );
+    leave = await startSharedDatabase();
 }
 
 process.exitCode = await runSuite({
@@ -29,3 +35,4 @@ process.exitCode = await runSuite({
     concurrency,
     print: (line) => process.stdout.write(`${line}\n`),
 });
+await leave();

@@ -156,20 +156,24 @@ function limitOf(file: string): number {
 
 const running = new Set<number>();
 
-/** Ends what still runs when the run itself is interrupted: each test has a group of its own, which no signal to the run reaches. */
-export function endTestsWithRunner(): void {
+/**
+ * Ends what still runs when the run itself is interrupted: each test has a group of its own, which no signal to the run reaches. Then
+ * runs `leave`.
+ */
+export function endTestsWithRunner(leave: () => Promise<void> = async () => {}): void {
+    const endAll = async () => {
+        endRunningTests();
+        await leave();
+        process.exit(1);
+    };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.on(signal, () => {
-            endRunningTests();
             process.stdout.write(`not ok - interrupted by ${signal}\n0 passed, 1 failed\n`);
-            process.exit(1);
+            void endAll();
         });
     }
     // `npm test | head` closes the pipe while tests run
-    process.stdout.on('error', () => {
-        endRunningTests();
-        process.exit(1);
-    });
+    process.stdout.on('error', () => void endAll());
 }
 
 function endRunningTests(): void {

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { sparkEngine } from '../engine/spark/spark-engine.ts';
 import { removeFiles, removeFolder } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { distantReadings } from '../lake/distant-readings.ts';
@@ -13,7 +12,7 @@ import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } f
 import { distantText } from './distant-text.ts';
 import { count, inWords, openOutput } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
-import { openWorkspace } from './workspace.ts';
+import { openWorkspace, serverEngine } from './workspace.ts';
 
 interface InitOptions extends CommonOptions {
     readonly zone?: string;
@@ -76,7 +75,7 @@ export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
 async function initCommand(options: InitOptions): Promise<void> {
     const output = openOutput(options.json === true);
     const folder = homeFolder(options);
-    if (options.engine !== undefined) sparkEngine({ address: options.engine });
+    if (options.engine !== undefined) await serverEngine(options.engine);
     const isNew = !existsSync(folder);
     const home = await makeHome(folder, {
         ...(options.zone === undefined ? {} : { marketZone: options.zone }),

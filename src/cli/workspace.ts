@@ -1,5 +1,5 @@
 import { duckdbEngine } from '../engine/duckdb/duckdb-engine.ts';
-import { sparkEngine } from '../engine/spark/spark-engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
@@ -44,7 +44,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             spillFolder: home.scratchFolder,
         });
         const bulkEngine =
-            home.engine.server === undefined ? engine : sparkEngine({ address: home.engine.server });
+            home.engine.server === undefined ? engine : await serverEngine(home.engine.server);
         const lake: Lake = {
             db,
             engine,
@@ -76,4 +76,10 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
         await db.close();
         throw error;
     }
+}
+
+/** An engine that is a Spark Connect server; throws `engine.address-invalid`. Its client is loaded only where a home has one: that takes as long as all the rest. */
+export async function serverEngine(address: string): Promise<Engine> {
+    const { sparkEngine } = await import('../engine/spark/spark-engine.ts');
+    return sparkEngine({ address });
 }

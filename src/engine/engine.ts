@@ -20,8 +20,9 @@ export interface Engine {
 /**
  * What not every engine can do; who needs it asks by name, and no code outside of an adapter asks which engine it is.
  * `payload-files`: reads payloads as they arrive, with SQL of its own for them. `confined-queries`: runs queries of others, see `confine`.
+ * `file-queries`: names files within the text of a query, see `fileQuery`.
  */
-export type EngineCapability = 'payload-files' | 'confined-queries';
+export type EngineCapability = 'payload-files' | 'confined-queries' | 'file-queries';
 
 export interface JobLimits {
     readonly maxRows: number;
@@ -62,6 +63,8 @@ export interface EngineSession {
     typeName(type: string): string;
     /** A view over exactly these Parquet files (absolute paths; may be none), with exactly these columns. */
     registerFiles(view: string, columns: readonly TableColumn[], files: readonly string[]): Promise<void>;
+    /** Text of a query over exactly these files (at least one), as a view of `registerFiles` has them. Throws `engine.unsupported`. */
+    fileQuery(columns: readonly TableColumn[], files: readonly string[]): string;
     /** A table of rows made in TypeScript, values in column order. For dimensions, not for readings. */
     registerRows(
         table: string,

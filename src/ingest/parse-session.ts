@@ -6,12 +6,11 @@ import {
     type CalendarDate,
     calendarDate,
     epochDayOf,
-    listDays,
     utcDateOf,
 } from '../kernel/calendar-date.ts';
-import { marketDayPeriod } from '../kernel/market-day.ts';
+import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
-import { localDays } from '../kernel/zone-table.ts';
+import { localDays, type QuietSpan, quietSpans } from '../kernel/zone-table.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 
@@ -60,48 +59,64 @@ function fixedOffset(zone: Zone, days: { from: CalendarDate; to: CalendarDate })
     return changesWithin(zone, from, to).length === 0 ? offsetAt(zone, from) * 1_000_000 : undefined;
 }
 
+// a local day and the days around it reach no further from a UTC date
+const REACH = 6;
+
 /**
  * One row per UTC date: the market day at its first instant, where that day begins, and where the next three
  * do. A UTC date touches at most three market days (two begin on it where a day of 23 hours ends).
  */
-async function registerMarketDays(
+export async function registerMarketDays(
     engine: EngineSession,
     zone: Zone,
     days: { from: CalendarDate; to: CalendarDate },
 ): Promise<void> {
-    const starts = listDays({ from: addDays(days.from, -2), to: addDays(days.to, 4) }).map((day) => ({
-        dayNo: epochDayOf(day),
-        fromUs: marketDayPeriod(zone, day).from * 1000,
-    }));
-    let at = 0;
-    const rows = listDays(days).map((date) => {
-        const dateFromUs = epochDayOf(date) * DAY_US;
-        while ((starts[at + 1]?.fromUs ?? Number.MAX_SAFE_INTEGER) <= dateFromUs) at += 1;
-        return [
-            epochDayOf(date),
-            starts[at]?.dayNo ?? 0,
-            ...[0, 1, 2, 3].map((i) => starts[at + i]?.fromUs ?? 0),
-        ];
-    });
+    const { spans, others } = quietSpans(zone, days, REACH);
+    const columns = bigints(
+        'utc_day_no integer',
+        'first_day_no integer',
+        'from_0_us',
+        'from_1_us',
+        'from_2_us',
+        'from_3_us',
+    );
     await engine.registerRows(
         'utc_dates',
-        bigints(
-            'utc_day_no integer',
-            'first_day_no integer',
-            'from_0_us',
-            'from_1_us',
-            'from_2_us',
-            'from_3_us',
-        ),
-        rows,
+        columns,
+        others.map((date) => marketDaysFrom(zone, date)),
+    );
+    await registerSpans(engine, spans);
+    const starts = [0, 1, 2, 3].map((i) => `(first_day_no + ${i}) * ${DAY_US} - offset_us`);
+    await engine.run(`insert into utc_dates select day_no, first_day_no, ${starts.join(', ')}
+        from (select day_no, (day_no * ${DAY_US} + offset_us) // ${DAY_US} as first_day_no, offset_us from quiet_days)`);
+}
+
+function marketDaysFrom(zone: Zone, date: CalendarDate): number[] {
+    const dateFrom = epochDayOf(date) * 86_400_000;
+    const first = marketDayOf(zone, dateFrom);
+    const starts = [0, 1, 2, 3].map((i) => marketDayPeriod(zone, addDays(first, i)).from * 1000);
+    return [epochDayOf(date), epochDayOf(first), ...starts];
+}
+
+/** The view `quiet_days`: each day of the spans with its offset. */
+async function registerSpans(engine: EngineSession, spans: readonly QuietSpan[]): Promise<void> {
+    await engine.registerRows(
+        'quiet_spans',
+        bigints('from_no', 'to_no', 'offset_us'),
+        spans.map((span) => [span.fromNo, span.toNo, span.offsetS * 1_000_000]),
+    );
+    await engine.run(
+        'create or replace temp view quiet_days as select unnest(range(from_no, to_no)) as day_no, offset_us from quiet_spans',
     );
 }
 
-async function registerStampDays(
+/** One row per local date, as `localDays` has them. */
+export async function registerStampDays(
     engine: EngineSession,
     zone: Zone,
     days: { from: CalendarDate; to: CalendarDate },
 ): Promise<void> {
+    const { spans, others } = quietSpans(zone, days, REACH);
     await engine.registerRows(
         'stamp_days',
         [
@@ -114,14 +129,20 @@ async function registerStampDays(
             ),
             { name: 'change_kind', type: 'string' },
         ],
-        localDays(zone, days.from, days.to).map((row) => [
-            epochDayOf(row.localDate),
-            row.offsetBeforeS * 1_000_000,
-            row.offsetAfterS * 1_000_000,
-            row.changeFromLocalS * 1_000_000,
-            row.changeToLocalS * 1_000_000,
-            row.changeKind,
-        ]),
+        others
+            .flatMap((date) => localDays(zone, date, addDays(date, 1)))
+            .map((row) => [
+                epochDayOf(row.localDate),
+                row.offsetBeforeS * 1_000_000,
+                row.offsetAfterS * 1_000_000,
+                row.changeFromLocalS * 1_000_000,
+                row.changeToLocalS * 1_000_000,
+                row.changeKind,
+            ]),
+    );
+    await registerSpans(engine, spans);
+    await engine.run(
+        "insert into stamp_days select day_no, offset_us, offset_us, 0, 0, 'none' from quiet_days",
     );
 }
 

@@ -1,4 +1,4 @@
-import { type CalendarDate, DAY_MS, epochDayOf, listDays } from './calendar-date.ts';
+import { type CalendarDate, DAY_MS, type DatePeriod, dateOfEpochDay, epochDayOf, listDays } from './calendar-date.ts';
 import { assert } from './errors.ts';
 import { marketDayPeriod } from './market-day.ts';
 import { type ClockChange, changesWithin, offsetAt, type Zone } from './zone.ts';
@@ -34,7 +34,42 @@ export interface LocalDayRow {
     readonly changeToLocalS: number;
 }
 
+/** Days from `fromNo` up to but not including `toNo` (days since 1970) on and around which the local offset stays the same. */
+export interface QuietSpan {
+    readonly fromNo: number;
+    readonly toNo: number;
+    readonly offsetS: number;
+}
+
 const DAY_S = 86_400;
+
+/**
+ * Tells the days of a range apart: those from `reach` days before to `reach` days after the UTC date of a clock change, in order, and the spans of
+ * all others. Of a quiet day everything within `reach - 1` days follows from its offset, so 30 years of a zone are some sixty spans.
+ * @throws GridtallyError `time.out-of-range` outside 1970 to 2100
+ */
+export function quietSpans(
+    zone: Zone,
+    days: DatePeriod,
+    reach: number,
+): { spans: QuietSpan[]; others: CalendarDate[] } {
+    const [first, end] = [epochDayOf(days.from), epochDayOf(days.to)];
+    const changes = changesWithin(zone, (first - reach) * DAY_MS, (end + reach + 1) * DAY_MS);
+    const spans: QuietSpan[] = [];
+    const others: CalendarDate[] = [];
+    let at = first;
+    const addSpan = (toNo: number) => {
+        if (at < toNo) spans.push({ fromNo: at, toNo, offsetS: offsetAt(zone, at * DAY_MS) });
+        at = Math.max(at, toNo);
+    };
+    for (const change of changes) {
+        const changeNo = Math.floor(change.at / DAY_MS);
+        addSpan(Math.min(changeNo - reach, end));
+        for (; at < Math.min(changeNo + reach + 1, end); at += 1) others.push(dateOfEpochDay(at));
+    }
+    addSpan(end);
+    return { spans, others };
+}
 
 /**
  * The rows by which an engine converts UTC to local time: from `fromDate` up to but not including `toDate`,

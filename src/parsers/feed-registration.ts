@@ -20,14 +20,13 @@ export async function registerContract(
     text: string,
     clock: Clock,
 ): Promise<RegisteredContract> {
+    // nearly always nothing is to be changed, and every step of the chain asks
+    const known = await numberedContract(db, contract.feed);
+    if (known?.sha256 === contract.sha256) return registered(known, contract);
     return db.transaction(async (tx) => {
         const feedId = await lockFeed(tx, contract.feed);
-        const [current] = await tx.query<{ contractNo: number; sha256: string }>(
-            `select contract_no as "contractNo", content_sha256 as sha256 from feed_contracts
-             where feed_id = $1 order by contract_no desc limit 1`,
-            [feedId],
-        );
-        if (current?.sha256 === contract.sha256) return { feedId, contractNo: current.contractNo, contract };
+        const current = await numberedContract(tx, contract.feed);
+        if (current?.sha256 === contract.sha256) return registered(current, contract);
         const contractNo = (current?.contractNo ?? 0) + 1;
         await tx.query(
             `insert into feed_contracts (feed_id, contract_no, contract_version, content_sha256, content, known_from)
@@ -36,6 +35,28 @@ export async function registerContract(
         );
         return { feedId, contractNo, contract };
     });
+}
+
+interface NumberedContract {
+    readonly feedId: number;
+    readonly contractNo: number;
+    readonly sha256: string;
+}
+
+function registered({ feedId, contractNo }: NumberedContract, contract: FeedContract): RegisteredContract {
+    return { feedId, contractNo, contract };
+}
+
+async function numberedContract(
+    db: Pick<Transaction, 'query'>,
+    feed: string,
+): Promise<NumberedContract | undefined> {
+    const [current] = await db.query<NumberedContract>(
+        `select feed_id as "feedId", contract_no as "contractNo", content_sha256 as sha256
+           from feeds join feed_contracts using (feed_id) where name = $1 order by contract_no desc limit 1`,
+        [feed],
+    );
+    return current;
 }
 
 /** The contract that payloads of a feed are parsed by now; `undefined` where the home has never met the feed. */

@@ -1,4 +1,5 @@
 import type { EngineSession, EngineValue, TableColumn } from '../engine/engine.ts';
+import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText } from '../kernel/period.ts';
 import type { Lake } from '../lake/lake.ts';
@@ -12,13 +13,21 @@ export interface ViewOptions {
     readonly asOf?: number;
     /** The reader may see names and addresses. */
     readonly showsIdentity: boolean;
-    /** Text of the only query that will be run: tables of Postgres that it does not name are there without rows. */
+    /** Text of the only query that will be run: tables that it does not name need not be there. */
     readonly query?: string;
     /** Rows of a table of Postgres that pass through this process at a time; tests set it low. */
     readonly pageRows?: number;
 }
 
 const PAGE_ROWS = 20_000;
+
+/** Whether a published table is to be there. A query that asks for the tables themselves, such as `show tables`, is given all. */
+export function isWanted({ query }: ViewOptions, table: string): boolean {
+    const text = query?.toLowerCase();
+    return text === undefined || text.includes(table) || ASKS_FOR_TABLES.test(text);
+}
+
+const ASKS_FOR_TABLES = /\b(show|information_schema|pg_catalog|pg_\w+|duckdb_\w+|sqlite_master|pragma_\w+)\b/;
 
 /**
  * Registers the published tables whose rows are in Postgres: master data and bills as believed now, or at `asOf`; what is current goes
@@ -30,14 +39,28 @@ export async function registerRelations(
     lake: Lake,
     options: ViewOptions,
 ): Promise<void> {
-    const { asOf, showsIdentity } = options;
+    const { asOf, pageRows = PAGE_ROWS } = options;
     const knownAt = asOf === undefined ? {} : { knownAt: asOf };
     const today = marketDayOf(lake.zone, asOf ?? lake.clock.now());
-    const { pageRows = PAGE_ROWS } = options;
-    const text = options.query?.toLowerCase();
-    const isWanted = (name: string) => text?.includes(name) ?? true;
+    if (isWanted(options, 'customers')) await registerCustomers(tx, session, options, today);
+    for (const { name, columns, query, usesToday } of QUERIES) {
+        if (!isWanted(options, name)) continue;
+        const typed = columnsOf(columns);
+        const parameters = [knownAtText(knownAt), ...(usesToday ? [today] : [])];
+        await session.registerRows(name, typed, []);
+        await copyRelation(tx, session, { name, columns: typed, query, parameters, pageRows });
+    }
+}
+
+async function registerCustomers(
+    tx: Transaction,
+    session: EngineSession,
+    { asOf, showsIdentity }: ViewOptions,
+    today: CalendarDate,
+): Promise<void> {
     const identity = showsIdentity ? ['name', 'email', 'address'] : [];
-    const customers = isWanted('customers') ? await readCustomers(tx, { ...knownAt, planDay: today }) : [];
+    const knownAt = asOf === undefined ? {} : { knownAt: asOf };
+    const customers = await readCustomers(tx, { ...knownAt, planDay: today });
     await session.registerRows(
         'customers',
         columnsOf(['customer_id', ...identity, 'plan_id', 'joined_on date']),
@@ -48,13 +71,6 @@ export async function registerRelations(
             c.joinedOn,
         ]),
     );
-    for (const { name, columns, query, usesToday } of QUERIES) {
-        const typed = columnsOf(columns);
-        const parameters = [knownAtText(knownAt), ...(usesToday ? [today] : [])];
-        await session.registerRows(name, typed, []);
-        if (isWanted(name))
-            await copyRelation(tx, session, { name, columns: typed, query, parameters, pageRows });
-    }
 }
 
 async function copyRelation(

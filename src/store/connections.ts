@@ -14,6 +14,7 @@ export interface DatabaseOptions {
 }
 
 const POOL_MAX = 12;
+const KEPT_MAX = 4;
 /** How long work that has begun waits for a server that went away: a managed Postgres takes so long to switch to its standby. */
 const PATIENCE_MS = 60_000;
 
@@ -26,6 +27,9 @@ export class Connections {
     #address: ServerAddress | undefined;
     readonly #url: string | undefined;
     readonly #pool: pg.Pool;
+    /** Connections for locks that hold none now. */
+    readonly #kept: pg.Client[] = [];
+    #isClosed = false;
     #patienceMs = 0;
     #busy = 0;
     readonly #waiting: (() => void)[] = [];
@@ -77,8 +81,40 @@ export class Connections {
         }
     }
 
-    /** A connection of its own, for locks that last: they must not take the pool's connections from the work that they guard. */
-    async ownClient(): Promise<pg.Client> {
+    /**
+     * Takes a connection of its own, for locks that last, which must not take the pool's connections from the work that they guard; `lock` is
+     * the statement that it begins with, and runs again on a new connection where one that was kept is found to be lost.
+     */
+    async takeOwn<T>(lock: (client: pg.Client) => Promise<T>): Promise<{ client: pg.Client; result: T }> {
+        for (let kept = this.#kept.pop(); kept !== undefined; kept = this.#kept.pop()) {
+            try {
+                return { client: kept, result: await lock(kept) };
+            } catch (error) {
+                await kept.end().catch(ignore);
+                if (!isConnectionLost(error)) throw error;
+            }
+        }
+        const client = await this.#connectOwn();
+        try {
+            return { client, result: await lock(client) };
+        } catch (error) {
+            await client.end().catch(ignore);
+            throw error;
+        }
+    }
+
+    /** Ends the locks before it answers: the end of the connection would free them too, but some time later. */
+    async giveBackOwn(client: pg.Client): Promise<void> {
+        const isFree = await client.query('select pg_advisory_unlock_all()').then(
+            () => true,
+            () => false,
+        );
+        // to connect anew takes 10 ms, most of it the password's, and each step of the chain takes several locks
+        if (isFree && !this.#isClosed && this.#kept.length < KEPT_MAX) this.#kept.push(client);
+        else await client.end().catch(ignore);
+    }
+
+    async #connectOwn(): Promise<pg.Client> {
         return this.#persist(async () => {
             const client = new pg.Client(this.#settings());
             client.on('error', ignore);
@@ -91,6 +127,8 @@ export class Connections {
     }
 
     async close(): Promise<void> {
+        this.#isClosed = true;
+        for (const client of this.#kept.splice(0)) await client.end().catch(ignore);
         await this.#pool.end();
         await this.#lease?.release();
     }

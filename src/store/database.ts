@@ -134,6 +134,7 @@ class ConnectionTransaction implements Transaction {
 
 class PooledDatabase implements Database {
     readonly #connections: Connections;
+    #takings = 0;
 
     constructor(connections: Connections) {
         this.#connections = connections;
@@ -190,38 +191,41 @@ class PooledDatabase implements Database {
     }
 
     async claim(names: readonly string[]): Promise<Claim> {
-        const client = await this.#connections.ownClient();
-        try {
-            const { rows } = await this.#explained(() =>
-                client.query<{ name: string; held: boolean }>(
-                    `select name, pg_try_advisory_lock(hashtextextended($2 || '/' || name, 7)) as held
-                       from unnest($1::text[]) as t(name)`,
-                    [[...new Set(names)], this.schema],
-                ),
-            );
-            const held = new Set(rows.filter((row) => row.held).map((row) => row.name));
-            return { held, release: () => unlockAll(client) };
-        } catch (error) {
-            await unlockAll(client);
-            throw error;
-        }
+        const { client, result } = await this.#takeOwn((own) =>
+            own.query<{ name: string; held: boolean }>(
+                `select name, pg_try_advisory_lock(hashtextextended($2 || '/' || name, 7)) as held
+                   from unnest($1::text[]) as t(name)`,
+                [[...new Set(names)], this.schema],
+            ),
+        );
+        const held = new Set(result.rows.filter((row) => row.held).map((row) => row.name));
+        return { held, release: () => this.#connections.giveBackOwn(client) };
     }
 
     async withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T> {
-        const client = await this.#connections.ownClient();
         const lock = mode === 'shared' ? 'pg_advisory_lock_shared' : 'pg_advisory_lock';
-        const statement = `select ${lock}(hashtextextended($2 || '/' || $1, 7))`;
+        // a connection is used again: the name tells its takings of locks apart, see `lockHolders`
+        this.#takings += 1;
+        const { client } = await this.#takeOwn((own) =>
+            own.query(
+                `select set_config('application_name', $3, false), ${lock}(hashtextextended($2 || '/' || $1, 7))`,
+                [name, this.schema, `gridtally, lock ${this.#takings}`],
+            ),
+        );
         try {
-            await this.#explained(() => client.query(statement, [name, this.schema]));
             return await work();
         } finally {
-            await unlockAll(client);
+            await this.#connections.giveBackOwn(client);
         }
+    }
+
+    #takeOwn<T>(lock: (client: pg.Client) => Promise<T>): Promise<{ client: pg.Client; result: T }> {
+        return this.#explained(() => this.#connections.takeOwn(lock));
     }
 
     async lockHolders(name: string): Promise<Set<string>> {
         const rows = await this.query<{ holder: string }>(
-            `select a.pid || ' ' || coalesce(a.backend_start::text, '') as holder
+            `select concat_ws(' ', a.pid, a.backend_start, a.application_name) as holder
                from pg_locks l join pg_stat_activity a using (pid)
               where l.locktype = 'advisory' and l.granted and l.objsubid = 1
                 and l.database = (select oid from pg_database where datname = current_database())
@@ -267,12 +271,6 @@ async function runTransaction<T>(
         await client.query('rollback').catch(() => {});
         throw error;
     }
-}
-
-/** Ends the locks before it answers; the connection's end would free them too, but some time later. */
-async function unlockAll(client: pg.Client): Promise<void> {
-    await client.query('select pg_advisory_unlock_all()').catch(() => {});
-    await client.end().catch(() => {});
 }
 
 function mayRunAgain(error: unknown): boolean {

@@ -10,6 +10,7 @@ import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
 import { initHome } from '../../src/store/home.ts';
+import { databaseOfTest } from '../shared-database.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 
 /** A home in a folder of its own, with everything real: Postgres, the engine, files. */
@@ -45,6 +46,7 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
     await initHome(homeFolder, {
         marketZone,
         currency: 'GBP',
+        ...databaseOfTest(),
         ...(bucketSize ? { bucketSize } : {}),
         ...(engine ? { engine } : {}),
     });
@@ -75,17 +77,21 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
                 })),
             ),
         load: (kind, name, text) => load(workspace, { kind, file: textFile(name, text) }),
-        withViews: (work, asOf) => {
-            const options = { showsIdentity: true, ...(asOf === undefined ? {} : { asOf }) };
-            return withPublishedViews(workspace, options, work);
-        },
-        query: (sql, asOf) => world.withViews((session) => session.rows(sql), asOf),
+        withViews: (work, asOf) => withPublishedViews(workspace, viewOptions(asOf), work),
+        query: (sql, asOf) =>
+            withPublishedViews(workspace, { ...viewOptions(asOf), query: sql }, (session) =>
+                session.rows(sql),
+            ),
         end: async () => {
             await workspace.close();
             await removeScratchFolder(folder);
         },
     };
     return world;
+}
+
+function viewOptions(asOf: number | undefined): { showsIdentity: true; asOf?: number } {
+    return { showsIdentity: true, ...(asOf === undefined ? {} : { asOf }) };
 }
 
 /** A clock that the test sets. */

@@ -11,14 +11,14 @@ import { LCL_SKIP } from '../chain/lcl-files.ts';
 import { compareTown } from '../chain/town-comparison.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
-import { type SparkServer, startSparkServer } from './spark-server.ts';
+import { type SparkServer, sharedSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
 
-let server: SparkServer;
+let server: Pick<SparkServer, 'address' | 'end'>;
 
 before(async () => {
-    if (!skip) server = await startSparkServer({ memory: '2g' });
+    if (!skip) server = await sharedSparkServer();
 });
 
 after(async () => {

@@ -11,17 +11,17 @@ import { billsOf, openTestLake, type TestLake } from '../billing/billing-world.t
 import { BANDS, worldOf } from '../billing/random-world.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
-import { type SparkServer, startSparkServer } from './spark-server.ts';
+import { type SparkServer, sharedSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
 
-let server: SparkServer;
+let server: Pick<SparkServer, 'address' | 'end'>;
 let folder: string;
 let engines: { readonly duckdb: Engine; readonly spark: Engine };
 
 before(async () => {
     if (skip) return;
-    server = await startSparkServer();
+    server = await sharedSparkServer();
     folder = makeScratchFolder();
     engines = {
         duckdb: duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') }),

@@ -15,17 +15,17 @@ import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
-import { type SparkServer, startSparkServer } from './spark-server.ts';
+import { type SparkServer, sharedSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
 
-let server: SparkServer;
+let server: Pick<SparkServer, 'address' | 'end'>;
 let spark: Engine;
 let town: TownWorld;
 
 before(async () => {
     if (skip) return;
-    server = await startSparkServer();
+    server = await sharedSparkServer();
     spark = sparkEngine({ address: server.address });
     town = await openTown({
         marketZone: 'Europe/London',

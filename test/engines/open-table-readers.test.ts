@@ -26,6 +26,7 @@ const DOCUMENT = path.join(import.meta.dirname, '../../docs/open-tables.md');
 
 let world: OpenTablesWorld;
 let seen: SeenVersion[];
+const answers = new Map<Reader, Promise<string[][]>>();
 
 before(async () => {
     if (READERS.every((reader) => READER_SKIPS[reader])) return;
@@ -58,7 +59,32 @@ async function deliverRealHomes(): Promise<void> {
     await world.look();
 }
 
-/** What a reader answers to each request. */
+/** What a reader answers: for each version that was seen its rows, and last the documented join with meters. Asked once, as each start takes long. */
+function answersOf(reader: Reader): Promise<string[][]> {
+    const known = answers.get(reader);
+    if (known !== undefined) return known;
+    const versions = seen.map(({ table, version }) => ({
+        path: world.folderOf(table),
+        version,
+        columns: columnsOf(table),
+    }));
+    const asked = readWith(reader, [...versions, documentedJoin(reader)]);
+    answers.set(reader, asked);
+    return asked;
+}
+
+function documentedJoin(reader: Reader): object {
+    const join = /```sql\n(select c\.meter_id[^`]+)```/.exec(readFileSync(DOCUMENT, 'utf8'))?.[1] ?? '';
+    assert.match(join, /inner join channels/);
+    const sql = `select ${joinedLine('market_day', reader === 'spark' ? 'string' : 'varchar')} from (${join})`;
+    const tables = Object.fromEntries(OPEN_TABLE_NAMES.map((t: OpenTableName) => [t, world.folderOf(t)]));
+    return { sql, tables };
+}
+
+function joinedLine(day: string, type: string): string {
+    return `meter_id || ' ' || cast(${day} as ${type}) || ' ' || coalesce(cast(kwh as ${type}), '-') as line`;
+}
+
 async function readWith(reader: Reader, requests: readonly object[]): Promise<string[][]> {
     const file = path.join(world.folder, `${reader}.json`);
     writeFileSync(file, JSON.stringify(requests));
@@ -83,15 +109,8 @@ for (const reader of READERS) {
     test(`${reader} reads at every version what gridtally sql showed then`, {
         skip: READER_SKIPS[reader],
     }, async () => {
-        const found = await readWith(
-            reader,
-            seen.map(({ table, version }) => ({
-                path: world.folderOf(table),
-                version,
-                columns: columnsOf(table),
-            })),
-        );
-        assert.equal(found.length, seen.length);
+        const found = await answersOf(reader);
+        assert.equal(found.length, seen.length + 1);
         assert.ok(seen.length >= 15);
         // code points, as the database and Python sort
         for (const [i, { table, version, rows }] of seen.entries())
@@ -101,15 +120,8 @@ for (const reader of READERS) {
     test(`${reader} answers the documented join with meters as gridtally sql does`, {
         skip: READER_SKIPS[reader],
     }, async () => {
-        const join = /```sql\n(select c\.meter_id[^`]+)```/.exec(readFileSync(DOCUMENT, 'utf8'))?.[1] ?? '';
-        assert.match(join, /inner join channels/);
-        const text = reader === 'spark' ? 'string' : 'varchar';
-        const line = (day: string, type: string) =>
-            `meter_id || ' ' || cast(${day} as ${type}) || ' ' || coalesce(cast(kwh as ${type}), '-') as line`;
-        const sql = `select ${line('market_day', text)} from (${join})`;
-        const tables = Object.fromEntries(OPEN_TABLE_NAMES.map((t: OpenTableName) => [t, world.folderOf(t)]));
-        const [found] = await readWith(reader, [{ sql, tables }]);
-        const rows = await world.query(`select ${line('day', 'varchar')} from reads_daily`);
+        const found = (await answersOf(reader)).at(-1);
+        const rows = await world.query(`select ${joinedLine('day', 'varchar')} from reads_daily`);
         assert.ok(rows.length > 10);
         assert.deepEqual(found, rows.map((row) => String(row.line)).sort());
     });

@@ -1,16 +1,19 @@
 /**
  * What `npm run test:engines` runs: the tests that need a Spark server or a reader of open tables, which are first installed outside of the
- * tree, once. Where Java or Python is absent they skip and say so. One file at a time, because each starts a server of its own.
+ * tree, once. Where Java or Python is absent they skip and say so. One file at a time, because a server takes two cores.
  */
 import path from 'node:path';
 import { endTestsWithRunner, runSuite } from '../suite.ts';
 import { installReaders } from './install-readers.ts';
 import { installSpark } from './install-spark.ts';
+import { shareSparkServer } from './spark-server.ts';
 
-endTestsWithRunner();
+let leave = async () => {};
+endTestsWithRunner(() => leave());
 
 const missing = installSpark();
 if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
+else leave = await shareSparkServer();
 for (const what of await installReaders()) process.stdout.write(`not installed: ${what}\n`);
 
 const named = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
@@ -21,3 +24,4 @@ process.exitCode = await runSuite({
     concurrency: 1,
     print: (line) => process.stdout.write(`${line}\n`),
 });
+await leave();

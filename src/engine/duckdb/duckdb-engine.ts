@@ -34,7 +34,11 @@ export interface DuckdbOptions {
     readonly spillFolder: string;
 }
 
-const CAPABILITIES: ReadonlySet<EngineCapability> = new Set(['payload-files', 'confined-queries']);
+const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
+    'payload-files',
+    'confined-queries',
+    'file-queries',
+]);
 
 // one job of two million rows keeps the engine within about 1 GB and its two threads busy
 const JOB_LIMITS: JobLimits = { maxRows: 2_000_000, maxPartitions: 62 };
@@ -109,16 +113,16 @@ export class DuckdbSession implements EngineSession {
         columns: readonly TableColumn[],
         files: readonly string[],
     ): Promise<void> {
-        const list = columns
-            .map((c) => `cast(${c.name} as ${this.typeName(c.type)}) as ${c.name}`)
-            .join(', ');
         const none = columns.map((c) => `cast(null as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
         const source =
-            files.length === 0
-                ? `select ${none} where false`
-                : `select ${list} from read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = false)`;
+            files.length === 0 ? `select ${none} where false` : this.fileQuery(columns, files);
         await this.run(`create or replace temp view ${view} as ${source}`);
         for (const file of files) this.#registeredFolders.add(`${path.dirname(file)}/`);
+    }
+
+    fileQuery(columns: readonly TableColumn[], files: readonly string[]): string {
+        const list = columns.map((c) => `cast(${c.name} as ${this.typeName(c.type)}) as ${c.name}`);
+        return `select ${list.join(', ')} from read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = false)`;
     }
 
     async registerRows(
@@ -182,15 +186,19 @@ export class DuckdbSession implements EngineSession {
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
+        const isCopied = wish.parts.length > PARTS_COMPUTED_EACH;
+        if (isCopied) await this.materialise('rows_of_parts', query);
+        const source = isCopied ? 'select * from rows_of_parts' : query;
         for (const part of wish.parts) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
             files.push(
                 await this.writeFile(
-                    `select * from (${query}) as q where ${where.join(' and ')} order by ${wish.order}`,
+                    `select * from (${source}) as q where ${where.join(' and ')} order by ${wish.order}`,
                     `${folder}/${part.join('-')}.parquet`,
                 ),
             );
         }
+        if (isCopied) await this.run('drop table rows_of_parts');
         const empty = files.filter((file) => file.rowCount === 0);
         if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
@@ -242,6 +250,9 @@ export class DuckdbSession implements EngineSession {
         this.#onClose();
     }
 }
+
+// a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
+const PARTS_COMPUTED_EACH = 4;
 
 // a document is held as text three times over; one string has a limit of 512 MB
 const ROWS_OF_A_DOCUMENT = 100_000;

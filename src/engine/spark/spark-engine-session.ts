@@ -171,6 +171,8 @@ export class SparkEngineSession implements EngineSession {
         if (files.length === 0) return counts;
         await this.#spark.createFilesView('written_files', {
             format: 'parquet',
+            // of no file: with columns the server does not read one to find out which there are
+            columns: [{ name: 'none', type: 'integer' }],
             paths: files.map(serverPath),
             urlColumn: 'file_url',
         });
@@ -187,6 +189,10 @@ export class SparkEngineSession implements EngineSession {
                 rows.push(row as EngineRow);
             return rows;
         });
+    }
+
+    fileQuery(): string {
+        throw new GridtallyError('engine.unsupported', 'the engine spark has no file-queries');
     }
 
     async confine(): Promise<void> {

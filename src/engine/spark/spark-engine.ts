@@ -90,6 +90,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
     'spark.sql.decimalOperations.allowPrecisionLoss': 'true',
     'spark.sql.caseSensitive': 'false',
     'spark.sql.adaptive.enabled': 'true',
+    // more than 32 files are listed by a job, of one task for each: a task costs more than twenty files do
+    'spark.sql.sources.parallelPartitionDiscovery.parallelism': '32',
 };
 
 /** Throws `engine.too-old`. */
