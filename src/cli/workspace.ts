@@ -43,8 +43,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             threads: home.engine.threads,
             spillFolder: home.scratchFolder,
         });
-        const bulkEngine =
-            home.engine.server === undefined ? engine : await serverEngine(home.engine.server);
+        const bulkEngine = home.engine.server === undefined ? engine : await serverEngine(home.engine.server);
         const lake: Lake = {
             db,
             engine,

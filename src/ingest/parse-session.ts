@@ -1,13 +1,7 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { CHANNEL_SNAPSHOT } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import {
-    addDays,
-    type CalendarDate,
-    calendarDate,
-    epochDayOf,
-    utcDateOf,
-} from '../kernel/calendar-date.ts';
+import { addDays, type CalendarDate, calendarDate, epochDayOf, utcDateOf } from '../kernel/calendar-date.ts';
 import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
 import { localDays, type QuietSpan, quietSpans } from '../kernel/zone-table.ts';

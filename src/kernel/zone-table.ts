@@ -1,4 +1,11 @@
-import { type CalendarDate, DAY_MS, type DatePeriod, dateOfEpochDay, epochDayOf, listDays } from './calendar-date.ts';
+import {
+    type CalendarDate,
+    DAY_MS,
+    type DatePeriod,
+    dateOfEpochDay,
+    epochDayOf,
+    listDays,
+} from './calendar-date.ts';
 import { assert } from './errors.ts';
 import { marketDayPeriod } from './market-day.ts';
 import { type ClockChange, changesWithin, offsetAt, type Zone } from './zone.ts';

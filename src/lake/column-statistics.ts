@@ -1,5 +1,10 @@
 import path from 'node:path';
-import { OPEN_TABLE_NAMES, OPEN_TABLES, type OpenTable, type OpenTableName } from '../contracts/open-tables.ts';
+import {
+    OPEN_TABLE_NAMES,
+    OPEN_TABLES,
+    type OpenTable,
+    type OpenTableName,
+} from '../contracts/open-tables.ts';
 import type { EngineRow, EngineSession, EngineValue } from '../engine/engine.ts';
 import type { Lake } from './lake.ts';
 
@@ -60,11 +65,13 @@ async function lookAtFiles(
         return `select ${fileId} as file_id, ${aggregates.join(', ')} from (${source}) as f`;
     });
     const rows = await session.rows(queries.join(' union all '));
-    const found = rows.map((row): ColumnStatistics => ({
-        min: bounds(row, 'min', chosenBy),
-        max: bounds(row, 'max', chosenBy),
-        nulls: Object.fromEntries(chosenBy.map((name) => [name, Number(row[`nulls_${name}`])])),
-    }));
+    const found = rows.map(
+        (row): ColumnStatistics => ({
+            min: bounds(row, 'min', chosenBy),
+            max: bounds(row, 'max', chosenBy),
+            nulls: Object.fromEntries(chosenBy.map((name) => [name, Number(row[`nulls_${name}`])])),
+        }),
+    );
     await lake.db.query(
         `update lake_files f set column_statistics = u.s from unnest($1::bigint[], $2::jsonb[]) as u(i, s) where f.file_id = u.i`,
         [rows.map((row) => String(row.file_id)), found.map((one) => JSON.stringify(one))],

@@ -69,8 +69,7 @@ async function registerViews(
     for (const table of tables)
         if (!isRecomputed || !RECOMPUTED.includes(table))
             await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], look.files[table]);
-    for (const [name, { text }] of views)
-        await session.run(`create or replace temp view ${name} as ${text}`);
+    for (const [name, { text }] of views) await session.run(`create or replace temp view ${name} as ${text}`);
 }
 
 async function registerChannels(session: EngineSession, { channels }: CatalogueLook): Promise<void> {

@@ -10,7 +10,7 @@ import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
 
 const HOUR = 3_600_000;
 const FROM = Date.parse('2013-05-01T00:00:00Z');
-const FLIPS = 8;
+const FLIPS = 5;
 let world: ChainWorld;
 
 before(async () => {
@@ -91,7 +91,7 @@ test('every query sees one moment while what is published is replaced, and what 
 test('the counts of a home are of one moment', async () => {
     let isFlipping = true;
     const flipping = (async () => {
-        for (let n = FLIPS + 1; n <= FLIPS + 3; n += 1) await flip(n);
+        for (let n = FLIPS + 1; n <= FLIPS + 2; n += 1) await flip(n);
         isFlipping = false;
     })();
     const seen = new Set<number>();

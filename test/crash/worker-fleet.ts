@@ -234,7 +234,7 @@ class Fleet {
             const worker = this.#shared.startWorker(['--follow', '--poll-seconds', '1'], {
                 GRIDTALLY_CRASH: crash,
                 GRIDTALLY_FORGET_UNSYNCED: random.pick(['', '1', 'torn']),
-                NODE_COMPILE_CACHE: this.#options.compileCache,
+                NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? this.#options.compileCache,
             });
             const killing = setTimeout(() => worker.kill('SIGKILL'), random.between(600, 3500));
             const { signal, code, said } = await worker.end;

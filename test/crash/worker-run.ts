@@ -33,7 +33,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
         ...process.env,
         GRIDTALLY_CRASH: options.crash,
         GRIDTALLY_FORGET_UNSYNCED: options.forget,
-        NODE_COMPILE_CACHE: options.compileCache,
+        // the launcher's is warm
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? options.compileCache,
     };
     const child = spawn(process.execPath, [WORKER, options.home, JSON.stringify(options.steps)], {
         env,

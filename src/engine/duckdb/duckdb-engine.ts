@@ -114,8 +114,7 @@ export class DuckdbSession implements EngineSession {
         files: readonly string[],
     ): Promise<void> {
         const none = columns.map((c) => `cast(null as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
-        const source =
-            files.length === 0 ? `select ${none} where false` : this.fileQuery(columns, files);
+        const source = files.length === 0 ? `select ${none} where false` : this.fileQuery(columns, files);
         await this.run(`create or replace temp view ${view} as ${source}`);
         for (const file of files) this.#registeredFolders.add(`${path.dirname(file)}/`);
     }
