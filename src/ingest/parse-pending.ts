@@ -106,9 +106,11 @@ export async function parsePending(
         refusals: [],
         flags: [],
     };
+    const pending = await feedsWithPending(ingest);
+    if (pending.length === 0) return totals;
     const session = await openParseSession(ingest.lake);
     try {
-        for (const feed of ingest.feeds.filter((f) => f.refusal === undefined)) {
+        for (const feed of pending) {
             const next = (lake: Lake) => parseNextBatch({ ...ingest, lake }, session, feed, totals);
             while (await useLake(ingest.lake, next)) onProgress(totals);
         }
@@ -116,6 +118,17 @@ export async function parsePending(
     } finally {
         await session.close();
     }
+}
+
+/** Feeds that may be parsed and have segments that are not. */
+async function feedsWithPending({ lake, feeds, lastSegmentNo }: Ingest): Promise<KnownFeed[]> {
+    const rows = await lake.db.query<{ feedId: number }>(
+        `select distinct feed_id as "feedId" from segments
+          where parsed_at is null and ($1::bigint is null or segment_no <= $1)`,
+        [lastSegmentNo ?? null],
+    );
+    const pending = new Set(rows.map((row) => row.feedId));
+    return feeds.filter((feed) => feed.refusal === undefined && pending.has(feed.feedId));
 }
 
 async function parseNextBatch(

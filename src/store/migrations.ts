@@ -47,7 +47,11 @@ export async function migrate(db: Database, folder: string = MIGRATIONS): Promis
     });
 }
 
+// extensions are of the whole database: homes that are made at once on one server would each make them, and all but one fail
+const DATABASE_LOCK = 7_203_514_982;
+
 async function apply(tx: Transaction, migration: Migration): Promise<void> {
+    await tx.query('select pg_advisory_xact_lock($1)', [DATABASE_LOCK]);
     await tx.query(migration.sql);
     await tx.query('insert into schema_migrations (version, name, sha256) values ($1, $2, $3)', [
         migration.version,

@@ -35,6 +35,23 @@ describe('migrations', () => {
         assert.deepEqual(await db.query('select n from first'), [{ n: 1 }]);
     });
 
+    it('of homes that are made at once on one server wait for each other, as extensions are of all', async () => {
+        const server = await openScratchDatabase();
+        const homes = await Promise.all(
+            Array.from({ length: 4 }, (_, n) => openDatabase({ home: server.home, schema: `home_${n}` })),
+        );
+        try {
+            const applied = await Promise.all(homes.map((one) => migrate(one)));
+            assert.deepEqual(
+                applied.map((names) => names[0]),
+                homes.map(() => '0001_spine.sql'),
+            );
+        } finally {
+            for (const one of homes) await one.close();
+            await server.remove();
+        }
+    });
+
     it('bring an older home up to date, and are refused by an older program', async () => {
         const newer = migrationFolder({ ...FIRST, ...SECOND });
         assert.deepEqual(await migrate(db, newer), ['0002_second.sql']);

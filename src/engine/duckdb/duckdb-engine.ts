@@ -43,9 +43,22 @@ const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
 // one job of two million rows keeps the engine within about 1 GB and its two threads busy
 const JOB_LIMITS: JobLimits = { maxRows: 2_000_000, maxPartitions: 62 };
 
-/** DuckDB in process. Each session is an instance of its own, so that its memory limit is its own too. */
+// to make an instance and end it takes 20 ms of a core, as long as many a small query; each keeps a few MB
+const KEPT_INSTANCES_MAX = 2;
+
+/**
+ * DuckDB in process. Each session has an instance to itself, so that its memory limit is its own too; one that a session has left
+ * serves the next, unless it was confined. Tables and views are of the session's connection, and go with it.
+ */
 export function duckdbEngine(options: DuckdbOptions): Engine {
     const sessions = new Set<DuckdbSession>();
+    const kept: DuckDBInstance[] = [];
+    let isClosed = false;
+    const leave = (session: DuckdbSession, instance: DuckDBInstance, isAsBefore: boolean) => {
+        sessions.delete(session);
+        if (isAsBefore && !isClosed && kept.length < KEPT_INSTANCES_MAX) kept.push(instance);
+        else instance.closeSync();
+    };
     return {
         dialect: 'duckdb',
         // the end of a sort and the write of a file keep one thread busy: a second job takes the others meanwhile
@@ -54,50 +67,51 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
         jobLimits: JOB_LIMITS,
         async openSession(wishes: SessionWishes = {}) {
             requireCapabilities({ dialect: 'duckdb', capabilities: CAPABILITIES }, wishes);
-            const session = await openDuckdbSession(options, wishes, () => sessions.delete(session));
+            const instance = kept.pop() ?? (await makeInstance(options));
+            const connection = await instance.connect();
+            await connection.run(settingsOf(wishes));
+            const session = new DuckdbSession(connection, (isAsBefore) =>
+                leave(session, instance, isAsBefore),
+            );
             sessions.add(session);
             return session;
         },
         async close() {
+            isClosed = true;
             for (const session of sessions) await session.close();
+            for (const instance of kept.splice(0)) instance.closeSync();
         },
     };
 }
 
-async function openDuckdbSession(
-    options: DuckdbOptions,
-    wishes: SessionWishes,
-    onClose: () => void,
-): Promise<DuckdbSession> {
+async function makeInstance(options: DuckdbOptions): Promise<DuckDBInstance> {
     // the engine makes the last folder of a path, and no other
     await makeFolderDurably(options.spillFolder);
-    const instance = await DuckDBInstance.create(':memory:', {
+    return DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
         // files of all instances have the same names: two that share a folder read each other's pages, and crash
         temp_directory: path.join(options.spillFolder, scratchName('spill')),
     });
-    const connection = await instance.connect();
-    await connection.run(
-        "set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false",
-    );
+}
+
+/** All that a session may set, because the last one on the instance may have set it otherwise. */
+function settingsOf(wishes: SessionWishes): string {
     // a scan of text is estimated at a few thousand rows, so the optimizer would build its hash table on the readings
-    if (wishes.joinsAsWritten)
-        await connection.run("set disabled_optimizers = 'build_side_probe_side, join_order'");
-    return new DuckdbSession(instance, connection, onClose);
+    const disabled = wishes.joinsAsWritten ? 'build_side_probe_side, join_order' : '';
+    return `set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false; set disabled_optimizers = '${disabled}'`;
 }
 
 export class DuckdbSession implements EngineSession {
     readonly dialect = 'duckdb';
-    readonly #instance: DuckDBInstance;
     readonly #connection: DuckDBConnection;
-    readonly #onClose: () => void;
+    readonly #onClose: (isAsBefore: boolean) => void;
     readonly #registeredFolders = new Set<string>();
     #isConfined = false;
     #isClosed = false;
 
-    constructor(instance: DuckDBInstance, connection: DuckDBConnection, onClose: () => void) {
-        this.#instance = instance;
+    /** @param onClose is told whether the instance is left as another session may have it */
+    constructor(connection: DuckDBConnection, onClose: (isAsBefore: boolean) => void) {
         this.#connection = connection;
         this.#onClose = onClose;
     }
@@ -245,8 +259,7 @@ export class DuckdbSession implements EngineSession {
         if (this.#isClosed) return;
         this.#isClosed = true;
         this.#connection.closeSync();
-        this.#instance.closeSync();
-        this.#onClose();
+        this.#onClose(!this.#isConfined);
     }
 }
 
