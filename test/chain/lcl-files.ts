@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -62,5 +63,21 @@ export function lclTable(name: string): Record<string, string>[] {
     const names = header.split(',');
     return lines.map((line) =>
         Object.fromEntries(line.split(',').map((value, i) => [names[i] ?? '', value])),
+    );
+}
+
+/** The files of homes as texts by name, cut to the readings from one day up to another. */
+export function lclTexts(homes: readonly string[], from: string, to: string): Record<string, string> {
+    return Object.fromEntries(
+        homes.map((home): [string, string] => {
+            const packed = readFileSync(fileOf(home));
+            const [header = '', ...lines] = gunzipSync(packed).toString().split('\n');
+            const kept = lines.filter((line) => {
+                const stamp = line.split(',')[1] ?? '';
+                return stamp >= from && stamp < to;
+            });
+            assert.ok(kept.length > 1000);
+            return [`${home}.csv`, `${[header, ...kept].join('\n')}\n`];
+        }),
     );
 }

@@ -9,10 +9,10 @@ const SMALL = { homes: 4, days: 2, parallel: 3 };
 const seed = process.env.GRIDTALLY_CRASH_SEED ?? 'short';
 
 test('kills inside every stage, with everything twice and in random order, leave the content of one quiet run', async (t) => {
-    const run = await runCrashes({ ...SMALL, seed, killsPerStage: 3, serverKills: 1 });
+    const run = await runCrashes({ ...SMALL, seed, killsPerStage: 2, serverKills: 1 });
     t.diagnostic(JSON.stringify(run));
     assert.deepEqual(run.findings, [], `again with GRIDTALLY_CRASH_SEED=${seed}`);
-    for (const stage of STAGES) assert.ok(run.kills[stage] >= 3, `kills inside ${stage}`);
+    for (const stage of STAGES) assert.ok(run.kills[stage] >= 2, `kills inside ${stage}`);
 });
 
 test('payloads that are marked before their rows are in are found missing', async () => {
@@ -21,7 +21,7 @@ test('payloads that are marked before their rows are in are found missing', asyn
         homes: 2,
         seed,
         stages: ['parse'],
-        killsPerStage: 4,
+        killsPerStage: 3,
         serverKills: 0,
         isPlanted: true,
     });
