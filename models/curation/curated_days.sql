@@ -19,11 +19,9 @@ digests as (
     select
         market_day,
         channel_no,
-        sum(reading_digest_1(instant_us(period_from), kwh, quality, interval_minutes))
-            as digest_1,
-        sum(reading_digest_2(instant_us(period_from), kwh, quality, interval_minutes))
-            as digest_2,
-    from ref('curated_intervals')
+        sum(digest_1) as digest_1,
+        sum(digest_2) as digest_2,
+    from ref('present_hours')
     group by market_day, channel_no
 ),
 

@@ -7,6 +7,10 @@ readings as (
         int_div(instant_us(r.period_from) - d.day_from_us, 3600000000) as hour_no,
         r.kwh,
         r.quality,
+        reading_digest_1(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
+            as digest_1,
+        reading_digest_2(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
+            as digest_2,
     from ref('curated_intervals') as r
     inner join ref('market_days') as d on d.market_day = r.market_day
 ),
@@ -20,6 +24,8 @@ sums as (
         sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
         count(*) as present_count,
         count(case when quality = 'estimated' then 1 end) as estimated_count,
+        sum(digest_1) as digest_1,
+        sum(digest_2) as digest_2,
     from readings
     group by market_day, channel_no, hour_no
 )
@@ -37,4 +43,6 @@ select
     present_count,
     present_count - estimated_count as measured_count,
     estimated_count,
+    cast(digest_1 as bigint) as digest_1,
+    cast(digest_2 as bigint) as digest_2,
 from sums
