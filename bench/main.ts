@@ -4,6 +4,7 @@ import { benchDrafts, draftsText } from './drafts.ts';
 import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
 import { benchMarket, marketText } from './market.ts';
+import { benchSeam, seamText } from './seam.ts';
 import { benchSpark, sparkText } from './spark.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
@@ -12,6 +13,7 @@ npm run bench -- correction [--meters N] [--json]          a day of 100 meters c
 npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
 npm run bench -- market [--channels N] [--workers W] [--bucket B] [--threads T] [--memory-mb M] [--no-alone] [--json]
                                                            a market's day through many workers
+npm run bench -- seam   [--meters N] [--json]                what the seam adds to the engine's own time
 npm run bench -- spark  [--meters N] [--json]                curation and rollups on a Spark server of this machine
 Add --quick for a size that runs in seconds.`;
 
@@ -61,6 +63,11 @@ async function main(args: readonly string[]): Promise<number> {
             isAloneSkipped: args.includes('--no-alone'),
         });
         process.stdout.write(isJson ? `${JSON.stringify({ market }, null, 2)}\n` : marketText(market));
+        return 0;
+    }
+    if (args[0] === 'seam') {
+        const seam = await benchSeam(number('--meters', isQuick ? 5000 : 200_000));
+        process.stdout.write(isJson ? `${JSON.stringify({ seam }, null, 2)}\n` : seamText(seam));
         return 0;
     }
     if (args[0] === 'spark') {

@@ -37,3 +37,11 @@ test('the small benchmark of a market publishes what was simulated, alone and th
     assert.equal(market.together.peakRssBytes.length, 2);
     for (const run of [market.alone, market.together]) assert.ok(run.seconds > 0 && run.cpuSeconds > 0);
 });
+
+test('the small benchmark of the seam gives the statements of a refresh to the engine once more', async () => {
+    const { stdout } = await run(process.execPath, [BENCH, 'seam', '--meters', '600', '--json']);
+    const { seam } = JSON.parse(stdout);
+    // one job of one bucket: what it registers, computes and writes
+    assert.ok(seam.statements > 30, `${seam.statements} statements`);
+    assert.ok(seam.seconds > seam.compileSeconds && seam.peers.duckdb.seconds > 0);
+});
