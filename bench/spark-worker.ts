@@ -2,6 +2,8 @@ import path from 'node:path';
 import { openWorkspace, type Workspace } from '../src/cli/workspace.ts';
 import { SparkSession } from '../src/engine/spark-connect/session.ts';
 import { liveFiles } from '../src/lake/catalogue.ts';
+import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
+import { useLake } from '../src/lake/lake-use.ts';
 import { ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
@@ -22,58 +24,104 @@ async function throughGridtally(workspace: Workspace, port: number): Promise<Spa
     try {
         const seconds = await timed(() => refreshAll(workspace));
         const status = await readStatus(workspace.lake);
-        return { seconds, steps: {}, check: { intervals: status.winning, kwh: status.kwh } };
+        return {
+            seconds,
+            steps: {},
+            check: { intervals: status.winning, kwh: status.kwh, missing: status.intervalsMissing },
+        };
     } finally {
         await server.end();
     }
 }
 
-// What one would write by hand over files of versions: the newest of each interval, sorted, and sums by hour and day, a file for each day
-// and bucket. No validity, no gaps, no outcomes, no checksums. Frozen here.
+// What one would write by hand to the same end over files of versions and one of channels: the newest version of each interval, sorted; hours and
+// days with what they should have, what they have, and what became of the rows; gaps; days that changed; a file for each day and bucket. One
+// feed and one day, so without precedence, conflicts, withdrawals that return, validities within the day, or merges. Frozen here.
+const BUCKET = 8192;
+const DAY = { date: "date '2024-05-01'", from: "timestamp '2024-04-30 23:00:00Z'", hours: 24 };
 const NEWEST = `
     select /*+ repartition(market_day, bucket) */ market_day, bucket, channel_no, period_from, interval_minutes, kwh, quality, source_code,
         feed_id, sequence, received_at
     from (select *, row_number() over (
                 partition by channel_no, period_from order by version_stamp desc nulls last, sequence desc, ordinal desc) as place
             from versions)
-    where place = 1
+    where place = 1 and kwh is not null
     sort by market_day, bucket, channel_no, period_from`;
 const HOURLY = `
+    with present as (
+        select channel_no, date_trunc('hour', period_from) as hour_from, sum(kwh) as kwh,
+            sum(case when quality = 'measured' then kwh end) as measured_kwh, sum(case when quality = 'estimated' then kwh end) as estimated_kwh,
+            count(case when quality = 'measured' then 1 end) as measured_count, count(case when quality = 'estimated' then 1 end) as estimated_count
+        from newest group by 1, 2),
+    grid as (
+        select channel_no, ${DAY.from} + make_interval(0, 0, 0, 0, n.id, 0, 0) as hour_from, 60 div interval_minutes as expected_count
+        from channels cross join range(0, ${DAY.hours}) as n)
     select /*+ repartition(market_day, bucket) */ * from (
-        select market_day, bucket, channel_no, date_trunc('hour', period_from) as hour_from, sum(kwh) as kwh, count(*) as readings
-        from newest group by 1, 2, 3, 4)
+        select ${DAY.date} as market_day, cast(floor(channel_no / ${BUCKET}) as int) as bucket, channel_no, hour_from, p.kwh, p.measured_kwh,
+            p.estimated_kwh, g.expected_count, coalesce(p.measured_count, 0) as measured_count, coalesce(p.estimated_count, 0) as estimated_count,
+            g.expected_count - coalesce(p.measured_count, 0) - coalesce(p.estimated_count, 0) as missing_count
+        from grid as g full outer join present as p using (channel_no, hour_from))
     sort by market_day, bucket, channel_no, hour_from`;
 const DAILY = `
+    with hours as (
+        select channel_no, sum(kwh) as kwh, sum(measured_kwh) as measured_kwh, sum(estimated_kwh) as estimated_kwh,
+            sum(expected_count) as expected_count, sum(measured_count) as measured_count, sum(estimated_count) as estimated_count,
+            sum(missing_count) as missing_count
+        from hourly group by 1),
+    digests as (select channel_no, bit_xor(xxhash64(period_from, kwh, quality)) as digest, count(*) as winning from newest group by 1),
+    received as (select channel_no, count(*) as row_count from versions group by 1)
     select /*+ repartition(market_day, bucket) */ * from (
-        select market_day, bucket, channel_no, sum(kwh) as kwh, sum(readings) as readings from hourly group by 1, 2, 3)
+        select ${DAY.date} as market_day, cast(floor(channel_no / ${BUCKET}) as int) as bucket, h.*, d.digest, r.row_count,
+            r.row_count - d.winning as superseded_count
+        from hours as h left join digests as d using (channel_no) left join received as r using (channel_no))
     sort by market_day, bucket, channel_no`;
+const GAPS = `
+    with slots as (
+        select d.market_day, d.bucket, d.channel_no, ${DAY.from} + make_interval(0, 0, 0, 0, 0, n.id * c.interval_minutes, 0) as period_from
+        from daily as d inner join channels as c using (channel_no) cross join range(0, 288) as n
+        where d.missing_count > 0 and n.id * c.interval_minutes < ${DAY.hours * 60})
+    select /*+ repartition(market_day, bucket) */ s.* from slots as s
+    left anti join newest as w on w.channel_no = s.channel_no and w.period_from = s.period_from
+    sort by market_day, bucket, channel_no, period_from`;
+const CHANGED = 'select market_day, bucket, channel_no, digest from daily where digest is not null';
 
-async function byHand(folder: string, versionFiles: readonly string[]): Promise<SparkSide> {
+const READ_LATER = { newest: NEWEST, hourly: HOURLY, daily: DAILY };
+
+async function byHand(folder: string, files: { versions: string[]; channels: string }): Promise<SparkSide> {
     const server = await startSparkServer({ memory: MEMORY });
     const spark = await SparkSession.connect(server.address);
+    const view = (name: string, paths: string[]) =>
+        spark.createFilesView(name, { format: 'parquet', paths: paths.map((file) => `file:${file}`) });
     try {
         const steps: Record<string, number> = {};
         await spark.setConfig({ 'spark.sql.session.timeZone': 'UTC' });
-        await spark.createFilesView('versions', {
-            format: 'parquet',
-            paths: versionFiles.map((file) => `file:${file}`),
-        });
-        for (const [name, query] of Object.entries({ newest: NEWEST, hourly: HOURLY, daily: DAILY })) {
-            const target = `file:${path.join(folder, 'by-hand', name)}`;
+        await view('versions', files.versions);
+        await view('channels', [files.channels]);
+        for (const [name, query] of Object.entries({ ...READ_LATER, gaps: GAPS, changed: CHANGED })) {
+            const target = path.join(folder, 'by-hand', name);
             steps[name] = await timed(() =>
                 spark.writeFiles(query, {
                     format: 'parquet',
-                    folder: target,
+                    folder: `file:${target}`,
                     partitionBy: ['market_day', 'bucket'],
                     options: { compression: 'zstd' },
                 }),
             );
-            await spark.createFilesView(name, { format: 'parquet', paths: [target] });
+            // a day without gaps has no file of them, and no later step reads them
+            if (name in READ_LATER) await view(name, [target]);
         }
         const seconds = Object.values(steps).reduce((sum, taken) => sum + taken, 0);
-        const sums = spark.rows('select count(*) as intervals, cast(sum(kwh) as string) as kwh from newest');
-        for await (const row of sums)
-            return { seconds, steps, check: { intervals: Number(row.intervals), kwh: String(row.kwh) } };
+        const sums =
+            spark.rows(`select (select count(*) from newest) as intervals, (select cast(sum(kwh) as string) from newest) as kwh,
+            (select sum(missing_count) from hourly) as missing`);
+        for await (const row of sums) {
+            const check = {
+                intervals: Number(row.intervals),
+                kwh: String(row.kwh),
+                missing: Number(row.missing),
+            };
+            return { seconds, steps, check };
+        }
         throw new Error('a sum without a row');
     } finally {
         await spark.close();
@@ -93,9 +141,10 @@ async function main(folder: string): Promise<void> {
         for (const name of ['readings.csv', 'corrections.csv'])
             await ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]);
         const files = await liveFiles(workspace.lake, 'reading_versions', {});
-        const paths = [...new Set(files.map((file) => file.path))];
+        const versions = [...new Set(files.map((file) => file.path))];
+        const { path: channels } = await useLake(workspace.lake, (inUse) => channelSnapshot(inUse));
         const sides = {
-            byHand: await byHand(folder, paths),
+            byHand: await byHand(folder, { versions, channels }),
             gridtally: await throughGridtally(workspace, port),
         };
         process.stdout.write(`${JSON.stringify(sides)}\n`);

@@ -2,12 +2,12 @@
  * What `npm test` runs: every `*.test.ts` below `test`, or those whose path contains an argument, as in
  * `npm test -- raw`. The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  *
- * GRIDTALLY_SLOW=1 includes `*.slow.test.ts`; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
+ * GRIDTALLY_SLOW=1 includes `*.slow.test.ts`, and `npm test -- slow` runs nothing else; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
  * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file. `test/engines` needs servers and runs only
  * when an argument names it; `npm run test:engines` installs what it needs.
  *
  * In a run of all files, homes that are made by `openChainWorld` share one database server, each in a schema of its own: to make and start
- * a server for each would be a fifth of the run. Alone, a file has the servers that a home has by itself.
+ * a server for each would be a fifth of the run. Where files are named, each home has a server of its own, as homes have by themselves.
  */
 import { availableParallelism } from 'node:os';
 import { startSharedDatabase } from './shared-database.ts';
@@ -18,7 +18,7 @@ endTestsWithRunner(() => leave());
 
 // Most of a test file's time is spent loading modules and waiting for a database: on two cores three
 // files at once were quicker than two (7.7 s against 13.9 s with Node's default, 100 files).
-const concurrency = Number(process.env.GRIDTALLY_TEST_CONCURRENCY ?? Math.min(8, availableParallelism() + 1));
+const concurrency = Number(process.env.GRIDTALLY_TEST_CONCURRENCY ?? Math.min(5, availableParallelism() + 1));
 
 const patterns = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
 if (patterns.length === 0) {
@@ -28,11 +28,14 @@ if (patterns.length === 0) {
     leave = await startSharedDatabase();
 }
 
-process.exitCode = await runSuite({
-    folder: import.meta.dirname,
-    patterns,
-    isSlowIncluded: process.env.GRIDTALLY_SLOW === '1',
-    concurrency,
-    print: (line) => process.stdout.write(`${line}\n`),
-});
-await leave();
+try {
+    process.exitCode = await runSuite({
+        folder: import.meta.dirname,
+        patterns,
+        isSlowIncluded: process.env.GRIDTALLY_SLOW === '1' || patterns.includes('slow'),
+        concurrency,
+        print: (line) => process.stdout.write(`${line}\n`),
+    });
+} finally {
+    await leave();
+}

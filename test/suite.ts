@@ -53,7 +53,7 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
     let failed = 0;
     const queue = [...files];
     const work = async () => {
-        for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        for (let file = queue.shift(); file !== undefined && !isEnding; file = queue.shift()) {
             const run = await runFile(options.folder, file);
             const outcome = judge(run);
             passed += outcome.passed;
@@ -155,6 +155,8 @@ function limitOf(file: string): number {
 }
 
 const running = new Set<number>();
+/** The run was interrupted: no other file begins. */
+let isEnding = false;
 
 /**
  * Ends what still runs when the run itself is interrupted: each test has a group of its own, which no signal to the run reaches. Then
@@ -162,13 +164,16 @@ const running = new Set<number>();
  */
 export function endTestsWithRunner(leave: () => Promise<void> = async () => {}): void {
     const endAll = async () => {
+        // a second signal changes nothing
+        if (isEnding) return;
+        isEnding = true;
         endRunningTests();
         await leave();
         process.exit(1);
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.on(signal, () => {
-            process.stdout.write(`not ok - interrupted by ${signal}\n0 passed, 1 failed\n`);
+            if (!isEnding) process.stdout.write(`not ok - interrupted by ${signal}\n0 passed, 1 failed\n`);
             void endAll();
         });
     }

@@ -63,7 +63,7 @@ export interface EngineSession {
     typeName(type: string): string;
     /** A view over exactly these Parquet files (absolute paths; may be none), with exactly these columns. */
     registerFiles(view: string, columns: readonly TableColumn[], files: readonly string[]): Promise<void>;
-    /** Text of a query over exactly these files (at least one), as a view of `registerFiles` has them. Throws `engine.unsupported`. */
+    /** Text of a query over exactly these files (at least one), as a view of `registerFiles` has them; a session that is confined does not read them. Throws `engine.unsupported`. */
     fileQuery(columns: readonly TableColumn[], files: readonly string[]): string;
     /** A table of rows made in TypeScript, values in column order. For dimensions, not for readings. */
     registerRows(

@@ -120,7 +120,7 @@ export async function parsePending(
     }
 }
 
-/** Feeds that may be parsed and have segments that are not. */
+/** Feeds that may be parsed and have segments that are not; what comes from another feed meanwhile is for the next call. */
 async function feedsWithPending({ lake, feeds, lastSegmentNo }: Ingest): Promise<KnownFeed[]> {
     const rows = await lake.db.query<{ feedId: number }>(
         `select distinct feed_id as "feedId" from segments

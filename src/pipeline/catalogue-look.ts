@@ -1,9 +1,11 @@
-import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
+import type { LakeTable } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { type KnownLake, readKnownLake } from '../lake/as-of.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { registrationVersion, standingSnapshot } from '../lake/channel-snapshot.ts';
+import type { Lake } from '../lake/lake.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import { type Watermark, watermarkAt } from '../lake/watermark.ts';
 import { settleReceipts } from '../raw/segment-catalogue.ts';
 import { type ChannelEntry, channelDirectory } from '../registry/channel-directory.ts';
 import { settleMasterData } from '../registry/known-time.ts';
@@ -11,12 +13,27 @@ import type { Transaction } from '../store/database.ts';
 import type { Chain } from './chain.ts';
 import { registerRelations, type ViewOptions } from './published-relations.ts';
 
-/** Everything that a query can see, of one moment. */
+/** What a query is to see of files. */
+export interface Wants {
+    readonly tables: ReadonlySet<LakeTable>;
+    readonly hasChannels: boolean;
+    /** What is curated is made anew, as it was known at an instant. */
+    readonly isRecomputed: boolean;
+}
+
+export interface LookOptions extends ViewOptions {
+    readonly wants: Wants;
+    readonly feeds: readonly FeedPrecedence[];
+}
+
+/** All that was wanted, of one moment. */
 export interface CatalogueLook {
     /** Absolute paths of the committed files. */
-    readonly files: Readonly<Record<LakeTable, readonly string[]>>;
-    readonly channels: { readonly path: string } | { readonly rows: readonly ChannelEntry[] };
-    /** With `asOf`: what the readings of then are made from; `files` and `channels` are then of no use for them. */
+    readonly files: Readonly<Partial<Record<LakeTable, readonly string[]>>>;
+    readonly channels?: { readonly path: string } | { readonly rows: readonly ChannelEntry[] };
+    /** With `asOf`: where receipts end that were known. */
+    readonly watermark?: Watermark;
+    /** What the readings of then are made from, instead of `files` and `channels`. */
     readonly known?: KnownLake;
 }
 
@@ -27,15 +44,14 @@ export interface CatalogueLook {
 export async function lookAtCatalogue(
     chain: Chain,
     session: EngineSession,
-    options: ViewOptions,
-    feeds: readonly FeedPrecedence[],
+    options: LookOptions,
 ): Promise<CatalogueLook> {
     const { db } = chain.lake;
     if (options.asOf !== undefined) {
         await settleReceipts(db);
         await settleMasterData(db);
     }
-    const lookOnce = (tx: Transaction) => lookWithin(tx, chain, session, options, feeds);
+    const lookOnce = (tx: Transaction) => lookWithin(tx, chain, session, options);
     return db.transaction(lookOnce, { isolation: 'repeatable read', readOnly: true });
 }
 
@@ -43,21 +59,27 @@ async function lookWithin(
     tx: Transaction,
     { lake }: Chain,
     session: EngineSession,
-    options: ViewOptions,
-    feeds: readonly FeedPrecedence[],
+    options: LookOptions,
 ): Promise<CatalogueLook> {
-    const { asOf } = options;
-    const files = {} as Record<LakeTable, readonly string[]>;
-    for (const table of Object.keys(LAKE_TABLES) as LakeTable[]) {
+    const { asOf, feeds, wants } = options;
+    const files: Partial<Record<LakeTable, readonly string[]>> = {};
+    for (const table of wants.tables) {
         const bounds = asOf === undefined ? {} : { committedBy: asOf };
         const isFeedOfChanges = table === 'changed_channel_days';
         files[table] = distinctPaths(await liveFiles(lake, table, isFeedOfChanges ? bounds : {}, tx));
     }
-    const standing = await standingSnapshot(lake, await registrationVersion(tx), tx);
     await registerRelations(tx, session, lake, options);
+    const known =
+        asOf !== undefined && wants.isRecomputed ? await readKnownLake(lake, tx, feeds, asOf) : undefined;
     return {
         files,
-        channels: standing === undefined ? { rows: await channelDirectory(tx) } : { path: standing },
-        ...(asOf === undefined ? {} : { known: await readKnownLake(lake, tx, feeds, asOf) }),
+        ...(wants.hasChannels && known === undefined ? { channels: await channelsNow(lake, tx) } : {}),
+        ...(asOf === undefined ? {} : { watermark: known?.watermark ?? (await watermarkAt(tx, asOf)) }),
+        ...(known === undefined ? {} : { known }),
     };
+}
+
+async function channelsNow(lake: Lake, tx: Transaction): Promise<NonNullable<CatalogueLook['channels']>> {
+    const standing = await standingSnapshot(lake, await registrationVersion(tx), tx);
+    return standing === undefined ? { rows: await channelDirectory(tx) } : { path: standing };
 }

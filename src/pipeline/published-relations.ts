@@ -27,7 +27,8 @@ export function isWanted({ query }: ViewOptions, table: string): boolean {
     return text === undefined || text.includes(table) || ASKS_FOR_TABLES.test(text);
 }
 
-const ASKS_FOR_TABLES = /\b(show|information_schema|pg_catalog|pg_\w+|duckdb_\w+|sqlite_master|pragma_\w+)\b/;
+const ASKS_FOR_TABLES =
+    /\b(show\w*|information_schema|pg_\w+|duckdb_\w+|sqlite_\w+|pragma\w*)\b|\bdescribe\s*(;|\)|$)/;
 
 /**
  * Registers the published tables whose rows are in Postgres: master data and bills as believed now, or at `asOf`; what is current goes

@@ -2,9 +2,10 @@ import { CHANNEL_SNAPSHOT, LAKE_TABLES, type LakeTable } from '../contracts/lake
 import type { EngineSession } from '../engine/engine.ts';
 import { registerAsOf } from '../lake/as-of.ts';
 import { channelRow } from '../lake/channel-row.ts';
+import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { knownBy } from '../lake/watermark.ts';
-import { type CatalogueLook, lookAtCatalogue } from './catalogue-look.ts';
+import { type CatalogueLook, lookAtCatalogue, type Wants } from './catalogue-look.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { isWanted, type ViewOptions } from './published-relations.ts';
 
@@ -13,6 +14,8 @@ interface PublishedView {
     /** Tables of files that the text names as `lake_<table>`. */
     readonly reads: readonly LakeTable[];
     readonly namesChannels: boolean;
+    /** Rows as they were received: of an earlier instant those that were known then. */
+    readonly isReceived: boolean;
 }
 
 /**
@@ -30,7 +33,8 @@ export async function withPublishedViews<T>(
     try {
         return await withViews(chain, options, work);
     } catch (error) {
-        if (!(error instanceof Error) || !/does not exist/i.test(error.message)) throw error;
+        if (!(error instanceof Error) || !/Table with name .* does not exist/i.test(error.message))
+            throw error;
         return withViews(chain, everything, work);
     }
 }
@@ -44,8 +48,9 @@ async function withViews<T>(
     return useLake(chain.lake, async (lake) => {
         const session = await lake.engine.openSession();
         try {
-            const look = await lookAtCatalogue({ ...chain, lake }, session, options, feeds);
-            await registerViews(session, { ...chain, lake }, look, options);
+            const wants = wantsOf(options);
+            const look = await lookAtCatalogue({ ...chain, lake }, session, { ...options, feeds, wants });
+            await registerViews(session, lake, look, wants);
             return await work(session);
         } finally {
             await session.close();
@@ -53,26 +58,37 @@ async function withViews<T>(
     });
 }
 
+interface ViewWants extends Wants {
+    readonly views: readonly (readonly [name: string, view: PublishedView])[];
+}
+
+function wantsOf(options: ViewOptions): ViewWants {
+    const views = Object.entries(VIEWS).filter(([name]) => isWanted(options, name));
+    const tables = new Set(views.flatMap(([, view]) => view.reads));
+    const hasChannels = isWanted(options, 'channels') || views.some(([, view]) => view.namesChannels);
+    const isRecomputed =
+        options.asOf !== undefined && (hasChannels || RECOMPUTED.some((table) => tables.has(table)));
+    return { views, tables, hasChannels, isRecomputed };
+}
+
 async function registerViews(
     session: EngineSession,
-    { lake }: Chain,
+    lake: Lake,
     look: CatalogueLook,
-    options: ViewOptions,
+    { views, tables, hasChannels, isRecomputed }: ViewWants,
 ): Promise<void> {
-    const views = Object.entries(viewsOf(look)).filter(([name]) => isWanted(options, name));
-    const tables = new Set(views.flatMap(([, view]) => view.reads));
-    const namesChannels = isWanted(options, 'channels') || views.some(([, view]) => view.namesChannels);
-    const isRecomputed =
-        look.known !== undefined && (namesChannels || RECOMPUTED.some((table) => tables.has(table)));
-    if (look.known !== undefined && isRecomputed) await registerAsOf(session, lake, look.known);
-    else if (namesChannels) await registerChannels(session, look);
+    if (look.known !== undefined) await registerAsOf(session, lake, look.known);
+    else if (hasChannels) await registerChannels(session, look);
     for (const table of tables)
         if (!isRecomputed || !RECOMPUTED.includes(table))
-            await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], look.files[table]);
-    for (const [name, { text }] of views) await session.run(`create or replace temp view ${name} as ${text}`);
+            await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], look.files[table] ?? []);
+    const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
+    for (const [name, { text, isReceived }] of views)
+        await session.run(`create or replace temp view ${name} as ${text}${isReceived ? received : ''}`);
 }
 
 async function registerChannels(session: EngineSession, { channels }: CatalogueLook): Promise<void> {
+    if (channels === undefined) return;
     if ('path' in channels) await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
     else await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.rows.map(channelRow));
 }
@@ -89,22 +105,27 @@ const RECOMPUTED: readonly LakeTable[] = [
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
 
-function viewsOf({ known }: CatalogueLook): Readonly<Record<string, PublishedView>> {
-    const received = known === undefined ? '' : ` where ${knownBy(known.watermark)}`;
-    const named = (text: string, ...reads: LakeTable[]) => ({ text, reads, namesChannels: true });
-    const plain = (table: LakeTable, where = '') => ({
-        text: `select * from lake_${table}${where}`,
-        reads: [table],
-        namesChannels: false,
-    });
-    return {
-        reads_interval: named(
-            `select c.meter_id, c.metering_point_id, c.register_id, c.flow, r.* from lake_reads_interval as r
+const named = (text: string, ...reads: LakeTable[]): PublishedView => ({
+    text,
+    reads,
+    namesChannels: true,
+    isReceived: false,
+});
+const plain = (table: LakeTable, isReceived = false): PublishedView => ({
+    text: `select * from lake_${table}`,
+    reads: [table],
+    namesChannels: false,
+    isReceived,
+});
+
+const VIEWS: Readonly<Record<string, PublishedView>> = {
+    reads_interval: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, c.flow, r.* from lake_reads_interval as r
             inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-            'reads_interval',
-        ),
-        reads_15min: named(
-            `select c.meter_id, r.period_from as read_at, r.kwh,
+        'reads_interval',
+    ),
+    reads_15min: named(
+        `select c.meter_id, r.period_from as read_at, r.kwh,
                 case r.quality when 'measured' then 'good' else r.quality end as quality_flag,
                 r.received_at as ingested_at, r.interval_minutes as minutes, c.register_id, r.market_day
             from lake_reads_interval as r inner join ${NAMED} as c on c.channel_no = r.channel_no
@@ -114,28 +135,27 @@ function viewsOf({ known }: CatalogueLook): Readonly<Record<string, PublishedVie
                 c.interval_minutes as minutes, c.register_id, g.market_day
             from lake_reading_gaps as g inner join ${NAMED} as c on c.channel_no = g.channel_no
             inner join (select unnest(range(0, 400)) as n) as i on i.n < g.missing_count`,
-            'reads_interval',
-            'reading_gaps',
-        ),
-        reads_hourly: named(
-            `select c.meter_id, r.hour_from as hour, r.kwh, c.register_id, r.* exclude (hour_from, kwh) from lake_reads_hourly as r
+        'reads_interval',
+        'reading_gaps',
+    ),
+    reads_hourly: named(
+        `select c.meter_id, r.hour_from as hour, r.kwh, c.register_id, r.* exclude (hour_from, kwh) from lake_reads_hourly as r
             inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-            'reads_hourly',
-        ),
-        reads_daily: named(
-            `select c.meter_id, r.market_day as day, r.kwh, c.register_id, r.* exclude (market_day, kwh) from lake_reads_daily as r
+        'reads_hourly',
+    ),
+    reads_daily: named(
+        `select c.meter_id, r.market_day as day, r.kwh, c.register_id, r.* exclude (market_day, kwh) from lake_reads_daily as r
             inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-            'reads_daily',
-        ),
-        reading_gaps: named(
-            `select c.meter_id, c.register_id, g.* from lake_reading_gaps as g
+        'reads_daily',
+    ),
+    reading_gaps: named(
+        `select c.meter_id, c.register_id, g.* from lake_reading_gaps as g
             inner join ${NAMED} as c on c.channel_no = g.channel_no`,
-            'reading_gaps',
-        ),
-        reading_versions: plain('reading_versions'),
-        quarantined_rows: plain('quarantined_rows', received),
-        replayed_rows: plain('replayed_rows', received),
-        waiting_rows: plain('waiting_rows', received),
-        changed_channel_days: plain('changed_channel_days'),
-    };
-}
+        'reading_gaps',
+    ),
+    reading_versions: plain('reading_versions'),
+    quarantined_rows: plain('quarantined_rows', true),
+    replayed_rows: plain('replayed_rows', true),
+    waiting_rows: plain('waiting_rows', true),
+    changed_channel_days: plain('changed_channel_days'),
+};

@@ -15,6 +15,8 @@ export interface DatabaseOptions {
 
 const POOL_MAX = 12;
 const KEPT_MAX = 4;
+/** One that has been idle for longer may have been cut on the way without a word, and a statement on it would wait for minutes. */
+const KEPT_MS_MAX = 10_000;
 /** How long work that has begun waits for a server that went away: a managed Postgres takes so long to switch to its standby. */
 const PATIENCE_MS = 60_000;
 
@@ -28,7 +30,7 @@ export class Connections {
     readonly #url: string | undefined;
     readonly #pool: pg.Pool;
     /** Connections for locks that hold none now. */
-    readonly #kept: pg.Client[] = [];
+    readonly #kept: { readonly client: pg.Client; readonly since: number }[] = [];
     #isClosed = false;
     #patienceMs = 0;
     #busy = 0;
@@ -87,10 +89,15 @@ export class Connections {
      */
     async takeOwn<T>(lock: (client: pg.Client) => Promise<T>): Promise<{ client: pg.Client; result: T }> {
         for (let kept = this.#kept.pop(); kept !== undefined; kept = this.#kept.pop()) {
+            const { client, since } = kept;
+            if (performance.now() - since > KEPT_MS_MAX) {
+                void client.end().catch(ignore);
+                continue;
+            }
             try {
-                return { client: kept, result: await lock(kept) };
+                return { client, result: await lock(client) };
             } catch (error) {
-                await kept.end().catch(ignore);
+                void client.end().catch(ignore);
                 if (!isConnectionLost(error)) throw error;
             }
         }
@@ -110,7 +117,8 @@ export class Connections {
             () => false,
         );
         // to connect anew takes 10 ms, most of it the password's, and each step of the chain takes several locks
-        if (isFree && !this.#isClosed && this.#kept.length < KEPT_MAX) this.#kept.push(client);
+        if (isFree && !this.#isClosed && this.#kept.length < KEPT_MAX)
+            this.#kept.push({ client, since: performance.now() });
         else await client.end().catch(ignore);
     }
 
@@ -128,7 +136,7 @@ export class Connections {
 
     async close(): Promise<void> {
         this.#isClosed = true;
-        for (const client of this.#kept.splice(0)) await client.end().catch(ignore);
+        for (const { client } of this.#kept.splice(0)) await client.end().catch(ignore);
         await this.#pool.end();
         await this.#lease?.release();
     }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -134,6 +135,7 @@ class ConnectionTransaction implements Transaction {
 
 class PooledDatabase implements Database {
     readonly #connections: Connections;
+    readonly #id = randomBytes(4).toString('hex');
     #takings = 0;
 
     constructor(connections: Connections) {
@@ -204,14 +206,8 @@ class PooledDatabase implements Database {
 
     async withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T> {
         const lock = mode === 'shared' ? 'pg_advisory_lock_shared' : 'pg_advisory_lock';
-        // a connection is used again: the name tells its takings of locks apart, see `lockHolders`
-        this.#takings += 1;
-        const { client } = await this.#takeOwn((own) =>
-            own.query(
-                `select set_config('application_name', $3, false), ${lock}(hashtextextended($2 || '/' || $1, 7))`,
-                [name, this.schema, `gridtally, lock ${this.#takings}`],
-            ),
-        );
+        const statement = `select ${lock}(hashtextextended($2 || '/' || $1, 7))`;
+        const { client } = await this.#takeOwn((own) => own.query(statement, [name, this.schema]));
         try {
             return await work();
         } finally {
@@ -219,8 +215,16 @@ class PooledDatabase implements Database {
         }
     }
 
+    /** A connection is used again: its name tells takings of locks apart, see `lockHolders`. */
     #takeOwn<T>(lock: (client: pg.Client) => Promise<T>): Promise<{ client: pg.Client; result: T }> {
-        return this.#explained(() => this.#connections.takeOwn(lock));
+        this.#takings += 1;
+        const taking = `gridtally, lock ${this.#id}-${this.#takings}`;
+        return this.#explained(() =>
+            this.#connections.takeOwn(async (client) => {
+                await client.query(`select set_config('application_name', $1, false)`, [taking]);
+                return lock(client);
+            }),
+        );
     }
 
     async lockHolders(name: string): Promise<Set<string>> {

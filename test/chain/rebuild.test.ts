@@ -22,12 +22,13 @@ test('a town with every flaw, late loads, a changed contract and edits is reprod
     }
 });
 
-test('homes of Low Carbon London are reproduced, over the clock change of spring', {
+test('homes of Low Carbon London are reproduced, over both changes of the clock', {
     skip: LCL_SKIP,
 }, async () => {
     const world = await openChainWorld({ marketZone: 'Europe/London', bucketSize: 16 });
     try {
-        await world.ingest('lcl', lclTexts(lclHomes().slice(0, 6), '2013-03-10', '2013-04-14'));
+        await world.ingest('lcl', lclTexts(lclHomes().slice(0, 3), '2013-03-17', '2013-04-07'));
+        await world.ingest('lcl', lclTexts(lclHomes().slice(3, 6), '2013-10-13', '2013-11-03'));
         await refreshAll(world.workspace);
         const expected = await wholeContent(world);
         const outcome = await rebuild(world);

@@ -67,6 +67,50 @@ test('every kind of query is answered, on views whose rows are in files and in t
     );
 });
 
+test('what asks for the tables themselves is told all of them', async () => {
+    for (const query of [
+        'show tables',
+        'describe',
+        'describe;',
+        'pragma show_tables',
+        'select distinct table_name from duckdb_columns()',
+        'from sqlite_temp_master',
+        'select table_name from information_schema.tables',
+    ]) {
+        const { code, value } = await sql(query);
+        assert.equal(code, 0, query);
+        const text = JSON.stringify(value);
+        for (const table of ['reads_interval', 'waiting_rows', 'customers', 'bill_lines', 'agreements'])
+            assert.ok(text.includes(table), `${query}: ${table}`);
+    }
+});
+
+test('a name that is nearly one of a table is answered with that of the table', async () => {
+    for (const query of ['from reads_dayly', 'select * from customers join reads_interva using (meter_id)']) {
+        const { code, message } = await refusal(query);
+        assert.equal(code, 'sql.failed');
+        assert.match(message ?? '', /Did you mean/);
+    }
+});
+
+test('a query is shown the tables that it names, however it writes them', async () => {
+    for (const [query, value] of [
+        ['with c as (select customer_id from customers) from c', [{ customer_id: 'C1' }]],
+        ['select "METER_ID" from "Reads_Daily" where kwh is not null', [{ meter_id: 'A' }]],
+        ["select kwh from query_table('reads_hourly') where kwh is not null", [{ kwh: '1.500000' }]],
+        ['select count(*) as n from channels', [{ n: 1 }]],
+        ['select count(*) as n from reading_versions', [{ n: 1 }]],
+        ['select 1 as one', [{ one: 1 }]],
+    ] as const) {
+        const { code, value: found } = await sql(query);
+        assert.deepEqual(
+            [code, JSON.stringify(found).toLowerCase()],
+            [0, JSON.stringify(value).toLowerCase()],
+            query,
+        );
+    }
+});
+
 test('what is no query is refused, and nothing of it is done', async () => {
     const target = path.join(world.folder, 'out.csv');
     await confined(async (session) => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runSuite } from '../suite.ts';
 
 // The limit of the files on trial is their own, whatever this run is given.
@@ -105,4 +108,35 @@ test('slow files and engines run only when asked for', async () => {
 test('a run of no file fails', async () => {
     const { code, lines } = await trial({});
     assert.deepEqual([code, lines.at(-1)], [1, '0 passed, 1 failed']);
+});
+
+test('a run that is interrupted ends what runs, begins nothing more, and leaves in its own time', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gridtally suite '));
+    const marks = path.join(folder, 'marks');
+    mkdirSync(marks);
+    for (const name of ['a', 'b', 'c'])
+        writeFileSync(
+            path.join(folder, `${name}.test.ts`),
+            `${IMPORT}import { writeFileSync } from 'node:fs';
+            writeFileSync(${JSON.stringify(path.join(marks, name))}, String(process.pid));
+            test('sleeps', () => new Promise((done) => setTimeout(done, 60_000)));`,
+        );
+    const suite = JSON.stringify(path.join(import.meta.dirname, '../suite.ts'));
+    const runner = `import { endTestsWithRunner, runSuite } from ${suite};
+        endTestsWithRunner(() => new Promise((done) => setTimeout(done, 700)));
+        await runSuite({ folder: ${JSON.stringify(folder)}, patterns: [], isSlowIncluded: false, concurrency: 1, print: console.log });`;
+    writeFileSync(path.join(folder, 'runner.ts'), runner);
+    const child = spawn(process.execPath, [path.join(folder, 'runner.ts')], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    while (readdirSync(marks).length === 0) await sleep(20);
+    const from = performance.now();
+    child.kill('SIGTERM');
+    const [code] = await ended;
+    assert.equal(code, 1);
+    assert.ok(performance.now() - from >= 690);
+    await sleep(300);
+    assert.deepEqual(readdirSync(marks), ['a']);
+    const pid = Number(readFileSync(path.join(marks, 'a'), 'utf8'));
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    rmSync(folder, { recursive: true });
 });

@@ -210,6 +210,34 @@ describe('a lock', () => {
     });
 });
 
+describe('connections for locks', () => {
+    it('are used again, and yet each taking of a lock has a holder of its own', async () => {
+        const holders: string[] = [];
+        for (let taking = 0; taking < 3; taking += 1)
+            await db.withLock('hall', 'shared', async () => {
+                holders.push(...(await db.lockHolders('hall')));
+            });
+        const connections = holders.map((holder) => holder.split(',')[0]);
+        assert.equal(new Set(holders).size, 3);
+        assert.equal(new Set(connections).size, 1, 'one connection served all three');
+    });
+
+    it('are made anew where the kept ones were lost', async () => {
+        await db.withLock('hall', 'exclusive', async () => {});
+        await db.query(
+            `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'gridtally, lock%'`,
+        );
+        let isReached = false;
+        await db.withLock('hall', 'exclusive', async () => {
+            isReached = true;
+        });
+        assert.ok(isReached);
+        const claim = await db.claim(['one', 'two']);
+        assert.deepEqual(claim.held, new Set(['one', 'two']));
+        await claim.release();
+    });
+});
+
 describe('database.url', () => {
     it('opens any server, with a schema for each home', async () => {
         const { url, close } = await serverUrl();

@@ -30,7 +30,7 @@ export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
     readonly memoryLimit: string;
     readonly threads: number;
-    /** Where each session spills into a folder of its own, and removes it. */
+    /** Where each instance spills into a folder of its own, and removes it when it ends. */
     readonly spillFolder: string;
 }
 
@@ -43,21 +43,24 @@ const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
 // one job of two million rows keeps the engine within about 1 GB and its two threads busy
 const JOB_LIMITS: JobLimits = { maxRows: 2_000_000, maxPartitions: 62 };
 
-// to make an instance and end it takes 20 ms of a core, as long as many a small query; each keeps a few MB
+// to make an instance and end it takes 20 ms of a core, as long as many a small query
 const KEPT_INSTANCES_MAX = 2;
+// an instance remembers each file that was read, 16 KB of it, as long as it lives
+const SESSIONS_OF_AN_INSTANCE = 50;
 
 /**
  * DuckDB in process. Each session has an instance to itself, so that its memory limit is its own too; one that a session has left
- * serves the next, unless it was confined. Tables and views are of the session's connection, and go with it.
+ * serves the next, unless it was confined or has met an error of its own. Tables and views are of the session's connection, and go with it.
  */
 export function duckdbEngine(options: DuckdbOptions): Engine {
     const sessions = new Set<DuckdbSession>();
-    const kept: DuckDBInstance[] = [];
+    const kept: UsedInstance[] = [];
     let isClosed = false;
-    const leave = (session: DuckdbSession, instance: DuckDBInstance, isAsBefore: boolean) => {
+    const leave = (session: DuckdbSession, used: UsedInstance, isAsBefore: boolean) => {
         sessions.delete(session);
-        if (isAsBefore && !isClosed && kept.length < KEPT_INSTANCES_MAX) kept.push(instance);
-        else instance.closeSync();
+        const isToKeep = isAsBefore && used.sessions < SESSIONS_OF_AN_INSTANCE && !isClosed;
+        if (isToKeep && kept.length < KEPT_INSTANCES_MAX) kept.push(used);
+        else used.instance.closeSync();
     };
     return {
         dialect: 'duckdb',
@@ -67,21 +70,36 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
         jobLimits: JOB_LIMITS,
         async openSession(wishes: SessionWishes = {}) {
             requireCapabilities({ dialect: 'duckdb', capabilities: CAPABILITIES }, wishes);
-            const instance = kept.pop() ?? (await makeInstance(options));
-            const connection = await instance.connect();
-            await connection.run(settingsOf(wishes));
-            const session = new DuckdbSession(connection, (isAsBefore) =>
-                leave(session, instance, isAsBefore),
-            );
+            const used = kept.pop() ?? { instance: await makeInstance(options), sessions: 0 };
+            used.sessions += 1;
+            const connection = await connectTo(used.instance, wishes);
+            const session = new DuckdbSession(connection, (isAsBefore) => leave(session, used, isAsBefore));
             sessions.add(session);
             return session;
         },
         async close() {
             isClosed = true;
             for (const session of sessions) await session.close();
-            for (const instance of kept.splice(0)) instance.closeSync();
+            for (const { instance } of kept.splice(0)) instance.closeSync();
         },
     };
+}
+
+interface UsedInstance {
+    readonly instance: DuckDBInstance;
+    /** How many it has had. */
+    sessions: number;
+}
+
+async function connectTo(instance: DuckDBInstance, wishes: SessionWishes): Promise<DuckDBConnection> {
+    try {
+        const connection = await instance.connect();
+        await connection.run(settingsOf(wishes));
+        return connection;
+    } catch (error) {
+        instance.closeSync();
+        throw error;
+    }
 }
 
 async function makeInstance(options: DuckdbOptions): Promise<DuckDBInstance> {
@@ -108,6 +126,7 @@ export class DuckdbSession implements EngineSession {
     readonly #onClose: (isAsBefore: boolean) => void;
     readonly #registeredFolders = new Set<string>();
     #isConfined = false;
+    #isSound = true;
     #isClosed = false;
 
     /** @param onClose is told whether the instance is left as another session may have it */
@@ -159,7 +178,15 @@ export class DuckdbSession implements EngineSession {
     }
 
     async run(sql: string): Promise<void> {
-        await this.#connection.run(sql);
+        await this.#watched(this.#connection.run(sql));
+    }
+
+    /** After an error of the engine's own, an instance may answer every statement with it. */
+    async #watched<T>(answer: Promise<T>): Promise<T> {
+        return answer.catch((error: Error) => {
+            if (/^(INTERNAL|FATAL)/.test(error.message)) this.#isSound = false;
+            throw error;
+        });
     }
 
     async materialise(table: string, query: string): Promise<void> {
@@ -167,8 +194,8 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeFile(query: string, path: string): Promise<WrittenFile> {
-        const result = await this.#connection.runAndReadAll(
-            `copy (${query}) to ${sqlText(path)} (${PARQUET})`,
+        const result = await this.#watched(
+            this.#connection.runAndReadAll(`copy (${query}) to ${sqlText(path)} (${PARQUET})`),
         );
         return { path, rowCount: Number(result.getRows()[0]?.[0] ?? 0), byteCount: statSync(path).size };
     }
@@ -198,20 +225,26 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
+        if (wish.parts.length <= PARTS_COMPUTED_EACH) return this.#writeEach(query, folder, wish);
+        await this.materialise('rows_of_parts', query);
+        try {
+            return await this.#writeEach('select * from rows_of_parts', folder, wish);
+        } finally {
+            await this.run('drop table rows_of_parts');
+        }
+    }
+
+    async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
-        const isCopied = wish.parts.length > PARTS_COMPUTED_EACH;
-        if (isCopied) await this.materialise('rows_of_parts', query);
-        const source = isCopied ? 'select * from rows_of_parts' : query;
         for (const part of wish.parts) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
             files.push(
                 await this.writeFile(
-                    `select * from (${source}) as q where ${where.join(' and ')} order by ${wish.order}`,
+                    `select * from (${query}) as q where ${where.join(' and ')} order by ${wish.order}`,
                     `${folder}/${part.join('-')}.parquet`,
                 ),
             );
         }
-        if (isCopied) await this.run('drop table rows_of_parts');
         const empty = files.filter((file) => file.rowCount === 0);
         if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
@@ -224,7 +257,7 @@ export class DuckdbSession implements EngineSession {
         if (statements && statements.count > 1)
             throw new Error(`one statement is expected, and there are ${statements.count}`);
         if (this.#isConfined && statements) await this.#refuseUnlessQuery(query, statements);
-        const result = await this.#connection.runAndReadAll(query).catch(explainRefusal);
+        const result = await this.#watched(this.#connection.runAndReadAll(query)).catch(explainRefusal);
         const names = result.deduplicatedColumnNames();
         return result
             .getRows()
@@ -245,10 +278,11 @@ export class DuckdbSession implements EngineSession {
     async confine(): Promise<void> {
         // by folder: 20,000 paths took 1.3 s to enter, and a step writes all its files into a folder of its own
         const folders = [...this.#registeredFolders].map(sqlText).join(', ');
+        // also where it fails half-way: nobody is to have such an instance
+        this.#isConfined = true;
         await this.run(
             `set allowed_directories = [${folders}]; set enable_external_access = false; set lock_configuration = true`,
         );
-        this.#isConfined = true;
     }
 
     async cancel(): Promise<void> {
@@ -259,7 +293,7 @@ export class DuckdbSession implements EngineSession {
         if (this.#isClosed) return;
         this.#isClosed = true;
         this.#connection.closeSync();
-        this.#onClose(!this.#isConfined);
+        this.#onClose(this.#isSound && !this.#isConfined);
     }
 }
 

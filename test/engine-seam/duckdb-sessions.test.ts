@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
+import type { Engine, EngineSession } from '../../src/engine/engine.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-sessions-'));
+const engine = duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') });
+
+after(async () => {
+    await engine.close();
+    rmSync(folder, { recursive: true });
+});
+
+async function within<T>(work: (session: EngineSession) => Promise<T>, on: Engine = engine): Promise<T> {
+    const session = await on.openSession();
+    try {
+        return await work(session);
+    } finally {
+        await session.close();
+    }
+}
+
+/** Instances that are made while `work` runs. */
+async function instancesMade(work: () => Promise<unknown>): Promise<number> {
+    const create = DuckDBInstance.create;
+    let made = 0;
+    DuckDBInstance.create = (...args) => {
+        made += 1;
+        return create.apply(DuckDBInstance, args);
+    };
+    try {
+        await work();
+        return made;
+    } finally {
+        DuckDBInstance.create = create;
+    }
+}
+
+const SETTINGS = `select current_setting('disabled_optimizers') as optimizers, current_setting('preserve_insertion_order') as is_ordered,
+    current_setting('TimeZone') as zone`;
+const TABLES =
+    'select count(*) as n from duckdb_tables() union all select count(*) from duckdb_views() where not internal';
+
+test('a session finds nothing of the one before it, although they share an instance', async () => {
+    const fresh = await within((session) => session.rows(SETTINGS));
+    const made = await instancesMade(async () => {
+        const before = await engine.openSession({ joinsAsWritten: true });
+        await before.run("set TimeZone = 'Asia/Tokyo'");
+        await before.materialise('left_over', 'select 1 as a');
+        await before.run('create temp view also_left as select 2 as a');
+        await assert.rejects(before.writeUnordered('select nothing', path.join(folder, 'none.parquet')));
+        await before.close();
+        await within(async (session) => {
+            assert.deepEqual(await session.rows(SETTINGS), fresh);
+            const left = await session.rows(TABLES);
+            assert.deepEqual(
+                left.map(({ n }) => Number(n)),
+                [0, 0],
+            );
+        });
+    });
+    assert.equal(made, 0);
+});
+
+test('nobody has the instance of a session that was confined', async () => {
+    const file = path.join(folder, 'one.parquet');
+    await within((session) => session.writeFile('select 1 as a', file));
+    const made = await instancesMade(async () => {
+        await within(async (session) => {
+            await session.confine();
+            await assert.rejects(session.rows(`select * from '${file}'`), { code: 'sql.refused' });
+        });
+        await within(async (session) => {
+            assert.deepEqual(await session.rows(`select * from '${file}'`), [{ a: 1 }]);
+        });
+    });
+    assert.equal(made, 1);
+});
+
+test('sessions that are open at once have an instance each, and an instance has so many and no more', async () => {
+    const own = duckdbEngine({ memoryLimit: '500MB', threads: 1, spillFolder: path.join(folder, 'own') });
+    try {
+        const atOnce = await instancesMade(async () => {
+            const sessions = await Promise.all([1, 2, 3].map(() => own.openSession()));
+            for (const session of sessions) await session.close();
+        });
+        assert.equal(atOnce, 3);
+        const oneByOne = await instancesMade(async () => {
+            for (let n = 0; n < 101; n += 1) await within((session) => session.run('select 1'), own);
+        });
+        assert.equal(oneByOne, 1);
+    } finally {
+        await own.close();
+    }
+});
+
+test('parts are the same files, whether each is computed for itself or all are computed once', async () => {
+    const query = `select cast(i % 8 as integer) as no, i * 7919 % 1009 as value from range(2000) as r(i) where i % 8 <> 5`;
+    await within(async (session) => {
+        const write = async (name: string, numbers: readonly number[]) => {
+            const target = path.join(folder, name);
+            mkdirSync(target);
+            const wish = { by: [{ column: 'no' }], parts: numbers.map((n) => [n]), order: 'value, no' };
+            const files = await session.writeParts(query, target, wish);
+            return Promise.all(
+                files.map(async (file) => file && (await session.rows(`select * from '${file.path}'`))),
+            );
+        };
+        const each = [...(await write('first', [0, 1, 5, 7])), ...(await write('second', [2]))];
+        const once = await write('all', [0, 1, 5, 7, 2]);
+        assert.deepEqual(once, each);
+        assert.deepEqual(
+            once.map((rows) => rows?.length),
+            [250, 250, undefined, 250, 250],
+        );
+    });
+});
