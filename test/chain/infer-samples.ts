@@ -20,6 +20,10 @@ export interface SampleForm {
     readonly meters: number;
     readonly hasRegister: boolean;
     readonly hasOther: boolean;
+    /** Of long files. */
+    readonly extras: readonly ('minutes' | 'version' | 'created' | 'end')[];
+    /** The end of a day is 24:00 of it and not 00:00 of the next. */
+    readonly has2400: boolean;
     readonly order: 'by meter' | 'by time';
     readonly packing: 'none' | 'gzip' | 'zstd';
     readonly hasBom: boolean;
@@ -95,6 +99,8 @@ export const sampleForms: fc.Arbitrary<SampleForm> = fc
         meters: fc.integer({ min: 1, max: 3 }),
         hasRegister: fc.boolean(),
         hasOther: fc.boolean(),
+        extras: fc.subarray(['minutes', 'version', 'created', 'end']),
+        has2400: fc.boolean(),
         order: fc.constantFrom('by meter', 'by time'),
         packing: fc.constantFrom('none', 'none', 'gzip', 'zstd'),
         hasBom: fc.boolean(),
@@ -185,6 +191,14 @@ function wallText(form: SampleForm, instant: number): string {
     return new Date(wall).toISOString();
 }
 
+function stampText(form: SampleForm, instant: number): string {
+    const wall = wallText(form, instant);
+    const isMidnight = wall.slice(11, 16) === '00:00';
+    if (!isMidnight || !form.has2400 || form.marks !== 'end') return STAMPS[form.stamps](wall);
+    const day = new Date(Date.parse(wall) - DAY_MS).toISOString().slice(0, 10);
+    return STAMPS[form.stamps](`${day}T24:00:00`);
+}
+
 /** Column names and the fields beside stamp and value that every shape has. */
 function frame(form: SampleForm) {
     const [meter, stamp, value] = NAMES[form.names];
@@ -208,14 +222,37 @@ function frame(form: SampleForm) {
 
 function longText(form: SampleForm, readings: readonly SampleReading[]): string {
     const { stamp, valueName, before, after, fieldsBefore, fieldsAfter } = frame(form);
-    const names = [...before, stamp, valueName, ...after];
-    const shift = form.marks === 'end' ? form.minutes * 60_000 : 0;
-    const rows = readings.map((r) => [
-        ...fieldsBefore(r),
-        STAMPS[form.stamps](wallText(form, r.at + shift)),
-        valueText(form, r.kwh),
-        ...fieldsAfter(r),
-    ]);
+    const extras = form.extras.filter((extra) => extra !== 'end' || form.marks === 'start');
+    const hasEnd = extras.includes('end');
+    const extraNames = {
+        minutes: 'interval length',
+        version: 'version',
+        created: 'created_at',
+        end: 'period_end',
+    };
+    const names = [
+        ...before,
+        hasEnd ? 'period_start' : stamp,
+        valueName,
+        ...extras.map((extra) => extraNames[extra]),
+        ...after,
+    ];
+    const lengthMs = form.minutes * 60_000;
+    const rows = readings.map((r) => {
+        const extraTexts = {
+            minutes: String(form.minutes),
+            version: '3',
+            created: '2024-02-01T10:00:00Z',
+            end: stampText(form, r.at + lengthMs),
+        };
+        return [
+            ...fieldsBefore(r),
+            stampText(form, form.marks === 'end' ? r.at + lengthMs : r.at),
+            valueText(form, r.kwh),
+            ...extras.map((extra) => extraTexts[extra]),
+            ...fieldsAfter(r),
+        ];
+    });
     if (form.shape !== 'ndjson') return delimited(form, [names, ...rows]);
     const member = (name: string, text: string) =>
         `${JSON.stringify(name)}: ${name !== valueName ? JSON.stringify(text) : text === '' ? 'null' : text}`;

@@ -212,7 +212,42 @@ test('a column without which rows contradict each other is the register, or the 
     const repeated = await draft(
         long('M1,2013-05-01T00:00,1.5\nM1,2013-05-01T00:00,1.6\nM1,2013-05-01T00:30,1.5\n'),
     );
-    assert.match(asked(repeated, 'repeatedInPayload')[0] ?? '', /^1 rows have the meter/);
+    assert.match(asked(repeated, 'repeatedInPayload')[0] ?? '', /^1 row with the meter/);
+});
+
+test('of a local and a UTC column of stamps the one that says more is taken, and mixed ones are asked about', async () => {
+    const both = await draft(
+        'meter,local_time,utc_time,kwh\nM1,2013-05-01T01:00,2013-05-01T00:00,0.5\nM1,2013-05-01T01:30,2013-05-01T00:30,0.5\n',
+    );
+    assert.equal(told(both, 'utc_time.role')[0], '"stamp" likely');
+    const mixed = await draft(
+        long('M1,2013-05-01T01:00,0.5\nM1,2013-05-01T01:30Z,0.5\nM1,2013-05-01T02:00,0.5\n'),
+    );
+    assert.match(asked(mixed, 'clock')[0] ?? '', /^1 of 3 stamps have an offset and the others none/);
+});
+
+test('rows that are there twice do not pass for a repeated hour', async () => {
+    const twice = rows('2013-10-26T00:00', 144).replace(/.*\n/g, '$&$&');
+    const drafted = await draft(long(twice), { zone: 'Europe/London' });
+    assert.equal(told(drafted, 'repeatedHour')[0], '"refuse" unsure');
+    assert.match(asked(drafted, 'repeatedInPayload')[0] ?? '', /^144 rows with the meter/);
+});
+
+test('a number of the row is no meter', async () => {
+    const text = ['North', 'South', 'North']
+        .map((site, i) => `${i + 7},2013-05-01T0${i}:00,${site},0.5\n`)
+        .join('');
+    const drafted = await draft(`id,stamp,location,kwh\n${text}`);
+    assert.equal(told(drafted, 'location.role')[0], '"meter" unsure');
+    assert.equal(told(drafted, 'id.role')[0], '"ignored" likely');
+});
+
+test('which end is only unsure where days of another clock would look alike', async () => {
+    const of = (from: string, minutes: number) =>
+        draft(long(rows(from, 1440 / minutes, { minutes, text: (at) => at.toISOString() })));
+    assert.equal(told(await of('2013-05-01T00:00', 60), 'stampMarks')[0], '"start" unsure');
+    assert.equal(told(await of('2013-05-01T18:30', 30), 'stampMarks')[0], '"end" unsure');
+    assert.equal(told(await of('2013-05-01T22:00', 15), 'stampMarks')[0], '"start" likely');
 });
 
 test('every guess and question is a comment above the setting or column that it is about', async () => {

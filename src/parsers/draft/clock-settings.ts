@@ -2,7 +2,7 @@ import { instantText } from '../../kernel/period.ts';
 import { changesWithin, type Zone, zoneOf } from '../../kernel/zone.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Guessed, guessed } from './draft-guess.ts';
+import { counted, type Guessed, guessed } from './draft-guess.ts';
 import type { SampleStamps } from './stamp-series.ts';
 import type { WideRange } from './wide-ranges.ts';
 
@@ -149,6 +149,9 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
             );
             if (!near.some((wall) => wall < from) || !near.some((wall) => wall > to)) continue;
             const within = near.filter((wall) => wall >= from && wall <= to);
+            // where everything is there twice a repeated hour tells nothing
+            const around = near.filter((wall) => wall < from || wall > to);
+            if (around.length > new Set(around).size) continue;
             if (after > before) {
                 if (within.length === steps + 1) steady += 1;
                 else if (within.length === 1) local += 1;
@@ -156,7 +159,7 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
                 twice += 1;
             } else if (within.length === steps + 1) once += 1;
         }
-        const told = `${instantText(change.at).slice(0, 10)}, ${Math.max(local, steady, twice, once)} meters`;
+        const told = `${instantText(change.at).slice(0, 10)}, ${counted(Math.max(local, steady, twice, once), 'meter')}`;
         if (twice > once) found.twice.push(told);
         else if (once > 0) found.once.push(told);
         if (local > steady || twice > once) found.local.push(told);
@@ -181,7 +184,7 @@ function wideEvidence(zone: Zone, roles: ColumnRoles, wide: WideRange): Evidence
             day === date ? dayGoes(roles, wide, row, { from: (wall - date) / MINUTE_MS, moved }) : undefined,
         );
         const [local, steady] = ['local', 'steady'].map((kind) => goes.filter((k) => k === kind).length);
-        const told = `${instantText(date).slice(0, 10)}, ${Math.max(local ?? 0, steady ?? 0)} rows`;
+        const told = `${instantText(date).slice(0, 10)}, ${counted(Math.max(local ?? 0, steady ?? 0), 'row')}`;
         if ((local ?? 0) > (steady ?? 0)) found.local.push(told);
         else if ((steady ?? 0) > 0) found.steady.push(told);
     }

@@ -2,7 +2,7 @@ import { type CodeMeaning, codeMeaning, isYes, isYesOrNo, yesFor } from './code-
 import { isNumber } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Certainty, type Guessed, guessed, shown } from './draft-guess.ts';
+import { type Certainty, counted, type Guessed, guessed, shown } from './draft-guess.ts';
 
 export interface CodeGuess {
     readonly codes: Guessed<Readonly<Record<string, CodeMeaning>>>;
@@ -37,7 +37,9 @@ export function guessQualityCodes(roles: ColumnRoles): CodeGuess | undefined {
             isKnown || row.code === '' || (row.code === commonest && !hasMeasured) ? meaning : 'estimated',
         ]),
     );
-    const told = known.map(({ row, why }) => `${shown(row.code)} (${row.count} rows): ${why}`).join('; ');
+    const told = known
+        .map(({ row, why }) => `${shown(row.code)} (${counted(row.count, 'row')}): ${why}`)
+        .join('; ');
     const certainty: Certainty = unknown.length > 0 ? 'unsure' : 'likely';
     return { codes: guessed(codes, told, certainty), unknown };
 }

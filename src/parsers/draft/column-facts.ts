@@ -1,5 +1,6 @@
 import type { SampleTable } from './sample-table.ts';
 import { type StampForm, stampForms } from './stamp-forms.ts';
+import type { WideRange } from './wide-ranges.ts';
 
 /** What the fields of one column are. */
 export interface ColumnFacts {
@@ -35,12 +36,14 @@ export function saysNoValue(text: string): boolean {
     return NO_VALUE.has(text.toLowerCase());
 }
 
-export function columnFacts(table: SampleTable): ColumnFacts[] {
+/** Of the columns of a wide range only the values are looked at. */
+export function columnFacts(table: SampleTable, wide: WideRange | undefined): ColumnFacts[] {
     return table.columns.map((name, place) => {
         const texts = table.rows.map((row) => row[place] ?? '');
         const filled = texts.filter((text) => text !== '');
         const counts = new Map<string, number>();
-        for (const text of filled) counts.set(text, (counts.get(text) ?? 0) + 1);
+        const isCell = wide !== undefined && place >= wide.from && place <= wide.to;
+        for (const text of isCell ? [] : filled) counts.set(text, (counts.get(text) ?? 0) + 1);
         const values = filled.filter((text) => !saysNoValue(text));
         const share = (is: (text: string) => boolean) =>
             values.length === 0 ? 0 : values.filter(is).length / values.length;
@@ -53,7 +56,7 @@ export function columnFacts(table: SampleTable): ColumnFacts[] {
             numberShare: share(isNumber),
             hasDecimals: values.some((text) => isNumber(text) && text.includes('.')),
             commaShare: share((text) => WITH_COMMA.test(text)),
-            stamps: stampForms(filled),
+            stamps: isCell ? [] : stampForms(filled),
         };
     });
 }

@@ -1,8 +1,8 @@
 import type { ColumnRole } from '../../contracts/feed-contract.ts';
 import { codeMeaning, isYesOrNo } from './code-words.ts';
 import { type ColumnFacts, stampFormOf } from './column-facts.ts';
-import { namedEnd, nameScore } from './column-names.ts';
-import { type Guessed, guessed, shown, shownList } from './draft-guess.ts';
+import { namedEnd, nameScore, plainWords } from './column-names.ts';
+import { counted, type Guessed, guessed, shown, shownList } from './draft-guess.ts';
 import { refuseMissingRoles } from './missing-roles.ts';
 import type { SampleTable } from './sample-table.ts';
 import { type StampForm, unreadableTime } from './stamp-forms.ts';
@@ -91,7 +91,7 @@ const RULES: readonly Rule[] = [
     },
     {
         role: 'meter',
-        fits: (column, score) => score > 0 && isIdentifier(column),
+        fits: (column, score) => score > 0 && isIdentifier(column) && (score > 2 || !countsRows(column)),
         speaks: (column) => `its name, and identifiers in it, ${examples(column)}`,
     },
     {
@@ -154,7 +154,10 @@ function pickStamp(
 ): { column: ColumnFacts; guess: Guessed<ColumnRole> } | undefined {
     const score = (column: ColumnFacts) =>
         nameScore(column.name, 'stamp') +
-        (namedEnd(column.name) === 'start' ? 0.5 : 0) -
+        (namedEnd(column.name) === 'start' ? 0.5 : 0) +
+        // of a local and a UTC column the one that nothing can be mistaken about
+        (column.stamps[0]?.form.offsetOf(column.filled[0] ?? '') === undefined ? 0 : 0.4) +
+        (/(^|_)(utc|gmt)(_|$)/.test(plainWords(column.name)) ? 0.3 : 0) -
         (nameScore(column.name, 'version') > 0 ? 3 : 0);
     const fitting = columns
         .filter((column) => stampFormOf(column, hasTime) !== undefined)
@@ -204,6 +207,11 @@ function isIdentifier(column: ColumnFacts): boolean {
     );
 }
 
+/** Whole numbers, each one more than that of the row before: a number of the row is no meter. */
+function countsRows({ texts }: ColumnFacts): boolean {
+    return texts.length > 2 && texts.every((text, i) => i === 0 || Number(text) === Number(texts[i - 1]) + 1);
+}
+
 /** Letters, or digits too many for a quantity and always as many: what a column that is not named so must have. */
 function looksLikeIdentifiers(column: ColumnFacts): boolean {
     const length = column.filled[0]?.length ?? 0;
@@ -245,7 +253,7 @@ function distinguishing(
             distinct([...keys, candidate]) === size,
     );
     if (column === undefined) return undefined;
-    const why = `${repeated} rows repeat meter and stamp of another and differ in it (${shownList([...column.counts.keys()])})`;
+    const why = `${counted(repeated, 'row')} with meter and stamp of another, from which it differs (${shownList([...column.counts.keys()])})`;
     return { column, guess: guessed('register', why, 'likely', ['ignored']) };
 }
 

@@ -48,7 +48,7 @@ export async function draftContract(
     const table = readSampleTable(await readSampleLines(chunks, file));
     const wide = table.format.value === 'ndjson' ? undefined : findWideRange(table.columns);
     if (looksHeadless(table, wide)) throw headless(table);
-    const facts = columnFacts(table);
+    const facts = columnFacts(table, wide);
     const roles = unitSpelling(findRoles(table, facts, wide));
     const settings = draftSettings({ table, facts, roles, wide, zone: options.zone });
     const questions = draftQuestions({ table, facts, roles, settings });

@@ -1,7 +1,7 @@
 import type { ColumnFacts } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Question, shownList } from './draft-guess.ts';
+import { counted, type Question, shownList } from './draft-guess.ts';
 import type { DraftSettings } from './draft-settings.ts';
 import type { SampleTable } from './sample-table.ts';
 import { offGrid } from './time-settings.ts';
@@ -45,6 +45,11 @@ export function draftQuestions(parts: QuestionParts): Question[] {
 
 function clockQuestion({ settings }: QuestionParts): Question[] {
     const { clock, isOpen } = settings.clock;
+    const { read, withOffset } = settings.stamps;
+    if (withOffset > 0 && withOffset < read) {
+        const question = `${withOffset} of ${read} stamps have an offset and the others none: on which clock are those?`;
+        return [{ field: 'clock', value: clock.value, question }];
+    }
     if (!isOpen) return [];
     const question =
         'on which clock are the stamps: utc, the local time of a zone (say which), or a fixed offset all year? Ask the sender; a wrong answer moves every reading.';
@@ -54,7 +59,7 @@ function clockQuestion({ settings }: QuestionParts): Question[] {
 function repeatedRows({ settings }: QuestionParts): Question[] {
     const { repeated } = settings.stamps;
     if (repeated === 0 || settings.clock.repeatedHour?.value === 'by-order') return [];
-    const question = `${repeated} rows have the meter, register and stamp of another row: does the last one count (last), or none (refuse), or does a column tell them apart (role register)?`;
+    const question = `${counted(repeated, 'row')} with the meter, register and stamp of another one: does the last one count (last), or none (refuse), or does a column tell them apart (role register)?`;
     return [{ field: 'repeatedInPayload', value: 'last', question }];
 }
 
@@ -107,11 +112,11 @@ function oddities({ table, roles, settings }: QuestionParts): Question[] {
     const minutes = Number(settings.guesses.find(({ field }) => field === 'intervalMinutes')?.value ?? 30);
     const off = offGrid(settings.stamps, minutes);
     if (off > 0) {
-        const question = `${off} stamps are not at a whole number of ${minutes} minutes after the hour and will be quarantined: what do they mark?`;
+        const question = `${counted(off, 'stamp')} not at a whole number of ${minutes} minutes after the hour, and quarantined for it: what do they mark?`;
         questions.push({ field: 'intervalMinutes', value: minutes, question });
     }
     if (table.oddLines > 0) {
-        const question = `${table.oddLines} lines of the sample are no rows of these columns and will be quarantined: what are they?`;
+        const question = `${counted(table.oddLines, 'line')} of the sample without these columns, and quarantined for it: what are they?`;
         questions.push({ field: 'format', value: table.format.value, question });
     }
     return questions;

@@ -9,7 +9,7 @@ import {
 import type { ColumnFacts } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import { type ColumnRoles, versionKind } from './column-roles.ts';
-import { type Guess, type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
+import { counted, type Guess, type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
 import type { SampleTable } from './sample-table.ts';
 import { type SampleStamps, sampleStamps } from './stamp-series.ts';
 import { guessInterval, guessMarks, guessStampFormat } from './time-settings.ts';
@@ -77,7 +77,7 @@ export function draftSettings(parts: SampleParts): DraftSettings {
         setting('clock', clock.clock),
         setting('repeatedHour', clock.repeatedHour),
         stamps.at2400 > 0
-            ? setting('allows2400', guessed(true, `${stamps.at2400} stamps are 24:00`, 'certain'))
+            ? setting('allows2400', guessed(true, `${counted(stamps.at2400, 'stamp')} of 24:00`, 'certain'))
             : undefined,
         setting('maxDecimals', values.maxDecimals),
         setting('maxKwh', values.maxKwh),

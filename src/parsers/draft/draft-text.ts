@@ -1,6 +1,6 @@
 import type { ColumnRole } from '../../contracts/feed-contract.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Guess, type Guessed, guessed, type Question } from './draft-guess.ts';
+import { counted, type Guess, type Guessed, guessed, type Question } from './draft-guess.ts';
 import type { DraftSettings } from './draft-settings.ts';
 import type { SampleTable } from './sample-table.ts';
 import type { WideRange } from './wide-ranges.ts';
@@ -27,7 +27,7 @@ const TYPES: Partial<Record<string, string>> = {
 export function draftText(parts: DraftParts): { text: string; columnGuesses: Guess[] } {
     const { name, table, settings, questions } = parts;
     const columns = columnTexts(parts);
-    const rows = `${table.rows.length} rows${table.isWhole ? '' : ', with which it begins'}`;
+    const rows = `${counted(table.rows.length, 'row')}${table.isWhole ? '' : ', with which it begins'}`;
     const head = [
         ...comment(
             '',

@@ -2,7 +2,7 @@ import { trimBlanks } from '../header.ts';
 import { delimiterName } from '../header-difference.ts';
 import { JsonLine } from '../json-line.ts';
 import { splitQuoted } from '../quoted-line.ts';
-import { type Guessed, guessed, shown, shownList, unreadableSample } from './draft-guess.ts';
+import { counted, type Guessed, guessed, shown, shownList, unreadableSample } from './draft-guess.ts';
 import type { SampleLine, SampleLines } from './sample-lines.ts';
 
 /** A sample as rows of fields, blanks around them cut off. */
@@ -108,11 +108,15 @@ function fieldsOf(text: string, delimiter: string, isQuoted: boolean): string[] 
 
 function quotingOf(lines: readonly SampleLine[], { isQuoted }: Split): Guessed<'none' | 'double'> {
     const withQuotes = lines.filter(({ text }) => text.includes('"')).length;
-    if (isQuoted) return guessed('double', `${withQuotes} lines have fields in double quotes`, 'certain');
+    if (isQuoted)
+        return guessed('double', `fields in double quotes in ${counted(withQuotes, 'line')}`, 'certain');
     if (withQuotes === 0) return guessed('none', 'no line has a double quote', 'likely', ['double']);
-    return guessed('none', `the double quotes of ${withQuotes} lines enclose no fields`, 'likely', [
-        'double',
-    ]);
+    return guessed(
+        'none',
+        `the double quotes in ${counted(withQuotes, 'line')} enclose no fields`,
+        'likely',
+        ['double'],
+    );
 }
 
 /** A header is the first line that is not blank; where another comes first, the lines after it say so. */
@@ -177,7 +181,7 @@ function jsonTable(sample: SampleLines): SampleTable {
     if (odd !== undefined)
         throw unreadableSample(file, `the key ${shown(odd)} has blanks around it`, { field: odd });
     const absent = columns.filter((name) => sound.some((object) => !object.has(name)));
-    const why = `each of ${sound.length} lines is a flat object; its keys are ${shownList(columns)}`;
+    const why = `${counted(sound.length, 'line')} with a flat object each; the keys are ${shownList(columns)}`;
     return {
         file,
         format: guessed('ndjson', why, 'certain'),

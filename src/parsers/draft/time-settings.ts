@@ -1,7 +1,7 @@
 import type { ColumnFacts } from './column-facts.ts';
 import { namedEnd, plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Guessed, guessed, shown, unclearSample } from './draft-guess.ts';
+import { counted, type Guessed, guessed, shown, unclearSample } from './draft-guess.ts';
 import type { StampForm } from './stamp-forms.ts';
 import { distances, distancesTo, type SampleStamps } from './stamp-series.ts';
 import type { WideRange } from './wide-ranges.ts';
@@ -193,25 +193,47 @@ export function guessMarks(
     const name = namedEnd(roles.stamp.name);
     if (name) return guessed(name, `the column is named ${roles.stamp.name}`, 'likely', other(name));
     if (stamps.at2400 > 0) {
-        return guessed('end', `${stamps.at2400} stamps are 24:00, the end of a day`, 'likely', ['start']);
+        const why = `${counted(stamps.at2400, 'stamp')} of 24:00, the end of a day`;
+        return guessed('end', why, 'likely', ['start']);
     }
+    const [marks, why, certainty] = marksOfRuns(stamps, minutes) ?? [
+        'start',
+        'nothing in the sample tells; most feeds name the start',
+        'unsure',
+    ];
+    return guessed(marks, why, certainty, other(marks));
+}
+
+/**
+ * Whole days that begin at 00:00 are those of the start of intervals, and an interval later those of their end. In UTC a local day
+ * begins at another hour; an hourly one then has the stamps of the other end, and a half-hourly one where clocks are half an hour off.
+ */
+function marksOfRuns(
+    { series, offsets }: SampleStamps,
+    minutes: number,
+): ['start' | 'end', string, 'likely' | 'unsure'] | undefined {
     const lengthMs = minutes * MINUTE_MS;
-    const runs = stamps.series
+    const firsts = series
         .map(({ walls }) => [Math.min(...walls), Math.max(...walls)] as const)
-        .filter(([first, last]) => last > first && (last - first + lengthMs) % DAY_MS === 0);
-    const start = runs.filter(([first]) => first % HOUR_MS === 0).length;
-    const end = runs.filter(([first]) => (first - lengthMs) % HOUR_MS === 0).length;
-    if (minutes < 60 && start !== end) {
-        const marks = start > end ? 'start' : 'end';
-        const why = `${Math.max(start, end)} meters have whole days, from ${marks === 'start' ? 'a whole hour' : 'an interval after a whole hour'} on`;
-        return guessed(marks, why, 'likely', other(marks));
+        .filter(([first, last]) => last > first && (last - first + lengthMs) % DAY_MS === 0)
+        .map(([first]) => first);
+    const begins = (unit: number) => {
+        const start = firsts.filter((first) => first % unit === 0).length;
+        const end = firsts.filter((first) => (first - lengthMs) % unit === 0).length;
+        return { start, end };
+    };
+    const day = begins(DAY_MS);
+    if (day.start !== day.end) {
+        const marks = day.start > day.end ? 'start' : 'end';
+        const from = marks === 'start' ? '00:00' : `00:00 and ${minutes} minutes`;
+        const why = `${counted(Math.max(day.start, day.end), 'meter')} with whole days, from ${from} on`;
+        const isUtc = offsets.length === 1 && offsets[0] === 0;
+        return [marks, why, isUtc && minutes === 60 ? 'unsure' : 'likely'];
     }
-    const atMidnight = runs.filter(([first]) => first % DAY_MS === 0).length;
-    const after = runs.filter(([first]) => (first - lengthMs) % DAY_MS === 0).length;
-    if (atMidnight !== after) {
-        const marks = atMidnight > after ? 'start' : 'end';
-        const why = `${Math.max(atMidnight, after)} meters have whole days, from ${marks === 'start' ? '00:00' : '01:00'} on`;
-        return guessed(marks, why, 'likely', other(marks));
-    }
-    return guessed('start', 'nothing in the sample tells; most feeds name the start', 'unsure', ['end']);
+    const hour = begins(HOUR_MS);
+    if (minutes === 60 || hour.start === hour.end) return undefined;
+    const marks = hour.start > hour.end ? 'start' : 'end';
+    const from = marks === 'start' ? 'a whole hour' : 'an interval after a whole hour';
+    const why = `${counted(Math.max(hour.start, hour.end), 'meter')} with whole days, from ${from} on`;
+    return [marks, why, minutes === 30 ? 'unsure' : 'likely'];
 }

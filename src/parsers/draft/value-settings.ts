@@ -29,30 +29,51 @@ export function guessValues(
     options: { readonly minutes: number; readonly isBlankMissing: boolean },
 ): ValueGuess {
     const columns = roles.value ? [roles.value] : roles.cells;
-    const texts = columns.flatMap(({ filled }) => filled);
-    const numbers = texts.filter(isNumber);
+    const counts = new Map<string, number>();
+    for (const { filled } of columns)
+        for (const text of filled) counts.set(text, (counts.get(text) ?? 0) + 1);
+    const numbers = new Map([...counts].filter(([text]) => isNumber(text)));
     const unit = guessUnit(roles, columns, numbers);
-    const others = [...new Set(texts.filter((text) => !isNumber(text)))];
+    const others = [...counts.keys()].filter((text) => !isNumber(text));
     const nulls = others.filter(saysNoValue);
-    const negative = numbers.filter((text) => text.startsWith('-') && Number(text) !== 0).length;
     return {
         unit,
-        maxDecimals: guessDecimals(numbers),
-        maxKwh: guessMaxKwh(numbers, unit.value, options.minutes),
-        allowsNegative:
-            negative > 0
-                ? guessed(true, `${negative} of ${numbers.length} values are negative`, 'likely', ['false'])
-                : guessed(false, `none of ${numbers.length} values is negative`, 'likely', ['true']),
+        maxDecimals: guessDecimals([...numbers.keys()]),
+        maxKwh: guessMaxKwh([...numbers.keys()], unit.value, options.minutes),
+        allowsNegative: guessNegative(numbers),
         nullTexts: guessNullTexts(nulls, options.isBlankMissing),
         looksCumulative: columns.length === 1 && isCumulative(roles),
         odd: others.filter((text) => !saysNoValue(text)),
     };
 }
 
+/** Numbers of the sample as they are written, and how often each stands there. */
+type NumberCounts = ReadonlyMap<string, number>;
+
+function guessNegative(numbers: NumberCounts): Guessed<boolean> {
+    const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
+    const all = sum([...numbers.values()]);
+    const negative = sum([...numbers].filter(([text]) => Number(text) < 0).map(([, n]) => n));
+    if (negative > 0) return guessed(true, `${negative} of ${all} values are negative`, 'likely', ['false']);
+    return guessed(false, `none of ${all} values is negative`, 'likely', ['true']);
+}
+
+/** The size below which half of the values are that are not zero, and the largest. */
+function sizesOf(numbers: NumberCounts): { median: number; largest: number } {
+    const sizes = [...numbers].map(([text, n]) => [Math.abs(Number(text)), n] as const);
+    const sorted = sizes.filter(([size]) => size > 0).sort((a, b) => a[0] - b[0]);
+    let left = sorted.reduce((sum, [, n]) => sum + n, 0) >> 1;
+    const median = sorted.find(([, n]) => {
+        left -= n;
+        return left < 0;
+    });
+    return { median: median?.[0] ?? 0, largest: sorted.at(-1)?.[0] ?? 0 };
+}
+
 function guessUnit(
     roles: ColumnRoles,
     columns: readonly ColumnFacts[],
-    numbers: readonly string[],
+    numbers: NumberCounts,
 ): Guessed<EnergyUnit> {
     if (roles.unit) {
         const [[text] = ['kWh']] = roles.unit.counts;
@@ -70,15 +91,13 @@ function guessUnit(
         const others = named === 'kWh' ? [] : ['kWh'];
         return guessed(named, `the column is named ${name}`, 'certain', others);
     }
-    const sizes = numbers.map((text) => Math.abs(Number(text))).filter((size) => size > 0);
-    sizes.sort((a, b) => a - b);
-    const median = sizes[sizes.length >> 1] ?? 0;
-    const isWhole = numbers.every((text) => !text.includes('.'));
-    const told = `half of the values are below ${median}, the largest is ${sizes.at(-1) ?? 0}`;
+    const { median, largest } = sizesOf(numbers);
+    const isWhole = [...numbers.keys()].every((text) => !text.includes('.'));
+    const told = `half of the values are below ${median}, the largest is ${largest}`;
     if (isWhole && median >= WH_MEDIAN) {
         return guessed('Wh', `all values are whole, and ${told}`, 'unsure', ['kWh', 'kW']);
     }
-    if (!isWhole && (sizes.at(-1) ?? 1) < 0.01) {
+    if (!isWhole && largest > 0 && largest < 0.01) {
         return guessed('MWh', `the values are tiny: ${told}`, 'unsure', ['kWh', 'kW']);
     }
     const certainty = isWhole || median > 100 ? 'unsure' : 'likely';
