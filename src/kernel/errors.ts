@@ -35,7 +35,7 @@ export const ERROR_CATALOGUE = {
     'feed.sample-unreadable':
         'Give a sample that is CSV or TSV with a header, or NDJSON, in UTF-8, as it is or in gzip or zstd.',
     'feed.sample-unclear':
-        'Give a sample with what is named, or write the contract by hand: docs/feeds.md lists what it may say, and feeds/generic-csv.odcs.yaml is one to begin with.',
+        'Have the file written, or convert it, so that it has what is named; where it has that and it was not recognised, write the contract by hand: docs/feeds.md lists what it may say.',
     'lake.files-gone':
         'Run the command again: it lost its connection to the database while a sweep ran, and nothing was published.',
     'lake.open-table-foreign':

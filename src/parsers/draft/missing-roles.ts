@@ -46,7 +46,7 @@ export function refuseMissingRoles(
     if (!found.meter) {
         add(
             'meter',
-            'no column is a meter; looked for were identifiers in a column named like meter, meter_id, NMI, MPAN, EAN, serial or id',
+            'no column is a meter; looked for were identifiers in a column named like meter, meter_id, NMI, MPAN, EAN, serial or id; where only the name of the file tells the meter, each row needs it in a column',
         );
     }
     const roles = (['meter', 'stamp', 'value'] as const).filter(

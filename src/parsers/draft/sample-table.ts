@@ -157,9 +157,9 @@ function refuseNames(columns: readonly string[], file: string, line: number): vo
     if (twice !== undefined) {
         throw unreadableSample(file, `two columns are named ${shown(twice)}`, { line, field: twice });
     }
-    const odd = columns.find((name) => /[\p{Cc}"]/u.test(name));
+    const odd = columns.find((name) => name !== name.trim() || /[\p{Cc}"]/u.test(name));
     if (odd !== undefined) {
-        const message = `the name ${shown(odd)} has a quote or a control character, which no contract can name`;
+        const message = `the name ${shown(odd)} has a quote, a control character or a blank of another kind at its ends, which no contract can name`;
         throw unreadableSample(file, message, { line, field: odd });
     }
 }
@@ -176,10 +176,7 @@ function jsonTable(sample: SampleLines): SampleTable {
         });
     }
     const columns = [...new Set(sound.flatMap((object) => [...object.keys()]))];
-    refuseNames(columns.map(trimBlanks), file, 1);
-    const odd = columns.find((name) => name !== trimBlanks(name));
-    if (odd !== undefined)
-        throw unreadableSample(file, `the key ${shown(odd)} has blanks around it`, { field: odd });
+    refuseNames(columns, file, lines[0]?.no ?? 1);
     const absent = columns.filter((name) => sound.some((object) => !object.has(name)));
     const why = `${counted(sound.length, 'line')} with a flat object each; the keys are ${shownList(columns)}`;
     return {
