@@ -233,6 +233,14 @@ test('rows that are there twice do not pass for a repeated hour', async () => {
     assert.match(asked(drafted, 'repeatedInPayload')[0] ?? '', /^144 rows with the meter/);
 });
 
+test('columns of quality for each interval of a wide file are left alone, and asked about', async () => {
+    const columns = (name: string) => Array.from({ length: 24 }, (_, i) => `${name}${i + 1}`).join(',');
+    const row = `M1,2013-05-01,${Array(24).fill('0.5').join(',')},${Array(24).fill('A').join(',')}\n`;
+    const drafted = await draft(`meter,day,${columns('p')},${columns('q')}\n${row}`);
+    assert.deepEqual(told(drafted, 'p1..p24.role'), ['"periods" certain']);
+    assert.match(asked(drafted, 'periods')[0] ?? '', /^are "q1", "q2" and 22 more the qualities/);
+});
+
 test('a number of the row is no meter', async () => {
     const text = ['North', 'South', 'North']
         .map((site, i) => `${i + 7},2013-05-01T0${i}:00,${site},0.5\n`)
@@ -345,6 +353,11 @@ const REFUSED: readonly (readonly [string, string | Buffer, RegExp])[] = [
         'no meter',
         `stamp,kwh\n${BODY.replaceAll('M1,', '')}`,
         /unclear.*has the columns "stamp", "kwh"; in it no column is recognised as meter\.\nmeter no column/s,
+    ],
+    [
+        'a column for each meter',
+        `stamp,A7,A8\n${BODY.replaceAll('M1,', '').replaceAll('\n', ',0.5\n')}`,
+        /unclear.*recognised as meter.*if each of "A7", "A8" is a meter, the file must be turned into one reading a line/s,
     ],
     [
         'no value',

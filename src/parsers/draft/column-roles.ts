@@ -7,7 +7,7 @@ import { refuseMissingRoles } from './missing-roles.ts';
 import type { SampleTable } from './sample-table.ts';
 import { type StampForm, unreadableTime } from './stamp-forms.ts';
 import { unitWord } from './unit-words.ts';
-import type { WideRange } from './wide-ranges.ts';
+import { numberedNames, type WideRange } from './wide-ranges.ts';
 
 /** Which column is what; those that no role speaks for are in none. */
 export interface ColumnRoles {
@@ -119,7 +119,9 @@ export function findRoles(
     facts: readonly ColumnFacts[],
     wide: WideRange | undefined,
 ): ColumnRoles {
-    const free = new Set(facts.filter(({ place }) => !wide || place < wide.from || place > wide.to));
+    const numbered = numberedNames(table.columns);
+    const others = facts.filter(({ place }) => !wide || place < wide.from || place > wide.to);
+    const free = new Set(others.filter(({ name }) => !numbered.has(name)));
     const guesses = new Map<number, Guessed<ColumnRole>>();
     const found: Partial<Record<Role, ColumnFacts>> = {};
     const give = (role: Role, column: ColumnFacts, guess: Guessed<ColumnRole>) => {
@@ -142,7 +144,7 @@ export function findRoles(
         const register = distinguishing([...free], [meter, found.stamp]);
         if (register) give('register', register.column, register.guess);
     }
-    for (const column of free) guesses.set(column.place, ignored(column));
+    for (const column of others) if (!guesses.has(column.place)) guesses.set(column.place, ignored(column));
     const cells = wide ? facts.slice(wide.from, wide.to + 1) : [];
     return { ...found, meter, stamp: found.stamp, form, cells, guesses };
 }

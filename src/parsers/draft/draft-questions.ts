@@ -5,6 +5,7 @@ import { counted, type Question, shownList } from './draft-guess.ts';
 import type { DraftSettings } from './draft-settings.ts';
 import type { SampleTable } from './sample-table.ts';
 import { offGrid } from './time-settings.ts';
+import { numberedNames } from './wide-ranges.ts';
 
 interface QuestionParts {
     readonly table: SampleTable;
@@ -39,6 +40,7 @@ export function draftQuestions(parts: QuestionParts): Question[] {
         },
         ...repeatedRows(parts),
         ...valueQuestions(parts),
+        ...besideCells(parts),
         ...oddities(parts),
     ];
 }
@@ -91,6 +93,15 @@ function valueQuestions({ facts, roles, settings }: QuestionParts): Question[] {
         questions.push({ field: 'maxDecimals', value: decimals.value, question });
     }
     return questions;
+}
+
+/** Columns of quality or of another quantity for each interval of a row, which no contract reads. */
+function besideCells({ table, roles }: QuestionParts): Question[] {
+    const numbered = numberedNames(table.columns);
+    const others = table.columns.filter((name, place) => numbered.has(name) && roles.guesses.has(place));
+    if (roles.cells.length === 0 || others.length === 0) return [];
+    const question = `are ${shownList(others, 2)} the qualities, or another quantity, of the intervals beside them? A contract reads one value of each interval and one quality of a row, and leaves them alone.`;
+    return [{ field: 'periods', value: 'ignored', question }];
 }
 
 function oddities({ table, roles, settings }: QuestionParts): Question[] {

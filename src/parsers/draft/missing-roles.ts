@@ -49,6 +49,14 @@ export function refuseMissingRoles(
             'no column is a meter; looked for were identifiers in a column named like meter, meter_id, NMI, MPAN, EAN, serial or id; where only the name of the file tells the meter, each row needs it in a column',
         );
     }
+    const numbers = facts.filter(({ numberShare }) => numberShare > 0.8);
+    if (!found.meter && found.stamp && !wide && numbers.length > 1) {
+        const list = shownList(
+            numbers.map(({ name }) => name),
+            3,
+        );
+        add('meter', `if each of ${list} is a meter, the file must be turned into one reading a line`);
+    }
     const roles = (['meter', 'stamp', 'value'] as const).filter(
         (role) => !found[role] && !(role === 'value' && wide),
     );

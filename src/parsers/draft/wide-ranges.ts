@@ -71,6 +71,12 @@ function isNumberedFromZero(columns: readonly string[], from: number): boolean {
     return columns[from - 1] === columns[from]?.replace(/1(?=\D*$)/, '0');
 }
 
+/** Names that differ in their numbers alone from so many others that there is one for each interval of a day. */
+export function numberedNames(columns: readonly string[]): ReadonlySet<string> {
+    const families = Map.groupBy(columns, (name) => name.replace(/\d+/g, '#'));
+    return new Set([...families.values()].filter((names) => names.length >= SHORTEST_DAY / 60).flat());
+}
+
 /** Columns that a person takes for the intervals of a day, though no contract can say so; for a message. */
 export function unreadableRange(columns: readonly string[]): string | undefined {
     const numbered = columns.filter((name) => /\d/.test(name));
