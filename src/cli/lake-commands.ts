@@ -10,6 +10,7 @@ import { sweepHome } from '../pipeline/sweep-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
+import { addFeedInferCommand } from './feed-infer.ts';
 import { refusalLines } from './home-commands.ts';
 import { count, counted, tableText } from './output.ts';
 import { errorDocument, refusedFeedText } from './refused-feed-text.ts';
@@ -57,6 +58,7 @@ export function addLakeCommands(program: Command): void {
         .action((file: string, options: CommonOptions & { readonly feed: string }) =>
             checkFeedFile(file, options),
         );
+    addFeedInferCommand(feed);
 }
 
 async function sqlCommand(query: string, options: SqlOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FeedContract } from '../contracts/feed-contract.ts';
+import type { EngineSession } from '../engine/engine.ts';
 import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
 import { ScratchFile, scratchName } from '../kernel/scratch.ts';
@@ -43,11 +44,7 @@ export async function previewFile(
     feedName: string,
     open: () => AsyncIterable<Buffer>,
 ): Promise<FilePreview> {
-    const { lake, home } = place;
-    const { contract } = contractOf(feedName, homeContracts(home.folder));
-    const spoolPath = path.join(home.scratchFolder, scratchName('check'));
-    const sink = new ScratchFile(spoolPath);
-    const session = await openParseSession(lake);
+    const { contract } = contractOf(feedName, homeContracts(place.home.folder));
     const { stamp, unit, unknownMeter } = contract.reading;
     const clock =
         stamp.clock.kind === 'local'
@@ -56,10 +53,31 @@ export async function previewFile(
               ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
               : 'UTC';
     const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
+    const judged = await parseAside(place, contract, open, describeParsed);
+    if ('refused' in judged) return { ...head, ...NOTHING, refused: judged.refused };
+    return { ...head, ...judged.seen, ...(judged.flagged ? { flagged: judged.flagged } : {}) };
+}
+
+/** What parsing a file has made of it. */
+export type ParsedAside<T> =
+    | { readonly refused: PayloadRefusal }
+    | { readonly seen: T; readonly flagged?: PayloadRefusal };
+
+/** Parses a file by a contract as a delivery would be, and lets `look` see its rows in the table `parsed`; nothing is kept. */
+export async function parseAside<T>(
+    place: { readonly lake: Lake; readonly home: Home },
+    contract: FeedContract,
+    open: () => AsyncIterable<Buffer>,
+    look: (engine: EngineSession) => Promise<T>,
+): Promise<ParsedAside<T>> {
+    const { lake, home } = place;
+    const spoolPath = path.join(home.scratchFolder, scratchName('check'));
+    const sink = new ScratchFile(spoolPath);
+    const session = await openParseSession(lake);
     try {
         const [spooled] = await spoolRecords([{ ordinal: 0, chunks: decompressed(open()) }], contract, sink);
         sink.close();
-        if (spooled && !spooled.verdict.ok) return { ...head, ...NOTHING, refused: spooled.verdict.refused };
+        if (spooled && !spooled.verdict.ok) return { refused: spooled.verdict.refused };
         await registerPayloads(session, [
             { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
         ]);
@@ -69,12 +87,12 @@ export async function previewFile(
             lake,
             contract,
             { kind: 'spool', path: spoolPath },
-            { feedId: await feedIdOf(lake, feedName), bucketSize: lake.bucketSize },
+            { feedId: await feedIdOf(lake, contract.feed), bucketSize: lake.bucketSize },
         );
         const [whole, flag] = [judged.refused[0], judged.flagged[0]];
-        if (flag) return { ...head, ...(await describeParsed(session.engine)), flagged: flag.refused };
-        if (whole) return { ...head, ...NOTHING, refused: whole.refused };
-        return { ...head, ...(await describeParsed(session.engine)) };
+        if (flag) return { seen: await look(session.engine), flagged: flag.refused };
+        if (whole) return { refused: whole.refused };
+        return { seen: await look(session.engine) };
     } finally {
         await session.close();
         await removeFiles([spoolPath]);
@@ -114,9 +132,7 @@ const NOTHING: Description = {
     faults: [],
 };
 
-async function describeParsed(engine: {
-    rows(query: string): Promise<Record<string, unknown>[]>;
-}): Promise<Description> {
+async function describeParsed(engine: EngineSession): Promise<Description> {
     const [counts] = await engine.rows(
         `select count(*) as records, count(*) filter (where faults = '') as accepted,
             count(*) filter (where faults = '' and channel_no is null) as unknown_meters from parsed`,

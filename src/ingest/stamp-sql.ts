@@ -26,7 +26,7 @@ function isoStamp(column: string, rules: StampRules): StampSql {
     const wallUs = midnightAware(
         text,
         (t) => `epoch_us(try_cast(${t} as timestamp))`,
-        ISO_HOUR_AT,
+        { at: ISO_HOUR_AT, end: '24:00' },
         rules.allows2400,
     );
     const sign = `case when contains(right(${column}, 6), '+') then 1 else -1 end`;
@@ -65,16 +65,27 @@ function patternStamp(column: string, rules: StampRules): StampSql {
     return {
         isWellFormed: `regexp_full_match(${column}, '${pattern}')`,
         wallUs: rules.format.includes('%H')
-            ? midnightAware(column, parse, hourPlace(rules.format), rules.allows2400)
+            ? midnightAware(column, parse, endOfDay(rules.format), rules.allows2400)
             : parse(column),
         offsetUs: 'cast(null as bigint)',
     };
 }
 
-/** Place of the hour's first digit, from 1, in a stamp of the format: every directive has a fixed width. */
-function hourPlace(format: string): number {
-    const before = format.slice(0, format.indexOf('%H'));
-    return before.replaceAll('%Y', '    ').replace(/%[A-Za-z]/g, '  ').length + 1;
+/** Where the hour stands in a stamp, from 1, and what stands there at the end of a day: the hour, and the minute where it follows. */
+interface EndOfDay {
+    readonly at: number;
+    readonly end: string;
+}
+
+/** Every directive has a fixed width. */
+function endOfDay(format: string): EndOfDay {
+    const hourAt = format.indexOf('%H');
+    const before = format.slice(0, hourAt);
+    const minute = /^%H([^%]*)%M/.exec(format.slice(hourAt));
+    return {
+        at: before.replaceAll('%Y', '    ').replace(/%[A-Za-z]/g, '  ').length + 1,
+        end: minute ? `24${minute[1]}00` : format.includes('%M') ? '24:00' : '24',
+    };
 }
 
 function escapePattern(character: string): string {
@@ -85,11 +96,12 @@ function escapePattern(character: string): string {
 function midnightAware(
     text: string,
     parse: (text: string) => string,
-    hourAt: number,
+    { at, end }: EndOfDay,
     allows2400: boolean,
 ): string {
     // only where the hour stands: 18:24:00 has the same characters
-    const is2400 = `(substr(${text}, ${hourAt}, 5) = '24:00')`;
+    const is2400 = `(substr(${text}, ${at}, ${end.length}) = '${end.replaceAll("'", "''")}')`;
     if (!allows2400) return `case when not ${is2400} then ${parse(text)} end`;
-    return `case when ${is2400} then ${parse(`replace(${text}, '24:00', '00:00')`)} + ${DAY_US} else ${parse(text)} end`;
+    const midnight = `concat(substr(${text}, 1, ${at - 1}), '00', substr(${text}, ${at + 2}))`;
+    return `case when ${is2400} then ${parse(midnight)} + ${DAY_US} else ${parse(text)} end`;
 }

@@ -32,6 +32,10 @@ export const ERROR_CATALOGUE = {
         'Correct the contract at the lines named; docs/feeds.md lists what a contract may say.',
     'feed.unknown':
         'List the feeds with `gridtally feed list`, or put a contract into the folder `feeds` of the home.',
+    'feed.sample-unreadable':
+        'Give a sample that is CSV or TSV with a header, or NDJSON, in UTF-8, as it is or in gzip or zstd.',
+    'feed.sample-unclear':
+        'Have the file written, or convert it, so that it has what is named; where it has that and it was not recognised, write the contract by hand: docs/feeds.md lists what it may say.',
     'lake.files-gone':
         'Run the command again: it lost its connection to the database while a sweep ran, and nothing was published.',
     'lake.open-table-foreign':

@@ -207,6 +207,13 @@ const STAMPS: readonly Case[] = [
         accepted: 1,
         quarantined: ['3 row.stamp-off-grid tstp'],
     },
+    {
+        name: '24:00 written in digits alone',
+        feed: 'midnight-digits',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,201305012400,1\nA,201305012430,1\nA,201324002330,1\n',
+        accepted: 1,
+        quarantined: ['3 row.stamp-impossible tstp', '4 row.stamp-impossible tstp'],
+    },
     oneBad('future stamp', row({ at: '2096-05-01T00:00:00Z' }), 'row.stamp-future', 'read_at'),
     oneBad(
         'an interval over midnight',
@@ -286,6 +293,8 @@ before(async () => {
     world.contract('seven', variedContract('lcl', 'seven', wait));
     world.contract('local', variedContract('lcl', 'local', local));
     world.contract('midnight', variedContract('lcl', 'midnight', { ...wait, allows2400: 'true' }));
+    const digits = { ...wait, allows2400: 'true', stampFormat: "'%Y%m%d%H%M'" };
+    world.contract('midnight-digits', variedContract('lcl', 'midnight-digits', digits));
     world.contract('by-order', variedContract('lcl', 'by-order', { ...local, repeatedHour: 'by-order' }));
     const meters = [
         'PA,A,1,to_customer,30',
