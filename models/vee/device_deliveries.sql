@@ -1,33 +1,42 @@
 with
 
-readings as (
+-- by channel number first: of names there are as many comparisons as intervals
+newest_ends as (
     select
         v.feed_id,
-        case when f.names_meters = 1 then c.meter_id else c.metering_point_id end as device,
-        c.meter_id,
+        v.channel_no,
         v.interval_minutes,
-        instant_us(v.received_at) as received_us,
-        instant_us(v.period_from) + v.interval_minutes * cast(60000000 as bigint) as end_us,
+        v.received_at,
+        max(v.period_from) as period_from,
     from ref('reading_versions') as v
-    inner join ref('drift_feeds') as f on f.feed_id = v.feed_id
     inner join ref('channels') as c
         on
             c.channel_no = v.channel_no
             and (c.valid_from is null or c.valid_from <= v.period_from)
             and (c.valid_to is null or c.valid_to > v.period_from)
     where v.quality = 'measured'
+    group by v.feed_id, v.channel_no, v.interval_minutes, v.received_at
 ),
 
-newest_ends as (
-    select
-        feed_id,
-        device,
+names as (
+    select distinct
+        channel_no,
         meter_id,
-        interval_minutes,
-        received_us,
-        max(end_us) as end_us,
-    from readings
-    group by feed_id, device, meter_id, interval_minutes, received_us
+        metering_point_id,
+    from ref('channels')
+),
+
+named_ends as (
+    select
+        e.feed_id,
+        case when f.names_meters = 1 then n.meter_id else n.metering_point_id end as device,
+        n.meter_id,
+        e.interval_minutes,
+        instant_us(e.received_at) as received_us,
+        instant_us(e.period_from) + e.interval_minutes * cast(60000000 as bigint) as end_us,
+    from newest_ends as e
+    inner join ref('drift_feeds') as f on f.feed_id = e.feed_id
+    inner join names as n on n.channel_no = e.channel_no
 ),
 
 -- what comes within a minute came together, in whichever order its files were taken
@@ -40,7 +49,7 @@ deliveries as (
         int_div(received_us, 60000000) as received_minute,
         max(end_us) as end_us,
         min(received_us - end_us) as age_us,
-    from newest_ends
+    from named_ends
     group by feed_id, device, meter_id, interval_minutes, int_div(received_us, 60000000)
 ),
 

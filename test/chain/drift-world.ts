@@ -18,6 +18,8 @@ export interface Device {
     /** How long its nth delivery is under way. */
     readonly pathMinutes?: (n: number) => number;
     readonly deliveries?: number;
+    /** Adds to each delivery the interval that is still to come, without a measured value. */
+    readonly comesNext?: 'E' | 'N';
 }
 
 /** What one device sends at once: intervals whose last one ends where its clock says that it is now. */
@@ -31,16 +33,18 @@ const DELIVERIES = 12;
 
 export function deliveriesOf(device: Device): Delivery[] {
     const { meter, feed = 'generic-csv', minutes = 30, aheadMinutes = 0 } = device;
-    const { pathMinutes = () => 2, deliveries = DELIVERIES } = device;
+    const { pathMinutes = () => 2, deliveries = DELIVERIES, comesNext } = device;
     return Array.from({ length: deliveries }, (_, n) => {
         const stampedEnd = FROM + (n + 1) * 4 * HOUR;
         const count = (4 * HOUR) / (minutes * MINUTE);
-        const rows = Array.from({ length: count }, (_, i) => ({
+        const rows: ReadingRow[] = Array.from({ length: count }, (_, i) => ({
             meter,
             minutes,
             kwh: `${n}.${i}`,
             at: stampedEnd - (count - i) * minutes * MINUTE,
         }));
+        const kwh = comesNext === 'E' ? { kwh: '5' } : {};
+        if (comesNext) rows.push({ meter, minutes, at: stampedEnd, quality: comesNext, ...kwh });
         const receivedAt = stampedEnd + Math.round((pathMinutes(n) - aheadMinutes) * MINUTE);
         return { feed, receivedAt, rows };
     });
