@@ -3,8 +3,7 @@ with
 deliveries as (
     select
         d.feed_id,
-        d.device,
-        d.meter_id,
+        d.device_no,
         d.interval_minutes,
         case when d.age_us <= l.age_max_us then d.age_us end as age_us,
     from ref('device_deliveries') as d
@@ -14,21 +13,28 @@ deliveries as (
 ages as (
     select
         feed_id,
-        device,
-        meter_id,
+        device_no,
         interval_minutes,
         count(*) as delivery_count,
         count(age_us) as judged_count,
         min(age_us) as least_age_us,
         cast(floor(median(age_us)) as bigint) as usual_age_us,
     from deliveries
-    group by feed_id, device, meter_id, interval_minutes
+    group by feed_id, device_no, interval_minutes
+),
+
+names as (
+    select distinct
+        channel_no,
+        meter_id,
+        metering_point_id,
+    from ref('channels')
 )
 
 select
     a.feed_id,
-    a.device,
-    a.meter_id,
+    case when f.names_meters = 1 then n.meter_id else n.metering_point_id end as device,
+    n.meter_id,
     a.interval_minutes,
     a.delivery_count,
     a.judged_count,
@@ -39,4 +45,6 @@ select
         case when a.judged_count > 0 then a.judged_count else 1 end
     ) as sampling_us,
 from ages as a
+inner join ref('drift_feeds') as f on f.feed_id = a.feed_id
+inner join names as n on n.channel_no = a.device_no
 cross join ref('drift_limits') as l

@@ -1,6 +1,5 @@
 with
 
--- by channel number first: of names there are as many comparisons as intervals
 newest_ends as (
     select
         v.feed_id,
@@ -18,53 +17,51 @@ newest_ends as (
     group by v.feed_id, v.channel_no, v.interval_minutes, v.received_at
 ),
 
-names as (
+-- numbers, because there may be as many deliveries as intervals, and names are slow to compare
+numbers as (
     select distinct
         channel_no,
-        meter_id,
-        metering_point_id,
+        min(channel_no) over (partition by meter_id) as meter_no,
+        min(channel_no) over (partition by meter_id, metering_point_id) as installation_no,
     from ref('channels')
 ),
 
-named_ends as (
+ends as (
     select
         e.feed_id,
-        case when f.names_meters = 1 then n.meter_id else n.metering_point_id end as device,
-        n.meter_id,
+        case when f.names_meters = 1 then n.meter_no else n.installation_no end as device_no,
         e.interval_minutes,
         instant_us(e.received_at) as received_us,
         instant_us(e.period_from) + e.interval_minutes * cast(60000000 as bigint) as end_us,
     from newest_ends as e
     inner join ref('drift_feeds') as f on f.feed_id = e.feed_id
-    inner join names as n on n.channel_no = e.channel_no
+    inner join numbers as n on n.channel_no = e.channel_no
 ),
 
 -- what comes within a minute came together, in whichever order its files were taken
 deliveries as (
     select
         feed_id,
-        device,
-        meter_id,
+        device_no,
         interval_minutes,
         int_div(received_us, 60000000) as received_minute,
         max(end_us) as end_us,
         min(received_us - end_us) as age_us,
-    from named_ends
-    group by feed_id, device, meter_id, interval_minutes, int_div(received_us, 60000000)
+    from ends
+    group by feed_id, device_no, interval_minutes, int_div(received_us, 60000000)
 ),
 
 -- a repeat, a correction and a filled gap were late for other reasons than a clock
 ordered as (
     select
         feed_id,
-        device,
-        meter_id,
+        device_no,
         interval_minutes,
         received_minute,
         end_us,
         age_us,
         max(end_us) over (
-            partition by feed_id, device, meter_id, interval_minutes
+            partition by feed_id, device_no, interval_minutes
             order by received_minute nulls last
             rows between unbounded preceding and 1 preceding
         ) as end_before_us,
@@ -73,8 +70,7 @@ ordered as (
 
 select
     feed_id,
-    device,
-    meter_id,
+    device_no,
     interval_minutes,
     received_minute,
     end_us,

@@ -1,6 +1,7 @@
 import { EDIT_FEED } from '../contracts/edit-feed.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import { marketDayOf } from '../kernel/market-day.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { type ClockDrift, clockDrift, DRIFT_LIMIT_MINUTES } from '../vee/clock-drift.ts';
 import { type Chain, feedsOf } from './chain.ts';
@@ -35,7 +36,7 @@ export async function deviceClocks(chain: Chain, question: DeviceClocksQuestion 
 }
 
 async function lastDay({ lake }: Chain): Promise<CalendarDate> {
-    const newest = (await newestMarketDay(lake)) ?? ('1970-01-31' as CalendarDate);
+    const newest = (await newestMarketDay(lake)) ?? marketDayOf(lake.zone, lake.clock.now());
     return lake.horizon !== undefined && lake.horizon < newest ? lake.horizon : newest;
 }
 

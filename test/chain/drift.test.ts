@@ -169,9 +169,11 @@ test('the command prints the devices, what is meant, and how many could not be j
     assert.match(wrong.said, /the end is exclusive/);
 });
 
-test('a device is a meter under the name that its feed gives it, before and after a meter exchange', async () => {
+test('a device is a meter under the name that its feed gives it, also where meters are exchanged or moved', async () => {
     const opened = await openWorld();
     try {
+        const empty = await deviceClocks(opened.world.workspace);
+        assert.deepEqual([empty.seen, empty.from, empty.to], [0, '2013-05-04', '2013-06-04']);
         const load = (name: string, rows: string) =>
             opened.world.load(
                 'metering-points',
@@ -187,12 +189,19 @@ test('a device is a meter under the name that its feed gives it, before and afte
             'P1,OLD-1,30,2013-06-01T00:00:00Z,2013-06-04T00:00:00Z\nP1,NEW-1,30,2013-06-04T00:00:00Z,\n',
         );
         assert.equal(moved.moved, 48);
+        await load(
+            'moved.csv',
+            'P2,M2,30,2013-06-01T00:00:00Z,2013-06-04T00:00:00Z\nP3,M2,30,2013-06-04T00:00:00Z,\n',
+        );
+        const moving = { meter: 'M2', aheadMinutes: 30 };
+        await deliver(opened.world, opened.clock, inOrder(deliveriesOf(moving)));
         const { devices } = await deviceClocks(opened.world.workspace);
         assert.deepEqual(
             devices.map((d) => [d.meter, d.meterId, d.driftMinutes, d.driftMinutesMin, d.deliveries]),
             [
                 ['P1', 'NEW-1', null, 38, 6],
                 ['P1', 'OLD-1', null, 38, 6],
+                ['M2', 'M2', null, 28, 12],
             ],
         );
     } finally {
