@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE } from '../kernel/errors.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addDriftCommand } from './drift-command.ts';
 import { addEditCommands } from './edit-commands.ts';
 import { addHistoryCommands } from './history-commands.ts';
 import { addHomeCommands } from './home-commands.ts';
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     addHistoryCommands(program);
     addEditCommands(program);
     addTraceCommands(program);
+    addDriftCommand(program);
     addBillCommands(program);
     addRebuildCommand(program);
     addSimulateCommand(program);

@@ -27,6 +27,7 @@ export const feedSettings = z.strictObject({
     repeatWindowDays: z.union([z.int().min(1).max(3660), z.literal('off')]).default(35),
     formFaultsPercent: z.union([z.int().min(0).max(99), z.literal('off')]).default(50),
     stampShift: z.enum(['off', 'flag', 'refuse']).default('off'),
+    backfill: z.boolean().default(false),
     identifies: z.enum(['meter', 'meteringPoint']).default('meter'),
     unknownMeter: z.enum(['wait', 'register']).default('wait'),
     defaultRegister: z.string().min(1).max(64).default('1'),

@@ -206,6 +206,7 @@ function rules(
             sourceKey: settings.sourceKey,
             repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
             stampShift: settings.stampShift,
+            isBackfill: settings.backfill,
             formFaultsPercent: settings.formFaultsPercent === 'off' ? null : settings.formFaultsPercent,
         },
         reading: {

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import type { Engine, EngineSession } from '../../src/engine/engine.ts';
+import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
+import type { Engine, EngineSession, EngineValue } from '../../src/engine/engine.ts';
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
+import { instantText } from '../../src/kernel/period.ts';
 import { liveFiles } from '../../src/lake/catalogue.ts';
 import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
@@ -13,6 +16,7 @@ import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { readStates } from '../../src/lake/refresh-state.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
+import { judgeDevices } from '../../src/vee/clock-drift.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { type SparkServer, sharedSparkServer } from './spark-server.ts';
@@ -62,7 +66,10 @@ const TABLE_OF: Readonly<Record<string, string>> = {
     version_outcomes: 'version_outcomes',
 };
 
-test('every model of curation is compared here; those of billing by the bills in engine-parity', () => {
+const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
+const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
+
+test('every model of curation and of clocks is compared here; those of billing by the bills in engine-parity', () => {
     const models = path.join(import.meta.dirname, '../../models');
     const names = (room: string) =>
         globSync(`${room}/*.yml`, { cwd: models })
@@ -70,7 +77,8 @@ test('every model of curation is compared here; those of billing by the bills in
             .sort();
     assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
     assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
-    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation']);
+    assert.deepEqual(names('vee'), [...DRIFT_TABLES].sort());
+    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'vee']);
 });
 
 async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
@@ -154,4 +162,68 @@ test('a home without previous files tells every day as changed on both engines',
     }
     assert.ok((changes[0]?.length ?? 0) > 50);
     assert.deepEqual(changes[1], changes[0]);
+});
+
+/** Twenty devices that deliver each hour, in ways of their own; some deliveries twice. */
+function clockRows(): { readonly versions: EngineValue[][]; readonly channels: EngineValue[][] } {
+    const from = Date.parse('2013-06-03T00:00:00Z');
+    const minute = 60_000;
+    const versions: EngineValue[][] = [];
+    for (let channel = 1; channel <= 20; channel += 1) {
+        // one is seldom heard of, one long after, one is ahead, one behind, one scatters
+        const count = channel === 2 ? 3 : 17;
+        const off = { 3: 9 * 1440, 4: -20, 5: 40, 6: 9 }[channel] ?? 0;
+        for (let n = 0; n < count; n += 1) {
+            const scatter = channel === 6 ? (n * 5) % 17 : ((n + channel) % 7) / 7;
+            const at = from + n * 60 * minute;
+            const received = at + (30 + 2 + off + scatter) * minute;
+            for (const later of n % 3 === 0 ? [0, 90] : [0]) {
+                const receivedAt = instantText(Math.round(received) + later * minute);
+                versions.push([
+                    ...[
+                        '2013-06-03',
+                        0,
+                        channel,
+                        instantText(at),
+                        30,
+                        '1',
+                        n === 16 ? 'estimated' : 'measured',
+                    ],
+                    ...[null, 1, null, versions.length, 0, receivedAt],
+                ]);
+            }
+        }
+    }
+    const channels = Array.from({ length: 20 }, (_, i): EngineValue[] => [
+        ...[i + 1, `P${i + 1}`, `M${i + 1}`, '1', 'to_customer', 30, instantText(from - minute), null, null],
+    ]);
+    return { versions, channels };
+}
+
+test('the clocks of devices are judged alike on both engines', { skip }, async () => {
+    const { versions, channels } = clockRows();
+    const feed = { feedId: 1, name: 'a', identifies: 'meter', isBackfill: false } as const;
+    const days = { from: calendarDate('2013-06-03'), to: calendarDate('2013-06-04') };
+    const found: Record<string, string[]>[] = [];
+    for (const engine of [town.workspace.lake.engine, spark]) {
+        const session = await engine.openSession();
+        try {
+            await session.registerRows('reading_versions', LAKE_TABLES.reading_versions, versions);
+            await session.registerRows('channels', CHANNEL_SNAPSHOT, channels);
+            await judgeDevices(session, { feeds: [feed], ...days, limitMinutes: 3 });
+            const tables: Record<string, string[]> = {};
+            for (const table of DRIFT_TABLES) {
+                const rows = await session.rows(`select * from ${table}`);
+                tables[table] = rows
+                    .map((row) => JSON.stringify(row, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)))
+                    .sort();
+            }
+            found.push(tables);
+        } finally {
+            await session.close();
+        }
+    }
+    assert.deepEqual(found[1], found[0]);
+    const verdicts = (found[0]?.device_drifts ?? []).map((row) => /"verdict":"([\w-]+)"/.exec(row)?.[1]);
+    assert.deepEqual([...new Set(verdicts)].sort(), VERDICTS);
 });

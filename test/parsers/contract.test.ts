@@ -172,3 +172,17 @@ test('every setting is explained in docs/feeds.md, and nothing else is', () => {
     const known = [...Object.keys(columnSettings.shape), ...Object.keys(feedSettings.shape)];
     assert.deepEqual(explained.toSorted(), known.toSorted());
 });
+
+test('a feed says that it is a back-fill, and is none unless it says so', () => {
+    assert.equal(shipped('generic-csv').delivery.isBackfill, false);
+    const marked = (value: string) =>
+        shippedText('generic-csv').replace(
+            '      - property: unit\n',
+            `      - property: backfill\n        value: ${value}\n      - property: unit\n`,
+        );
+    assert.equal(readContract(marked('true'), 'x.odcs.yaml').delivery.isBackfill, true);
+    assert.throws(
+        () => readContract(marked('history'), 'x.odcs.yaml'),
+        (error) => error instanceof GridtallyError && error.faults[0]?.field === 'backfill',
+    );
+});
