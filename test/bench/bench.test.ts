@@ -39,7 +39,7 @@ test('the small benchmark of a market publishes what was simulated, alone and th
 });
 
 test('the small benchmark of the seam gives the statements of a refresh to the engine once more', async () => {
-    const { stdout } = await run(process.execPath, [BENCH, 'seam', '--meters', '600', '--json']);
+    const { stdout } = await run(process.execPath, [BENCH, 'seam', '--meters', '200', '--json']);
     const { seam } = JSON.parse(stdout);
     // one job of one bucket: what it registers, computes and writes
     assert.ok(seam.statements > 30, `${seam.statements} statements`);

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import type { EngineRow, EngineSession } from '../../src/engine/engine.ts';
@@ -9,7 +9,7 @@ import { type IngestResult, ingest, type LoadOutcome, load } from '../../src/pip
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
-import { initHome } from '../../src/store/home.ts';
+import { HOME_FILE, initHome } from '../../src/store/home.ts';
 import { databaseOfTest } from '../shared-database.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 
@@ -37,6 +37,8 @@ export interface WorldOptions {
     readonly clock?: Clock;
     /** Address of a server for the bulk of the work. */
     readonly engine?: string;
+    /** Threads of the engine in the process: as many as a home has by itself, or one, as several test files run at once. */
+    readonly threads?: 'all';
 }
 
 export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
@@ -50,6 +52,10 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
         ...(bucketSize ? { bucketSize } : {}),
         ...(engine ? { engine } : {}),
     });
+    if (options.threads !== 'all') {
+        const settings = path.join(homeFolder, HOME_FILE);
+        writeFileSync(settings, readFileSync(settings, 'utf8').replace('# threads: 2', 'threads: 1'));
+    }
     const workspace = await openWorkspace(homeFolder, clock);
     let fileCount = 0;
     const textFile = (name: string, content: string | Uint8Array): string => {

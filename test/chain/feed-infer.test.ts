@@ -98,7 +98,7 @@ test('a draft reads the file that it was made from as it was written, whatever i
                 told(draft.contract),
             );
         }),
-        { numRuns: Number(process.env.GRIDTALLY_SAMPLES ?? 15), includeErrorInReport: true },
+        { numRuns: Number(process.env.GRIDTALLY_SAMPLES ?? 10), includeErrorInReport: true },
     );
 });
 

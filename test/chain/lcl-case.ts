@@ -30,7 +30,11 @@ const MONTHS = Array.from({ length: 12 }, (_, i) => `2013-${String(i + 1).padSta
  * @param engine address of a server for the bulk of the work, as `gridtally.yaml` would have it
  */
 export async function checkLclCase(engine?: string): Promise<void> {
-    const world = await openChainWorld({ marketZone: 'UTC', ...(engine === undefined ? {} : { engine }) });
+    const world = await openChainWorld({
+        marketZone: 'UTC',
+        threads: 'all',
+        ...(engine === undefined ? {} : { engine }),
+    });
     try {
         const homes = lclHomes();
         const { received, parsed } = await ingest(world.workspace, 'lcl', lclPayloads(homes));

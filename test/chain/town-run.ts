@@ -26,6 +26,7 @@ export async function openTown(
     const { bucketSize, engine, ...town } = options;
     const world = await openChainWorld({
         marketZone: town.marketZone,
+        threads: 'all',
         ...(bucketSize ? { bucketSize } : {}),
         ...(engine ? { engine } : {}),
     });

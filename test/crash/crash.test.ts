@@ -21,7 +21,7 @@ test('payloads that are marked before their rows are in are found missing', asyn
         homes: 2,
         seed,
         stages: ['parse'],
-        killsPerStage: 3,
+        killsPerStage: 2,
         serverKills: 0,
         isPlanted: true,
     });
