@@ -1,7 +1,7 @@
-import { createHash, hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { GridtallyError } from '../kernel/errors.ts';
+import { createHash, type Hash, hash } from 'node:crypto';
+import { open, readFile, stat } from 'node:fs/promises';
+import type { DurableFile } from '../kernel/durable.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
 import { firstSequences, takeSequences } from './segment-catalogue.ts';
 import { headerLine, type PayloadHeader, payloadIdentity, reservedSize } from './segment-format.ts';
 import { type RawStore, type ReceivingFeed, writeSegment } from './segment-writer.ts';
@@ -200,10 +200,10 @@ async function receiveLarge(
             const reserved = reservedSize(sourceKey);
             await file.append(Buffer.alloc(reserved, ' '));
             const content = createHash('sha256');
-            for await (const chunk of chunksOf(payload)) {
-                const written = file.append(chunk);
-                content.update(chunk);
-                await written;
+            if ('path' in payload) await appendFile(file, payload.path, content);
+            else {
+                content.update(payload.bytes);
+                await file.append(payload.bytes);
             }
             const length = file.size - reserved;
             await file.append(Buffer.from('\n'));
@@ -228,8 +228,36 @@ async function receiveLarge(
     }
 }
 
-function chunksOf(payload: IncomingPayload): AsyncIterable<Buffer> | Iterable<Buffer> {
-    return 'path' in payload ? createReadStream(payload.path, { highWaterMark: 4 << 20 }) : [payload.bytes];
+// buffers that are used again: fresh ones of 4 MB took two and a half times as long, most of it in the kernel
+const COPY_BYTES = 1 << 20;
+const COPIES_AT_ONCE = 4;
+
+/** Appends what a file holds, and hashes it: it is read, hashed and written at the same time. */
+async function appendFile(file: DurableFile, source: string, content: Hash): Promise<void> {
+    const handle = await open(source, 'r');
+    const buffers = Array.from({ length: COPIES_AT_ONCE }, () => ({
+        bytes: Buffer.allocUnsafeSlow(COPY_BYTES),
+        written: Promise.resolve(),
+    }));
+    try {
+        for (let turn = 0; ; turn = (turn + 1) % COPIES_AT_ONCE) {
+            const buffer = buffers[turn];
+            assert(buffer !== undefined, 'buffers are taken in turns');
+            await buffer.written;
+            // from where the last one ended: a pipe has no other places
+            const { bytesRead } = await handle.read(buffer.bytes, 0, COPY_BYTES, null);
+            if (bytesRead === 0) break;
+            const chunk = buffer.bytes.subarray(0, bytesRead);
+            buffer.written = file.append(chunk);
+            // a failure is thrown when the buffer is next wanted, or at the end
+            buffer.written.catch(() => {});
+            content.update(chunk);
+        }
+        await Promise.all(buffers.map((buffer) => buffer.written));
+    } finally {
+        await Promise.allSettled(buffers.map((buffer) => buffer.written));
+        await handle.close();
+    }
 }
 
 async function knownReceipts(
