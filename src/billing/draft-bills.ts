@@ -31,7 +31,7 @@ export interface DraftingContext {
 /** Bounds what one transaction holds; each has whole bills only. */
 const ACCOUNTS_OF_A_TRANSACTION = 1_000;
 /** The database writes these while the next bills are made. */
-const TRANSACTIONS_AT_ONCE = 2;
+const TRANSACTIONS_AT_ONCE = 4;
 
 /**
  * Drafts the bills of every account that is active in the period: new ones are written, drafts whose content changed are replaced,
