@@ -1,11 +1,7 @@
-import { rmSync } from 'node:fs';
-import path from 'node:path';
-import { openWorkspace } from '../src/cli/workspace.ts';
-import { ingest, load, refreshAll } from '../src/pipeline/chain.ts';
+import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
-import { removeDatabase } from '../src/store/embedded-postgres.ts';
-import { initHome } from '../src/store/home.ts';
 import { bytesBelow } from './folder-bytes.ts';
+import { ingestFile, withTownHome } from './home.ts';
 import { peerDuckdb } from './peer-duckdb.ts';
 
 export interface StageReport {
@@ -39,34 +35,18 @@ export class StageClock {
     }
 }
 
-async function gridtally(folder: string, clock: StageClock): Promise<object> {
-    const town = path.join(folder, 'town');
-    const homeFolder = path.join(folder, 'home');
-    await initHome(homeFolder, { marketZone: 'Europe/London' });
-    const workspace = await openWorkspace(homeFolder);
-    try {
-        // master data are there before a day begins: not a part of what is compared
-        await load(workspace, {
-            kind: 'metering-points',
-            file: path.join(town, 'master', 'metering-points.csv'),
-        });
-        for (const name of ['readings.csv', 'corrections.csv']) {
-            await clock.time('receive, parse, append', () =>
-                ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]),
-            );
-        }
+/** Master data are there before: not a part of what is compared. */
+function gridtally(folder: string, clock: StageClock): Promise<object> {
+    return withTownHome(folder, async (workspace) => {
+        for (const name of ['readings.csv', 'corrections.csv'])
+            await clock.time('receive, parse, append', () => ingestFile(workspace, folder, name));
         await clock.time('curate, roll up, commit', () => refreshAll(workspace));
         const status = await readStatus(workspace.lake);
-        const check = { intervals: status.winning, kwh: status.kwh };
         return {
-            check,
+            check: { intervals: status.winning, kwh: status.kwh },
             writtenBytes: bytesBelow(workspace.home.lakeFolder) + bytesBelow(workspace.home.rawFolder),
         };
-    } finally {
-        await workspace.close();
-        await removeDatabase(homeFolder);
-        rmSync(homeFolder, { recursive: true, force: true });
-    }
+    });
 }
 
 async function main(side: string, folder: string): Promise<void> {

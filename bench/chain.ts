@@ -1,14 +1,5 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { bulkDay } from '../src/simulate/bulk-day.ts';
 import type { StageReport } from './chain-worker.ts';
-
-const run = promisify(execFile);
-const WORKER = fileURLToPath(new URL('chain-worker.ts', import.meta.url));
+import { runWorker, withTown } from './town.ts';
 
 export interface ChainOptions {
     readonly meters: number;
@@ -31,21 +22,13 @@ interface Side {
  * turn, each in a process of its own. Throws when the two do not publish the same energy.
  */
 export async function benchChain(options: ChainOptions): Promise<void> {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-bench-'));
-    try {
-        const day = bulkDay({
-            outFolder: path.join(folder, 'town'),
-            seed: 'bench',
-            meters: options.meters,
-            minutes: 15,
-            date: '2024-05-01',
-            marketZone: 'Europe/London',
-            correctionsRate: 0.01,
-        });
+    const { meters, runs } = options;
+    await withTown({ name: 'chain', meters, correctionsRate: 0.01 }, async (folder, day) => {
+        const rows = day.rows + day.correctionRows;
         const pairs: { ours: Side; duckdb: Side }[] = [];
-        for (let i = 0; i < options.runs; i++) {
-            const ours = await side('gridtally', folder, day.rows + day.correctionRows);
-            const duckdb = await side('duckdb', folder, day.rows + day.correctionRows);
+        for (let i = 0; i < runs; i++) {
+            const ours = await side('gridtally', folder, rows);
+            const duckdb = await side('duckdb', folder, rows);
             if (ours.check.kwh !== duckdb.check.kwh || ours.check.intervals !== duckdb.check.intervals) {
                 throw new Error(
                     `the two disagree: ${JSON.stringify(ours.check)} and ${JSON.stringify(duckdb.check)}`,
@@ -54,18 +37,11 @@ export async function benchChain(options: ChainOptions): Promise<void> {
             pairs.push({ ours, duckdb });
         }
         report(options, pairs);
-    } finally {
-        rmSync(folder, { recursive: true, force: true });
-    }
+    });
 }
 
 async function side(name: 'gridtally' | 'duckdb', folder: string, rows: number): Promise<Side> {
-    const { stdout } = await run(
-        process.execPath,
-        ['--disable-warning=ExperimentalWarning', WORKER, name, folder],
-        { maxBuffer: 1 << 26 },
-    );
-    return { rows, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
+    return { rows, ...(await runWorker<Omit<Side, 'rows'>>('chain-worker.ts', [name, folder])) };
 }
 
 function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Side }[]): void {

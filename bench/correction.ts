@@ -1,15 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { bulkDay } from '../src/simulate/bulk-day.ts';
-
-const run = promisify(execFile);
-const WORKER = fileURLToPath(new URL('correction-worker.ts', import.meta.url));
-const DATE = '2024-05-01';
-const MARKET_ZONE = 'Europe/London';
+import { runWorker, TOWN_DATE, withTown } from './town.ts';
 
 /** How a day's correction of some meters spreads over the home, and what it took. */
 export interface Correction {
@@ -29,20 +20,10 @@ export interface CorrectionResult {
 }
 
 /** All intervals of one day corrected for some meters of a large home: side by side in one bucket, and all over it. */
-export async function benchCorrection(meters: number): Promise<CorrectionResult> {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-bench-correction-'));
-    try {
+export function benchCorrection(meters: number): Promise<CorrectionResult> {
+    return withTown({ name: 'correction', meters, correctionsRate: 0 }, async (folder) => {
         const correctedMeters = Math.min(100, meters);
         const town = path.join(folder, 'town');
-        bulkDay({
-            outFolder: town,
-            seed: 'bench',
-            meters,
-            minutes: 15,
-            date: DATE,
-            marketZone: MARKET_ZONE,
-            correctionsRate: 0,
-        });
         writeCorrection(path.join(town, 'neighbours.csv'), correctedMeters, 1, 1);
         writeCorrection(
             path.join(town, 'scattered.csv'),
@@ -50,17 +31,17 @@ export async function benchCorrection(meters: number): Promise<CorrectionResult>
             Math.floor(meters / correctedMeters),
             2,
         );
-        const options = ['--disable-warning=ExperimentalWarning', WORKER, folder];
-        const { stdout } = await run(process.execPath, options, { maxBuffer: 1 << 24 });
-        return { meters, correctedMeters, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
-    } finally {
-        rmSync(folder, { recursive: true, force: true });
-    }
+        const timed = await runWorker<Omit<CorrectionResult, 'meters' | 'correctedMeters'>>(
+            'correction-worker.ts',
+            [folder],
+        );
+        return { meters, correctedMeters, ...timed };
+    });
 }
 
 function writeCorrection(file: string, count: number, step: number, version: number): void {
     // local midnight in London in May is 23:00 UTC of the day before
-    const from = Date.parse(`${DATE}T00:00:00Z`) - 3_600_000;
+    const from = Date.parse(`${TOWN_DATE}T00:00:00Z`) - 3_600_000;
     const lines = ['meter_id,read_at,value,quality,version'];
     for (let i = 0; i < count; i++) {
         for (let slot = 0; slot < 96; slot++) {

@@ -1,40 +1,39 @@
+import { globSync } from 'node:fs';
 import path from 'node:path';
 import { DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { openWorkspace, type Workspace } from '../src/cli/workspace.ts';
+import type { Workspace } from '../src/cli/workspace.ts';
 import { compileModel } from '../src/engine/compile.ts';
 import type { Engine, EngineSession } from '../src/engine/engine.ts';
 import { refresh } from '../src/lake/refresh.ts';
-import { feedsOf, ingest, load, precedenceOf } from '../src/pipeline/chain.ts';
-import { removeDatabase } from '../src/store/embedded-postgres.ts';
-import { initHome } from '../src/store/home.ts';
+import { feedsOf, precedenceOf } from '../src/pipeline/chain.ts';
+import { ingestFile, secondsOf, withTownHome } from './home.ts';
 import type { SeamResult } from './seam.ts';
+
+const MODELS = path.join(import.meta.dirname, '../models');
 
 interface Statement {
     readonly text: string;
     readonly values: readonly DuckDBValue[];
 }
 
-/** What each connection was given, in its order; `isOn` says whether it is noted. */
-const given = new Map<DuckDBConnection, Statement[]>();
-let isOn = false;
-
-function noteStatements(): void {
-    for (const name of ['run', 'runAndReadAll'] as const) {
-        const method = DuckDBConnection.prototype[name] as (...args: unknown[]) => unknown;
-        const noting = function (this: DuckDBConnection, ...args: unknown[]): unknown {
-            // `runAndReadAll` may itself call `run`: what is under way is noted once
-            if (!isOn || busy.has(this)) return method.apply(this, args);
-            const [text, values] = args as [string, readonly DuckDBValue[] | undefined];
-            const statements = given.get(this) ?? [];
-            given.set(this, statements);
-            statements.push({ text, values: values ?? [] });
-            busy.add(this);
-            return Promise.resolve(method.apply(this, args)).finally(() => busy.delete(this));
-        };
-        Object.defineProperty(DuckDBConnection.prototype, name, { value: noting });
+/** What each connection is given while `work` runs, in its order. */
+async function statementsOf(work: () => Promise<unknown>): Promise<Statement[][]> {
+    const given = new Map<DuckDBConnection, Statement[]>();
+    // every other way to run a statement goes through this one
+    const { run } = DuckDBConnection.prototype;
+    DuckDBConnection.prototype.run = function (text, values, types) {
+        const statements = given.get(this) ?? [];
+        given.set(this, statements);
+        statements.push({ text, values: (values ?? []) as readonly DuckDBValue[] });
+        return run.call(this, text, values, types);
+    };
+    try {
+        await work();
+    } finally {
+        DuckDBConnection.prototype.run = run;
     }
+    return [...given.values()];
 }
-const busy = new Set<DuckDBConnection>();
 
 let seamSeconds = 0;
 
@@ -68,79 +67,50 @@ function timed<T>(work: () => T): T {
     return result;
 }
 
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-    const from = performance.now();
-    await work();
-    return (performance.now() - from) / 1000;
-}
-
-/** A job compiles each of its steps once. */
+/** A job compiles each model of curation once. */
 function compileSeconds(jobs: number): number {
-    const models = [
-        'job_versions',
-        'expected_channel_days',
-        'contested_keys',
-        'contested_versions',
-        'version_outcomes',
-        'curated_intervals',
-        'present_hours',
-        'curated_hours',
-        'curated_days',
-        'curated_gaps',
-        'changed_days',
-    ];
+    const models = globSync('curation/*.yml', { cwd: MODELS }).map((file) => file.replace(/\.yml$/, ''));
     const from = performance.now();
-    for (let job = 0; job < jobs; job += 1)
-        for (const model of models) compileModel(`curation/${model}`, 'duckdb');
+    for (let job = 0; job < jobs; job += 1) for (const model of models) compileModel(model, 'duckdb');
     return (performance.now() - from) / 1000;
 }
 
-async function directly({ home }: Workspace): Promise<number> {
+async function directly({ home }: Workspace, sessions: readonly Statement[][]): Promise<number> {
     const { memory, threads } = home.engine;
-    let seconds = 0;
-    for (const statements of given.values()) {
+    let total = 0;
+    for (const statements of sessions) {
         const instance = await DuckDBInstance.create(':memory:', {
             memory_limit: memory,
             threads: String(threads),
             temp_directory: path.join(home.scratchFolder, 'by-hand'),
         });
         const connection = await instance.connect();
-        for (const { text, values } of statements)
-            seconds += await secondsOf(() => connection.runAndReadAll(text, [...values]));
+        const { seconds } = await secondsOf(async () => {
+            for (const { text, values } of statements) await connection.runAndReadAll(text, [...values]);
+        });
+        total += seconds;
         connection.closeSync();
         instance.closeSync();
     }
-    return seconds;
+    return total;
 }
 
 async function main(folder: string): Promise<void> {
-    const home = path.join(folder, 'home');
-    const town = path.join(folder, 'town');
-    await initHome(home, { marketZone: 'Europe/London' });
-    const workspace = await openWorkspace(home);
-    try {
-        const points = path.join(town, 'master', 'metering-points.csv');
-        await load(workspace, { kind: 'metering-points', file: points });
-        for (const name of ['readings.csv', 'corrections.csv'])
-            await ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]);
+    await withTownHome(folder, async (workspace) => {
+        for (const name of ['readings.csv', 'corrections.csv']) await ingestFile(workspace, folder, name);
         const feeds = precedenceOf(await feedsOf(workspace));
-        noteStatements();
-        isOn = true;
-        const lake = { ...workspace.lake, bulkEngine: timedEngine(workspace.lake.bulkEngine) };
-        await refresh(lake, feeds);
-        isOn = false;
-        const compiled = compileSeconds(given.size);
+        const engine = timedEngine(workspace.lake.engine);
+        const lake = { ...workspace.lake, engine, bulkEngine: engine };
+        const sessions = await statementsOf(() => refresh(lake, feeds));
+        const compiled = compileSeconds(sessions.length);
         const result: Omit<SeamResult, 'meters' | 'ratio'> = {
-            statements: [...given.values()].reduce((sum, list) => sum + list.length, 0),
+            statements: sessions.reduce((sum, list) => sum + list.length, 0),
             seconds: seamSeconds + compiled,
             compileSeconds: compiled,
-            peers: { duckdb: { seconds: await directly(workspace) } },
+            peers: { duckdb: { seconds: await directly(workspace, sessions) } },
         };
         process.stdout.write(`${JSON.stringify(result)}\n`);
-    } finally {
-        await workspace.close();
-        await removeDatabase(home);
-    }
+    });
 }
 
 await main(process.argv[2] ?? '');

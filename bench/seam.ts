@@ -1,13 +1,4 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { bulkDay } from '../src/simulate/bulk-day.ts';
-
-const run = promisify(execFile);
-const WORKER = fileURLToPath(new URL('seam-worker.ts', import.meta.url));
+import { runWorker, withTown } from './town.ts';
 
 export interface SeamResult {
     readonly meters: number;
@@ -25,30 +16,11 @@ export interface SeamResult {
  * What the seam between gridtally and its engine costs: curation and rollups of a day of quarter-hours with 1 % corrections, one job at
  * a time, beside the same statements given to DuckDB directly, which then write the same files again.
  */
-export async function benchSeam(meters: number): Promise<SeamResult> {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'gridtally-bench-seam-'));
-    try {
-        bulkDay({
-            outFolder: path.join(folder, 'town'),
-            seed: 'bench',
-            meters,
-            minutes: 15,
-            date: '2024-05-01',
-            marketZone: 'Europe/London',
-            correctionsRate: 0.01,
-        });
-        const { stdout } = await run(
-            process.execPath,
-            ['--disable-warning=ExperimentalWarning', WORKER, folder],
-            { maxBuffer: 1 << 24 },
-        );
-        const timed: Omit<SeamResult, 'meters' | 'ratio'> = JSON.parse(
-            stdout.trim().split('\n').at(-1) ?? '{}',
-        );
+export function benchSeam(meters: number): Promise<SeamResult> {
+    return withTown({ name: 'seam', meters, correctionsRate: 0.01 }, async (folder) => {
+        const timed = await runWorker<Omit<SeamResult, 'meters' | 'ratio'>>('seam-worker.ts', [folder]);
         return { meters, ...timed, ratio: timed.seconds / timed.peers.duckdb.seconds };
-    } finally {
-        rmSync(folder, { recursive: true, force: true });
-    }
+    });
 }
 
 export function seamText(result: SeamResult): string {

@@ -1,28 +1,21 @@
 import path from 'node:path';
-import { openWorkspace, type Workspace } from '../src/cli/workspace.ts';
+import type { Workspace } from '../src/cli/workspace.ts';
 import { SparkSession } from '../src/engine/spark-connect/session.ts';
-import { liveFiles } from '../src/lake/catalogue.ts';
+import { distinctPaths, liveFiles } from '../src/lake/catalogue.ts';
 import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
 import { useLake } from '../src/lake/lake-use.ts';
-import { ingest, load, refreshAll } from '../src/pipeline/chain.ts';
+import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
-import { removeDatabase } from '../src/store/embedded-postgres.ts';
-import { initHome } from '../src/store/home.ts';
 import { freePort, startSparkServer } from '../test/engines/spark-server.ts';
+import { ingestFile, secondsOf, withTownHome } from './home.ts';
 import type { SparkSide } from './spark.ts';
 
 const MEMORY = '4g';
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-    const from = performance.now();
-    await work();
-    return (performance.now() - from) / 1000;
-}
-
 async function throughGridtally(workspace: Workspace, port: number): Promise<SparkSide> {
     const server = await startSparkServer({ port, memory: MEMORY });
     try {
-        const seconds = await timed(() => refreshAll(workspace));
+        const { seconds } = await secondsOf(() => refreshAll(workspace));
         const status = await readStatus(workspace.lake);
         return {
             seconds,
@@ -99,7 +92,7 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
         await view('channels', [files.channels]);
         for (const [name, query] of Object.entries({ ...READ_LATER, gaps: GAPS, changed: CHANGED })) {
             const target = path.join(folder, 'by-hand', name);
-            steps[name] = await timed(() =>
+            const step = await secondsOf(() =>
                 spark.writeFiles(query, {
                     format: 'parquet',
                     folder: `file:${target}`,
@@ -107,6 +100,7 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
                     options: { compression: 'zstd' },
                 }),
             );
+            steps[name] = step.seconds;
             // a day without gaps has no file of them, and no later step reads them
             if (name in READ_LATER) await view(name, [target]);
         }
@@ -130,28 +124,18 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
 }
 
 async function main(folder: string): Promise<void> {
-    const home = path.join(folder, 'home');
-    const town = path.join(folder, 'town');
     const port = await freePort();
-    await initHome(home, { marketZone: 'Europe/London', engine: `sc://127.0.0.1:${port}` });
-    const workspace = await openWorkspace(home);
-    try {
-        const points = path.join(town, 'master', 'metering-points.csv');
-        await load(workspace, { kind: 'metering-points', file: points });
-        for (const name of ['readings.csv', 'corrections.csv'])
-            await ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(town, name) }]);
-        const files = await liveFiles(workspace.lake, 'reading_versions', {});
-        const versions = [...new Set(files.map((file) => file.path))];
+    const throughBoth = async (workspace: Workspace) => {
+        for (const name of ['readings.csv', 'corrections.csv']) await ingestFile(workspace, folder, name);
+        const versions = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
         const { path: channels } = await useLake(workspace.lake, (inUse) => channelSnapshot(inUse));
         const sides = {
             byHand: await byHand(folder, { versions, channels }),
             gridtally: await throughGridtally(workspace, port),
         };
         process.stdout.write(`${JSON.stringify(sides)}\n`);
-    } finally {
-        await workspace.close();
-        await removeDatabase(home);
-    }
+    };
+    await withTownHome(folder, throughBoth, { engine: `sc://127.0.0.1:${port}` });
 }
 
 await main(process.argv[2] ?? '');

@@ -1,0 +1,40 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { openWorkspace, type Workspace } from '../src/cli/workspace.ts';
+import { ingest, load } from '../src/pipeline/chain.ts';
+import { removeDatabase } from '../src/store/embedded-postgres.ts';
+import { type HomeOptions, initHome } from '../src/store/home.ts';
+import { TOWN_ZONE } from './town.ts';
+
+/**
+ * Gives `work` a new home in which the meters of a town are registered, as they are before a day begins; takes it away afterwards.
+ * @param folder the one that `withTown` made
+ */
+export async function withTownHome<T>(
+    folder: string,
+    work: (workspace: Workspace) => Promise<T>,
+    options: HomeOptions = {},
+): Promise<T> {
+    const homeFolder = path.join(folder, 'home');
+    await initHome(homeFolder, { marketZone: TOWN_ZONE, ...options });
+    const workspace = await openWorkspace(homeFolder);
+    try {
+        const points = path.join(folder, 'town', 'master', 'metering-points.csv');
+        await load(workspace, { kind: 'metering-points', file: points });
+        return await work(workspace);
+    } finally {
+        await workspace.close();
+        await removeDatabase(homeFolder);
+        rmSync(homeFolder, { recursive: true, force: true });
+    }
+}
+
+/** Receives and parses one file of the town, such as `readings.csv`. */
+export function ingestFile(workspace: Workspace, folder: string, name: string) {
+    return ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(folder, 'town', name) }]);
+}
+
+export async function secondsOf<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
+    const from = performance.now();
+    return { value: await work(), seconds: (performance.now() - from) / 1000 };
+}

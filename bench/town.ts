@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { bulkDay } from '../src/simulate/bulk-day.ts';
+
+export const TOWN_DATE = '2024-05-01';
+export const TOWN_ZONE = 'Europe/London';
+
+const run = promisify(execFile);
+
+/** Gives `work` a folder of its own that has a simulated day of quarter-hours below `town`; takes it away afterwards. */
+export async function withTown<T>(
+    options: { readonly name: string; readonly meters: number; readonly correctionsRate: number },
+    work: (folder: string, day: ReturnType<typeof bulkDay>) => Promise<T>,
+): Promise<T> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), `gridtally-bench-${options.name}-`));
+    try {
+        const day = bulkDay({
+            outFolder: path.join(folder, 'town'),
+            seed: 'bench',
+            meters: options.meters,
+            minutes: 15,
+            date: TOWN_DATE,
+            marketZone: TOWN_ZONE,
+            correctionsRate: options.correctionsRate,
+        });
+        return await work(folder, day);
+    } finally {
+        rmSync(folder, { recursive: true, force: true });
+    }
+}
+
+/** Runs a file beside this one in a process of its own; gives the JSON of the last line that it prints. */
+export async function runWorker<T>(worker: string, args: readonly string[]): Promise<T> {
+    const file = fileURLToPath(new URL(worker, import.meta.url));
+    const options = ['--disable-warning=ExperimentalWarning', file, ...args];
+    const { stdout } = await run(process.execPath, options, { maxBuffer: 1 << 26 });
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
+}
