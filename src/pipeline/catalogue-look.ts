@@ -15,11 +15,13 @@ import { registerRelations, type ViewOptions } from './published-relations.ts';
 
 /** What a query is to see of files. */
 export interface Wants {
-    readonly tables: ReadonlySet<LakeTable>;
+    readonly tables: readonly LakeTable[];
     readonly hasChannels: boolean;
-    /** What is curated is made anew, as it was known at an instant. */
+    /** Channels and what is curated are made anew, as they were known at an instant. */
     readonly isRecomputed: boolean;
 }
+
+export type LookedChannels = { readonly path: string } | { readonly rows: readonly ChannelEntry[] };
 
 export interface LookOptions extends ViewOptions {
     readonly wants: Wants;
@@ -29,11 +31,11 @@ export interface LookOptions extends ViewOptions {
 /** All that was wanted, of one moment. */
 export interface CatalogueLook {
     /** Absolute paths of the committed files. */
-    readonly files: Readonly<Partial<Record<LakeTable, readonly string[]>>>;
-    readonly channels?: { readonly path: string } | { readonly rows: readonly ChannelEntry[] };
+    readonly files: ReadonlyMap<LakeTable, readonly string[]>;
+    readonly channels?: LookedChannels;
     /** With `asOf`: where receipts end that were known. */
     readonly watermark?: Watermark;
-    /** What the readings of then are made from, instead of `files` and `channels`. */
+    /** What the readings and channels of then are made from. */
     readonly known?: KnownLake;
 }
 
@@ -62,24 +64,24 @@ async function lookWithin(
     options: LookOptions,
 ): Promise<CatalogueLook> {
     const { asOf, feeds, wants } = options;
-    const files: Partial<Record<LakeTable, readonly string[]>> = {};
+    const files = new Map<LakeTable, readonly string[]>();
     for (const table of wants.tables) {
         const bounds = asOf === undefined ? {} : { committedBy: asOf };
         const isFeedOfChanges = table === 'changed_channel_days';
-        files[table] = distinctPaths(await liveFiles(lake, table, isFeedOfChanges ? bounds : {}, tx));
+        files.set(table, distinctPaths(await liveFiles(lake, table, isFeedOfChanges ? bounds : {}, tx)));
     }
     await registerRelations(tx, session, lake, options);
     const known =
         asOf !== undefined && wants.isRecomputed ? await readKnownLake(lake, tx, feeds, asOf) : undefined;
     return {
         files,
-        ...(wants.hasChannels && known === undefined ? { channels: await channelsNow(lake, tx) } : {}),
+        ...(wants.hasChannels ? { channels: await channelsNow(lake, tx) } : {}),
         ...(asOf === undefined ? {} : { watermark: known?.watermark ?? (await watermarkAt(tx, asOf)) }),
         ...(known === undefined ? {} : { known }),
     };
 }
 
-async function channelsNow(lake: Lake, tx: Transaction): Promise<NonNullable<CatalogueLook['channels']>> {
+async function channelsNow(lake: Lake, tx: Transaction): Promise<LookedChannels> {
     const standing = await standingSnapshot(lake, await registrationVersion(tx), tx);
     return standing === undefined ? { rows: await channelDirectory(tx) } : { path: standing };
 }

@@ -5,7 +5,7 @@ import { channelRow } from '../lake/channel-row.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { knownBy } from '../lake/watermark.ts';
-import { type CatalogueLook, lookAtCatalogue, type Wants } from './catalogue-look.ts';
+import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { isWanted, type ViewOptions } from './published-relations.ts';
 
@@ -44,13 +44,13 @@ async function withViews<T>(
     options: ViewOptions,
     work: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
-    const feeds = options.asOf === undefined ? [] : precedenceOf(await feedsOf(chain));
+    const wants = wantsOf(options);
+    const feeds = wants.isRecomputed ? precedenceOf(await feedsOf(chain)) : [];
     return useLake(chain.lake, async (lake) => {
         const session = await lake.engine.openSession();
         try {
-            const wants = wantsOf(options);
             const look = await lookAtCatalogue({ ...chain, lake }, session, { ...options, feeds, wants });
-            await registerViews(session, lake, look, wants);
+            await registerViews(session, lake, look, wants.views);
             return await work(session);
         } finally {
             await session.close();
@@ -64,31 +64,34 @@ interface ViewWants extends Wants {
 
 function wantsOf(options: ViewOptions): ViewWants {
     const views = Object.entries(VIEWS).filter(([name]) => isWanted(options, name));
-    const tables = new Set(views.flatMap(([, view]) => view.reads));
-    const hasChannels = isWanted(options, 'channels') || views.some(([, view]) => view.namesChannels);
+    const reads = new Set(views.flatMap(([, view]) => view.reads));
+    const readsChannels = isWanted(options, 'channels') || views.some(([, view]) => view.namesChannels);
     const isRecomputed =
-        options.asOf !== undefined && (hasChannels || RECOMPUTED.some((table) => tables.has(table)));
-    return { views, tables, hasChannels, isRecomputed };
+        options.asOf !== undefined && (readsChannels || RECOMPUTED.some((table) => reads.has(table)));
+    return {
+        views,
+        tables: [...reads].filter((table) => !isRecomputed || !RECOMPUTED.includes(table)),
+        hasChannels: readsChannels && !isRecomputed,
+        isRecomputed,
+    };
 }
 
 async function registerViews(
     session: EngineSession,
     lake: Lake,
     look: CatalogueLook,
-    { views, tables, hasChannels, isRecomputed }: ViewWants,
+    views: ViewWants['views'],
 ): Promise<void> {
-    if (look.known !== undefined) await registerAsOf(session, lake, look.known);
-    else if (hasChannels) await registerChannels(session, look);
-    for (const table of tables)
-        if (!isRecomputed || !RECOMPUTED.includes(table))
-            await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], look.files[table] ?? []);
+    if (look.known) await registerAsOf(session, lake, look.known);
+    if (look.channels) await registerChannels(session, look.channels);
+    for (const [table, files] of look.files)
+        await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], files);
     const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
     for (const [name, { text, isReceived }] of views)
         await session.run(`create or replace temp view ${name} as ${text}${isReceived ? received : ''}`);
 }
 
-async function registerChannels(session: EngineSession, { channels }: CatalogueLook): Promise<void> {
-    if (channels === undefined) return;
+async function registerChannels(session: EngineSession, channels: LookedChannels): Promise<void> {
     if ('path' in channels) await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
     else await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.rows.map(channelRow));
 }
