@@ -6,7 +6,7 @@ import { writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type Draft, draftContract } from '../parsers/draft/draft-contract.ts';
 import { zone } from './command-context.ts';
-import { counted, openOutput, wrapped } from './output.ts';
+import { count, counted, openOutput, wrapped } from './output.ts';
 
 interface InferOptions {
     readonly name?: string;
@@ -72,7 +72,7 @@ function summary(file: string, draft: Draft, out: string | undefined): string[] 
     const place = `HOME/feeds/${contractFile}`;
     const isThere = out !== undefined && path.basename(out) === contractFile;
     return [
-        `${path.basename(file)}: ${counted(rows, 'row')} read${isWhole ? '' : ', and the file goes on'}; ${counted(guesses.length, 'guess').replace(/guesss$/, 'guesses')}, of which ${unsure.length} unsure; ${counted(questions.length, 'question')}`,
+        `${path.basename(file)}: ${counted(rows, 'row')} read${isWhole ? '' : ', and the file goes on'}; ${count(guesses.length)} ${guesses.length === 1 ? 'guess' : 'guesses'}, of which ${unsure.length} unsure; ${counted(questions.length, 'question')}`,
         ...unsure.flatMap(({ field, value, alternatives }) => {
             const others = alternatives.length > 0 ? `; else ${alternatives.join(', ')}` : '';
             return wrapped(`  unsure: ${field}: ${valueText(value)}${others}`);

@@ -36,14 +36,23 @@ export function saysNoValue(text: string): boolean {
     return NO_VALUE.has(text.toLowerCase());
 }
 
+/** How often each of the values occurs, in the order in which they first do. */
+export function countsOf<T>(values: Iterable<T>): Map<T, number> {
+    const counts = new Map<T, number>();
+    for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return counts;
+}
+
+export function commonestFirst<T>(counts: ReadonlyMap<T, number>): [T, number][] {
+    return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
 /** Of the columns of a wide range only the values are looked at. */
 export function columnFacts(table: SampleTable, wide: WideRange | undefined): ColumnFacts[] {
     return table.columns.map((name, place) => {
         const texts = table.rows.map((row) => row[place] ?? '');
         const filled = texts.filter((text) => text !== '');
-        const counts = new Map<string, number>();
         const isCell = wide !== undefined && place >= wide.from && place <= wide.to;
-        for (const text of isCell ? [] : filled) counts.set(text, (counts.get(text) ?? 0) + 1);
         const values = filled.filter((text) => !saysNoValue(text));
         const share = (is: (text: string) => boolean) =>
             values.length === 0 ? 0 : values.filter(is).length / values.length;
@@ -52,7 +61,7 @@ export function columnFacts(table: SampleTable, wide: WideRange | undefined): Co
             place,
             texts,
             filled,
-            counts: new Map([...counts].sort((a, b) => b[1] - a[1])),
+            counts: new Map(commonestFirst(countsOf(isCell ? [] : filled))),
             numberShare: share(isNumber),
             hasDecimals: values.some((text) => isNumber(text) && text.includes('.')),
             commaShare: share((text) => WITH_COMMA.test(text)),

@@ -1,4 +1,4 @@
-import type { ColumnFacts } from './column-facts.ts';
+import { type ColumnFacts, commonestFirst, countsOf } from './column-facts.ts';
 import type { ColumnRoles } from './column-roles.ts';
 
 const MINUTE_MS = 60_000;
@@ -72,25 +72,16 @@ export function distances(stamps: SampleStamps): [number, number][] {
 }
 
 function countDistances(lists: readonly (readonly number[])[]): [number, number][] {
-    const counts = new Map<number, number>();
-    for (const list of lists) {
-        for (let i = 1; i < list.length; i += 1) {
-            const minutes = ((list[i] ?? 0) - (list[i - 1] ?? 0)) / MINUTE_MS;
-            counts.set(minutes, (counts.get(minutes) ?? 0) + 1);
-        }
-    }
-    return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+    const all = lists.flatMap((list) => list.slice(1).map((at, i) => (at - (list[i] ?? 0)) / MINUTE_MS));
+    return [...countsOf(all)].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 }
 
 /** Distances between the stamps of a row and those of another column, as of the start and the end of its interval. */
 export function distancesTo(roles: ColumnRoles, other: ColumnFacts): [number, number][] {
-    const counts = new Map<number, number>();
-    roles.stamp.texts.forEach((text, row) => {
+    const all = roles.stamp.texts.flatMap((text, row) => {
         const from = roles.form.read(text);
         const to = roles.form.read(other.texts[row] ?? '');
-        if (from === undefined || to === undefined) return;
-        const minutes = (to - from) / MINUTE_MS;
-        counts.set(minutes, (counts.get(minutes) ?? 0) + 1);
+        return from === undefined || to === undefined ? [] : [(to - from) / MINUTE_MS];
     });
-    return [...counts].sort((a, b) => b[1] - a[1]);
+    return commonestFirst(countsOf(all));
 }

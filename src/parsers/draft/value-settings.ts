@@ -1,5 +1,5 @@
 import type { EnergyUnit } from '../../contracts/feed-contract.ts';
-import { type ColumnFacts, isNumber, saysNoValue } from './column-facts.ts';
+import { type ColumnFacts, countsOf, isNumber, saysNoValue } from './column-facts.ts';
 import type { ColumnRoles } from './column-roles.ts';
 import { type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
 import { unitInName, unitWord } from './unit-words.ts';
@@ -29,9 +29,7 @@ export function guessValues(
     options: { readonly minutes: number; readonly isBlankMissing: boolean },
 ): ValueGuess {
     const columns = roles.value ? [roles.value] : roles.cells;
-    const counts = new Map<string, number>();
-    for (const { filled } of columns)
-        for (const text of filled) counts.set(text, (counts.get(text) ?? 0) + 1);
+    const counts = countsOf(columns.flatMap(({ filled }) => filled));
     const numbers = new Map([...counts].filter(([text]) => isNumber(text)));
     const unit = guessUnit(roles, columns, numbers);
     const others = [...counts.keys()].filter((text) => !isNumber(text));
