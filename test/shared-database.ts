@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { leaseServer } from '../src/store/embedded-postgres.ts';
-import { makeScratchFolder, removeScratchFolder } from './store/scratch-home.ts';
+import { makeScratchFolder, removeScratchFolder, urlOf } from './store/scratch-home.ts';
 
 /** Address of the server that the test files of a run share; absent where there is none. */
 const VARIABLE = 'GRIDTALLY_TEST_DATABASE';
@@ -9,8 +9,7 @@ const VARIABLE = 'GRIDTALLY_TEST_DATABASE';
 export async function startSharedDatabase(): Promise<() => Promise<void>> {
     const folder = makeScratchFolder();
     const { address, release } = await leaseServer(folder);
-    const { user, password, host, port, database } = address;
-    process.env[VARIABLE] = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+    process.env[VARIABLE] = urlOf(address);
     let ended: Promise<void> | undefined;
     const end = async () => {
         await release();

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { leaseServer, type ServerLease } from '../../src/store/embedded-postgres.ts';
-import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+import { makeScratchFolder, removeScratchFolder, urlOf } from '../store/scratch-home.ts';
 import { runCommand } from './run-command.ts';
 
 let folder: string;
@@ -13,8 +13,7 @@ let url: string;
 before(async () => {
     folder = makeScratchFolder();
     server = await leaseServer(folder);
-    const { user, password, host, port, database } = server.address;
-    url = `postgres://${user}:${password}@${host}:${port}/${database}`;
+    url = urlOf(server.address);
 });
 
 after(async () => {

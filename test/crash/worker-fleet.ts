@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { type RandomStream, randomStream } from '../../src/simulate/random-stream.ts';
-import { leaseServer, type ServerAddress } from '../../src/store/embedded-postgres.ts';
-import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+import { leaseServer } from '../../src/store/embedded-postgres.ts';
+import { makeScratchFolder, removeScratchFolder, urlOf } from '../store/scratch-home.ts';
 import { type MasterFiles, makeCrashHome, writeMasterFiles } from './crash-home.ts';
 import { type CrashInput, type Delivery, makeCrashInput } from './crash-input.ts';
 import { judgeViolent, loadAll, quietContent } from './driver.ts';
@@ -87,10 +87,6 @@ export class SharedHome {
         await this.#release();
         await removeScratchFolder(this.#serverFolder);
     }
-}
-
-function urlOf({ user, password, host, port, database }: ServerAddress): string {
-    return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 }
 
 export class FleetWorker {

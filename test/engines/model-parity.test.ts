@@ -105,11 +105,9 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
 }
 
 /** Rows of each table as sorted texts. */
-async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Record<string, string[]>> {
+async function textsOf(session: EngineSession, tables: readonly string[]): Promise<Record<string, string[]>> {
     const found: Record<string, string[]> = {};
-    await decideVersions(session, town.workspace.lake, inputs);
-    await rollUp(session, inputs);
-    for (const table of [...Object.values(TABLE_OF), ...PUBLISHED_TABLES.map((name) => `next_${name}`)]) {
+    for (const table of tables) {
         const rows = await session.rows(`select * from ${table}`);
         found[table] = rows
             .map((row) => JSON.stringify(row, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)))
@@ -118,19 +116,29 @@ async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Reco
     return found;
 }
 
+/** Everything that a job leaves. */
+async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Record<string, string[]>> {
+    await decideVersions(session, town.workspace.lake, inputs);
+    await rollUp(session, inputs);
+    return textsOf(session, [...Object.values(TABLE_OF), ...PUBLISHED_TABLES.map((name) => `next_${name}`)]);
+}
+
+async function onBoth<T>(work: (session: EngineSession) => Promise<T>): Promise<{ duckdb: T; spark: T }> {
+    const within = async (engine: Engine) => {
+        const session = await engine.openSession();
+        try {
+            return await work(session);
+        } finally {
+            await session.close();
+        }
+    };
+    return { duckdb: await within(town.workspace.lake.engine), spark: await within(spark) };
+}
+
 for (const kind of ['curate', 'merge'] as const) {
     test(`a job that will ${kind} gives the same rows of every model on both engines`, { skip }, async () => {
         const inputs = await jobInputs(kind);
-        const results: Record<string, string[]>[] = [];
-        for (const engine of [town.workspace.lake.engine, spark]) {
-            const session = await engine.openSession();
-            try {
-                results.push(await tablesOf(session, inputs));
-            } finally {
-                await session.close();
-            }
-        }
-        const [duckdb = {}, onSpark = {}] = results;
+        const { duckdb, spark: onSpark } = await onBoth((session) => tablesOf(session, inputs));
         for (const [table, rows] of Object.entries(duckdb)) {
             assert.deepEqual(onSpark[table]?.slice(0, 5), rows.slice(0, 5), table);
             assert.ok(
@@ -151,17 +159,11 @@ test('a home without previous files tells every day as changed on both engines',
     const inputs = await jobInputs('curate');
     const previous = Object.fromEntries(PUBLISHED_TABLES.map((table) => [table, []]));
     const fresh = { ...inputs, previous: previous as unknown as JobInputs['previous'] };
-    const changes: string[][] = [];
-    for (const engine of [town.workspace.lake.engine, spark]) {
-        const session = await engine.openSession();
-        try {
-            changes.push((await tablesOf(session, fresh)).changed_channel_days ?? []);
-        } finally {
-            await session.close();
-        }
-    }
-    assert.ok((changes[0]?.length ?? 0) > 50);
-    assert.deepEqual(changes[1], changes[0]);
+    const changes = await onBoth(
+        async (session) => (await tablesOf(session, fresh)).changed_channel_days ?? [],
+    );
+    assert.ok(changes.duckdb.length > 50);
+    assert.deepEqual(changes.spark, changes.duckdb);
 });
 
 /** Twenty devices that deliver each hour, in ways of their own; some deliveries twice. */
@@ -204,26 +206,13 @@ test('the clocks of devices are judged alike on both engines', { skip }, async (
     const { versions, channels } = clockRows();
     const feed = { feedId: 1, name: 'a', identifies: 'meter', isBackfill: false } as const;
     const days = { from: calendarDate('2013-06-03'), to: calendarDate('2013-06-04') };
-    const found: Record<string, string[]>[] = [];
-    for (const engine of [town.workspace.lake.engine, spark]) {
-        const session = await engine.openSession();
-        try {
-            await session.registerRows('reading_versions', LAKE_TABLES.reading_versions, versions);
-            await session.registerRows('channels', CHANNEL_SNAPSHOT, channels);
-            await judgeDevices(session, { feeds: [feed], ...days, limitMinutes: 3 });
-            const tables: Record<string, string[]> = {};
-            for (const table of DRIFT_TABLES) {
-                const rows = await session.rows(`select * from ${table}`);
-                tables[table] = rows
-                    .map((row) => JSON.stringify(row, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)))
-                    .sort();
-            }
-            found.push(tables);
-        } finally {
-            await session.close();
-        }
-    }
-    assert.deepEqual(found[1], found[0]);
-    const verdicts = (found[0]?.device_drifts ?? []).map((row) => /"verdict":"([\w-]+)"/.exec(row)?.[1]);
+    const found = await onBoth(async (session) => {
+        await session.registerRows('reading_versions', LAKE_TABLES.reading_versions, versions);
+        await session.registerRows('channels', CHANNEL_SNAPSHOT, channels);
+        await judgeDevices(session, { feeds: [feed], ...days, limitMinutes: 3 });
+        return textsOf(session, DRIFT_TABLES);
+    });
+    assert.deepEqual(found.spark, found.duckdb);
+    const verdicts = (found.duckdb.device_drifts ?? []).map((row) => /"verdict":"([\w-]+)"/.exec(row)?.[1]);
     assert.deepEqual([...new Set(verdicts)].sort(), VERDICTS);
 });

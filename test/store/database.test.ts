@@ -3,15 +3,14 @@ import { after, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { lockWithin, openDatabase } from '../../src/store/database.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
-import { openScratchDatabase } from './scratch-home.ts';
+import { openScratchDatabase, urlOf } from './scratch-home.ts';
 
 const { db, home, remove } = await openScratchDatabase();
 after(remove);
 
 async function serverUrl(): Promise<{ url: string; close(): Promise<void> }> {
     const { address, release } = await leaseServer(home);
-    const { host, port, user, password, database } = address;
-    return { url: `postgres://${user}:${password}@${host}:${port}/${database}`, close: release };
+    return { url: urlOf(address), close: release };
 }
 
 describe('values from the database', () => {

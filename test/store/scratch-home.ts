@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { removeDatabase } from '../../src/store/embedded-postgres.ts';
+import { removeDatabase, type ServerAddress } from '../../src/store/embedded-postgres.ts';
 
 /**
  * A folder for a home, with a blank in its name. Every account may pass through it, as `mkdtemp` alone does not allow: otherwise the database
@@ -31,4 +31,9 @@ export async function openScratchDatabase(
         await removeScratchFolder(home);
     };
     return { db, home, remove };
+}
+
+/** As `database.url` has it. */
+export function urlOf({ user, password, host, port, database }: ServerAddress): string {
+    return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 }
