@@ -8,6 +8,7 @@
  *
  * In a run of all files, homes that are made by `openChainWorld` share one database server, each in a schema of its own: to make and start
  * a server for each would be a fifth of the run. Where files are named, each home has a server of its own, as homes have by themselves.
+ * GRIDTALLY_TEST_DATABASE=postgres://… names a server that is there instead, which is left as it was.
  */
 import { availableParallelism } from 'node:os';
 import { startSharedDatabase } from './shared-database.ts';

@@ -1,29 +1,55 @@
 import { randomBytes } from 'node:crypto';
+import { openDatabase } from '../src/store/database.ts';
 import { leaseServer } from '../src/store/embedded-postgres.ts';
 import { makeScratchFolder, removeScratchFolder, urlOf } from './store/scratch-home.ts';
 
-/** Address of the server that the test files of a run share; absent where there is none. */
-const VARIABLE = 'GRIDTALLY_TEST_DATABASE';
+/** Address of the server that the test files of a run share; absent where there is none. Who runs the tests may name one that is there. */
+const ADDRESS = 'GRIDTALLY_TEST_DATABASE';
+/** What the names of the schemas of a run begin with. */
+const PREFIX = 'GRIDTALLY_TEST_SCHEMAS';
 
-/** Starts a server, and tells the test files that are started from now on. Gives what stops it, which may be called twice. */
+/** Starts a server unless one was named, and tells the test files that are started from now on. Gives what leaves none of it, which may be called twice. */
 export async function startSharedDatabase(): Promise<() => Promise<void>> {
+    const prefix = `test_${randomBytes(4).toString('hex')}`;
+    process.env[PREFIX] = prefix;
+    const named = process.env[ADDRESS];
+    if (named !== undefined) return once(() => dropSchemas(named, prefix));
     const folder = makeScratchFolder();
     const { address, release } = await leaseServer(folder);
-    process.env[VARIABLE] = urlOf(address);
-    let ended: Promise<void> | undefined;
-    const end = async () => {
+    process.env[ADDRESS] = urlOf(address);
+    return once(async () => {
         await release();
         await removeScratchFolder(folder);
-    };
-    return () => {
-        ended ??= end();
-        return ended;
-    };
+    });
 }
 
 /** Where a home of a test has its tables: a schema of its own on the shared server, or else the server that a home has by itself. */
 export function databaseOfTest(): { databaseUrl?: string; databaseSchema?: string } {
-    const databaseUrl = process.env[VARIABLE];
-    if (databaseUrl === undefined) return {};
-    return { databaseUrl, databaseSchema: `test_${randomBytes(8).toString('hex')}` };
+    const databaseUrl = process.env[ADDRESS];
+    const prefix = process.env[PREFIX];
+    if (databaseUrl === undefined || prefix === undefined) return {};
+    return { databaseUrl, databaseSchema: `${prefix}_${randomBytes(8).toString('hex')}` };
+}
+
+async function dropSchemas(url: string, prefix: string): Promise<void> {
+    const own = `${prefix}_run`;
+    const db = await openDatabase({ url, schema: own, home: import.meta.dirname });
+    try {
+        const schemas = await db.query<{ name: string }>(
+            'select nspname as name from pg_namespace where starts_with(nspname, $1)',
+            [prefix],
+        );
+        // one at a time: each takes a lock of every table that it holds
+        for (const { name } of schemas) await db.query(`drop schema ${name} cascade`);
+    } finally {
+        await db.close();
+    }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+    let ended: Promise<void> | undefined;
+    return () => {
+        ended ??= work();
+        return ended;
+    };
 }

@@ -1,11 +1,14 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileModel } from '../engine/compile.ts';
 import type { Engine, EngineRow, EngineSession, EngineValue } from '../engine/engine.ts';
-import { type Decimal, decimal } from '../kernel/decimal.ts';
+import { type DatePeriod, listDays } from '../kernel/calendar-date.ts';
+import { add, type Decimal, decimal } from '../kernel/decimal.ts';
+import { instantText } from '../kernel/period.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
-import type { RatingPlan } from './rating-plan.ts';
+import type { RatedPoint, RatingPlan } from './rating-plan.ts';
 import type { SlotClasses } from './slot-classes.ts';
+import { planSumSets, type SumSet } from './sum-sets.ts';
 import { haveIntervalPrices } from './tariff-checks.ts';
 
 /** Energy of a metering point in the intervals of one class; on one local day, or in the whole period where `day` is null. */
@@ -63,11 +66,21 @@ export async function sumQuantities(
     try {
         await registerInputs(session, inputs, plan, slots, prices);
         const model = (name: (typeof MODELS)[number]) => compileModel(`billing/${name}`, engine.dialect).sql;
-        const quantities = await session.rows(model('rated_quantities'));
+        const quantities = new Map<number, QuantitySum[]>();
+        for (const set of planSumSets(plan, slots)) {
+            await registerSet(session, set, slots, inputs.channels.length);
+            addQuantities(
+                quantities,
+                await session.rows(model('rated_quantities')),
+                set,
+                slots,
+                inputs.period,
+            );
+        }
         const amounts = prices.rows.length === 0 ? [] : await session.rows(model('interval_amounts'));
         const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
         return {
-            quantities: byPoint(quantities, quantitySum, (a, b) => compareSums(a, b)),
+            quantities,
             amounts: byPoint(
                 amounts,
                 intervalAmount,
@@ -125,7 +138,7 @@ const INTERVAL_PRICES = [
 /** One row per channel: the engine joins on it, and a second one would count each reading twice. */
 function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
     return plan.points.flatMap((point) => {
-        const slotOrigin = slots.slotOriginOf(point);
+        const { slotOrigin } = slots.runOf(point);
         const channelNos = [...new Set(point.channels.map((channel) => channel.channelNo))];
         return channelNos.map((no) => [
             no,
@@ -137,14 +150,77 @@ function channelRows(plan: RatingPlan, slots: SlotClasses): EngineValue[][] {
     });
 }
 
-function quantitySum(row: EngineRow): QuantitySum {
-    return {
-        day: row['service_day'] === null ? null : String(row['service_day']),
-        classNo: Number(row['class_no']),
-        kwh: decimal(String(row['kwh'])),
-        estimatedKwh: decimal(String(row['estimated_kwh'])),
-        intervalCount: Number(row['interval_count']),
-    };
+/** Leaves `set_reads` and `sum_slots`. A set with most of the channels reads all: to ask of each reading whether it belongs costs more. */
+async function registerSet(
+    session: EngineSession,
+    set: SumSet,
+    slots: SlotClasses,
+    channelCount: number,
+): Promise<void> {
+    await session.registerRows(
+        'sum_slots',
+        [
+            { name: 'slot_from', type: 'timestamp' },
+            { name: 'sum_class', type: 'integer' },
+        ],
+        slots.slots.map((slot, i) => [instantText(slot.at), set.classOfSlot[i] ?? 0]),
+    );
+    const channelNos = [...set.pointByChannel.keys()];
+    const isMost = channelNos.length * 2 > channelCount;
+    await session.registerRows(
+        'set_channels',
+        [{ name: 'channel_no', type: 'integer' }],
+        isMost ? [] : channelNos.map((no) => [no]),
+    );
+    const only = isMost ? '' : ' where channel_no in (select channel_no from set_channels)';
+    await session.run(`create or replace temp view set_reads as select * from period_reads${only}`);
+}
+
+/** Adds a set's sums to those of its metering points, in order of day and class. */
+function addQuantities(
+    quantities: Map<number, QuantitySum[]>,
+    rows: readonly EngineRow[],
+    set: SumSet,
+    slots: SlotClasses,
+    period: DatePeriod,
+): void {
+    const days = listDays(period);
+    const partsByPoint = new Map<RatedPoint, QuantitySum[]>();
+    for (const row of rows) {
+        const point = set.pointByChannel.get(Number(row['channel_no']));
+        if (!point) continue;
+        const slotIndex = set.firstSlots[Number(row['sum_class'])] ?? 0;
+        const part: QuantitySum = {
+            day: set.isByDay ? (days[slots.slots[slotIndex]?.dayNo ?? 0] ?? null) : null,
+            classNo: slots.runOf(point).classNo(slotIndex),
+            kwh: decimal(String(row['kwh'])),
+            estimatedKwh: decimal(String(row['estimated_kwh'])),
+            intervalCount: Number(row['interval_count']),
+        };
+        const parts = partsByPoint.get(point);
+        if (parts) parts.push(part);
+        else partsByPoint.set(point, [part]);
+    }
+    for (const [point, parts] of partsByPoint) quantities.set(point.pointNo, merged(parts));
+}
+
+/** Parts of the same day and class as one. */
+function merged(parts: QuantitySum[]): QuantitySum[] {
+    const sums: QuantitySum[] = [];
+    for (const part of parts.sort(compareSums)) {
+        const last = sums.at(-1);
+        if (last === undefined || compareSums(last, part) !== 0) {
+            sums.push(part);
+            continue;
+        }
+        sums[sums.length - 1] = {
+            ...last,
+            kwh: add(last.kwh, part.kwh),
+            estimatedKwh: add(last.estimatedKwh, part.estimatedKwh),
+            intervalCount: last.intervalCount + part.intervalCount,
+        };
+    }
+    return sums;
 }
 
 function intervalAmount(row: EngineRow): IntervalAmount {

@@ -33,8 +33,8 @@ export interface SlotClasses {
     readonly classes: readonly SlotClass[];
     /** slot_key → class_no */
     readonly slotRows: readonly (readonly [number, number])[];
-    /** What to subtract from an instant's slot number (since 1970) to get the slot key of a point. */
-    slotOriginOf(point: RatedPoint): number;
+    /** The slot keys of a point and what they mean. */
+    runOf(point: RatedPoint): SlotRun;
     /** Slot keys of the first slot of each run whose tariffs include the tariff. */
     readonly keyOffsetsByTariff: ReadonlyMap<number, readonly number[]>;
     /** The slots in use, in order of time. */
@@ -66,8 +66,8 @@ export function classifySlots(
         Number.isInteger(periodFrom / SLOT_MS),
         `the days of ${zone.name} begin on the grid of five minutes`,
     );
-    const runs = new Map<string, SlotRun>();
-    const runOfProfile = new Map<string, SlotRun>();
+    const runs = new Map<string, OwnedRun>();
+    const runOfProfile = new Map<string, OwnedRun>();
     const codesByTariff = new Map<number, TariffCodes>();
     const classes: SlotClass[] = [];
     for (const point of plan.points) {
@@ -84,7 +84,8 @@ export function classifySlots(
             haveIntervalPrices(plan.versionsByTariff.get(tariffNo) ?? []),
         );
         const key = isOwn ? `own ${profile}` : hash('sha256', found.pattern);
-        const run = runs.get(key) ?? newRun(found.pattern, runs.size * slotsOfProfile, classes);
+        const run =
+            runs.get(key) ?? newRun(found.pattern, runs.size * slotsOfProfile, periodFrom / SLOT_MS, classes);
         runs.set(key, run);
         runOfProfile.set(profile, run);
         addTariffs(run, coded, found.firstSlots);
@@ -97,10 +98,10 @@ export function classifySlots(
         ),
         keyOffsetsByTariff: offsetsByTariff(all),
         slots,
-        slotOriginOf(point) {
+        runOf(point) {
             const run = runOfProfile.get(point.tariffNos.join());
             assert(run !== undefined, 'every point has a run of slot keys');
-            return periodFrom / SLOT_MS - run.offset;
+            return run;
         },
     };
 }
@@ -195,10 +196,16 @@ export function hasBandPrices(charge: Charge): charge is BandEnergyCharge | Seri
 type CodedTariff = { readonly tariffNo: number; readonly codes: TariffCodes };
 
 /** Slot keys of profiles that change at the same slots. */
-interface SlotRun {
+export interface SlotRun {
+    /** What to subtract from an instant's slot number (since 1970) to get the slot key. */
+    readonly slotOrigin: number;
+    /** Class of a slot, by its index in `slots`. */
+    classNo(slotIndex: number): number;
+}
+
+interface OwnedRun extends SlotRun {
     readonly offset: number;
     readonly classes: readonly { readonly byTariff: Map<number, TariffSlot> }[];
-    classNo(slotIndex: number): number;
 }
 
 /** Numbers the slots' sets of codes in order of first appearance: for each slot its number, and for each number its first slot. */
@@ -222,15 +229,20 @@ function findPattern(
     return { pattern, firstSlots };
 }
 
-function newRun(pattern: Uint32Array, offset: number, classes: SlotClass[]): SlotRun {
+function newRun(pattern: Uint32Array, offset: number, firstSlot: number, classes: SlotClass[]): OwnedRun {
     const firstClassNo = classes.length;
     const count = pattern.reduce((most, number) => Math.max(most, number + 1), 0);
     const own = Array.from({ length: count }, () => ({ byTariff: new Map<number, TariffSlot>() }));
     classes.push(...own);
-    return { offset, classes: own, classNo: (slotIndex) => firstClassNo + (pattern[slotIndex] ?? 0) };
+    return {
+        offset,
+        slotOrigin: firstSlot - offset,
+        classes: own,
+        classNo: (slotIndex) => firstClassNo + (pattern[slotIndex] ?? 0),
+    };
 }
 
-function addTariffs(run: SlotRun, coded: readonly CodedTariff[], firstSlots: readonly number[]): void {
+function addTariffs(run: OwnedRun, coded: readonly CodedTariff[], firstSlots: readonly number[]): void {
     firstSlots.forEach((slotIndex, number) => {
         for (const { tariffNo, codes } of coded) {
             const kind = codes.kinds[codes.codeOfSlot[slotIndex] ?? -1];
@@ -239,7 +251,7 @@ function addTariffs(run: SlotRun, coded: readonly CodedTariff[], firstSlots: rea
     });
 }
 
-function offsetsByTariff(runs: readonly SlotRun[]): Map<number, number[]> {
+function offsetsByTariff(runs: readonly OwnedRun[]): Map<number, number[]> {
     const offsets = new Map<number, number[]>();
     for (const run of runs) {
         const tariffNos = new Set(run.classes.flatMap(({ byTariff }) => [...byTariff.keys()]));

@@ -11,8 +11,10 @@ import { draftPeriod } from '../pipeline/draft-period.ts';
 import { ingestTown, loadTownMaster, townContract } from '../pipeline/town-chain.ts';
 import { REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
+import { openDatabase } from '../store/database.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
-import { HOME_FILE, initHome } from '../store/home.ts';
+import { HOME_FILE, type Home, initHome, readHome } from '../store/home.ts';
+import { dropSchemaOf } from '../store/home-binding.ts';
 import { wholeNumber } from './command-context.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, counted, type Output, openOutput } from './output.ts';
@@ -21,6 +23,8 @@ import { openWorkspace, type Workspace } from './workspace.ts';
 interface DemoOptions {
     readonly home: string;
     readonly homes: number;
+    readonly databaseUrl?: string;
+    readonly databaseSchema?: string;
     readonly fresh?: boolean;
     readonly exit?: boolean;
     readonly json?: boolean;
@@ -40,6 +44,8 @@ export function addDemoCommand(program: Command): void {
         )
         .option('--home <dir>', 'folder of the town and its home', 'town')
         .option('--homes <n>', 'number of homes', wholeNumber, 1000)
+        .option('--database-url <url>', 'another PostgreSQL 15 or newer')
+        .option('--database-schema <name>', 'its schema')
         .option('--fresh', 'start anew')
         .option('--exit', 'return to the shell when done')
         .option('--json', 'print one JSON document')
@@ -58,7 +64,8 @@ async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
     if (existsSync(path.join(homeFolder, HOME_FILE)))
         output.notice(`continuing with the town in ${folder} (--fresh starts anew)`);
     await step(output, 'simulate', () => simulateOnce(townFolder, options.homes));
-    await step(output, 'home', () => makeHome(homeFolder));
+    refuseOtherDatabase(homeFolder, options);
+    await step(output, 'home', () => makeHome(homeFolder, options));
     const workspace = await openWorkspace(homeFolder);
     try {
         for (const notice of workspace.notices) output.notice(notice);
@@ -101,11 +108,43 @@ function townTotals(townFolder: string): { readonly homes: number; readonly chan
     return existsSync(done) ? JSON.parse(readFileSync(done, 'utf8')) : undefined;
 }
 
+function databaseOf({ databaseUrl, databaseSchema }: DemoOptions) {
+    return {
+        ...(databaseUrl === undefined ? {} : { databaseUrl }),
+        ...(databaseSchema === undefined ? {} : { databaseSchema }),
+    };
+}
+
+/** A home that is there stays with its database. */
+function refuseOtherDatabase(homeFolder: string, { databaseUrl, databaseSchema }: DemoOptions): void {
+    if (!existsSync(path.join(homeFolder, HOME_FILE))) return;
+    const { url, schema } = readHome(homeFolder).database;
+    if (
+        (databaseUrl === undefined || databaseUrl === url) &&
+        (databaseSchema === undefined || databaseSchema === schema)
+    )
+        return;
+    throw new GridtallyError('usage.invalid', 'the town that is there has its tables in another database', {
+        remedy: 'Leave out --database-url and --database-schema to go on with it, or make it anew with --fresh.',
+    });
+}
+
 /** Whatever else lies beside the town stays. */
 async function removeTown(homeFolder: string, townFolder: string): Promise<void> {
+    if (existsSync(path.join(homeFolder, HOME_FILE))) await removeTables(readHome(homeFolder));
     if (existsSync(homeFolder)) await removeDatabase(homeFolder);
     await removeFolder(homeFolder);
     await removeFolder(townFolder);
+}
+
+async function removeTables(home: Home): Promise<void> {
+    if (home.database.url === undefined) return;
+    const db = await openDatabase({ ...home.database, home: home.folder });
+    try {
+        await dropSchemaOf(db, home);
+    } finally {
+        await db.close();
+    }
 }
 
 async function step(
@@ -140,9 +179,9 @@ async function simulateOnce(townFolder: string, homes: number): Promise<string> 
     return `a town of ${counted(made, 'home')} with ${counted(channels, 'channel')}, ${QUARTER.from} to ${QUARTER.to}`;
 }
 
-async function makeHome(homeFolder: string): Promise<string> {
+async function makeHome(homeFolder: string, options: DemoOptions): Promise<string> {
     if (!existsSync(path.join(homeFolder, HOME_FILE)))
-        await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP' });
+        await initHome(homeFolder, { marketZone: ZONE, currency: 'GBP', ...databaseOf(options) });
     const contract = path.join(homeFolder, 'feeds', `${FEED}.odcs.yaml`);
     if (!existsSync(contract)) {
         const shipped = shippedContracts().get('generic-csv')?.text ?? '';

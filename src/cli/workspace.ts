@@ -10,7 +10,7 @@ import type { RawStore } from '../raw/receive.ts';
 import { refuseClockSkew } from '../store/clock-skew.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type Home, readHome } from '../store/home.ts';
-import { bindHome } from '../store/home-binding.ts';
+import { bindHome, refuseOtherHome } from '../store/home-binding.ts';
 import { migrate } from '../store/migrations.ts';
 
 /** An opened home: everything that commands work with. The only place that names an engine and a store. */
@@ -33,6 +33,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
     try {
         // before anything is written there: a home that cannot be used leaves no trace in a database that others keep
         if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
+        await refuseOtherHome(db, home);
         const applied = await migrate(db);
         await bindHome(db, home);
         await makeFolderDurably(home.scratchFolder);

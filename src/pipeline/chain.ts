@@ -109,8 +109,11 @@ export async function replayFaulty(
 
 async function feedsToReplay(chain: Chain, feedName: string | undefined): Promise<KnownFeed[]> {
     const feeds = await feedsOf(chain);
-    if (feedName === undefined) return feeds;
+    // by a contract that is faulty now nothing is judged, as nothing of it is parsed
+    if (feedName === undefined) return feeds.filter(({ refusal }) => refusal === undefined);
     const named = feeds.filter(({ contract }) => contract.feed === feedName);
+    const refusal = named[0]?.refusal;
+    if (refusal !== undefined) throw refusal;
     if (named.length > 0) return named;
     const names = feeds.map(({ contract }) => contract.feed).join(', ') || 'none';
     throw new GridtallyError(

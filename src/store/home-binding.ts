@@ -21,6 +21,18 @@ export async function bindHome(db: Database, home: FixedSettings): Promise<void>
     });
 }
 
+/** Before anything is written to the schema. Throws as `bindHome`; a schema that no home has used passes. */
+export async function refuseOtherHome(db: Database, home: FixedSettings): Promise<void> {
+    const found = await boundSettings(db);
+    if (found !== undefined) checkSettings(found, home, db.schema);
+}
+
+/** Drops the schema with all that the home has there. Throws `database.other-home` where it is another home's. */
+export async function dropSchemaOf(db: Database, home: FixedSettings): Promise<void> {
+    await refuseOtherHome(db, home);
+    await db.query(`drop schema if exists ${db.schema} cascade`);
+}
+
 async function boundSettings(db: Database): Promise<FixedSettings | undefined> {
     const rows = await db.query<{ text: string | null }>(
         `select obj_description(oid, 'pg_namespace') as text from pg_namespace where nspname = $1`,

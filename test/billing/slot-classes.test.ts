@@ -105,7 +105,7 @@ function classify(plan: RatingPlan): SlotClasses {
 function bandsOf(found: SlotClasses, point: RatedPoint, tariffNo: number): (string | null | undefined)[] {
     const classOfSlot = new Map(found.slotRows);
     return found.slots.map((slot) => {
-        const classNo = classOfSlot.get(slot.at / 300_000 - found.slotOriginOf(point));
+        const classNo = classOfSlot.get(slot.at / 300_000 - found.runOf(point).slotOrigin);
         return found.classes[classNo ?? -1]?.byTariff.get(tariffNo)?.bands.get('energy');
     });
 }

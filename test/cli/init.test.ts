@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { openDatabase } from '../../src/store/database.ts';
 import { leaseServer, type ServerLease } from '../../src/store/embedded-postgres.ts';
 import { makeScratchFolder, removeScratchFolder, urlOf } from '../store/scratch-home.ts';
 import { runCommand } from './run-command.ts';
@@ -45,6 +46,27 @@ test('a schema that belongs to another home is refused, and a folder that was th
     assert.match(refused.said, /database\.other-home/);
     assert.deepEqual(readdirSync(home), []);
     assert.equal((await init(home, '--database-url', url, '--database-schema', 'second_home')).code, 0);
+});
+
+test('a schema of another home is refused before any migration is applied to it', async () => {
+    const db = await openDatabase({ url, schema: 'first_home', home: folder });
+    try {
+        const newest = await db.query<{ version: number }>(
+            `delete from schema_migrations where version = (select max(version) from schema_migrations) returning version`,
+        );
+        const { said } = await init(
+            path.join(folder, 'third'),
+            '--database-url',
+            url,
+            '--database-schema',
+            'first_home',
+        );
+        assert.match(said, /database\.other-home/);
+        const applied = await db.query<{ version: number }>('select version from schema_migrations');
+        assert.equal(applied.length + 1, newest[0]?.version);
+    } finally {
+        await db.close();
+    }
 });
 
 test('a folder that holds anything is refused and left alone', async () => {
