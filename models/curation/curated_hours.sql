@@ -1,29 +1,5 @@
 with
 
-present_days as (
-    select
-        market_day,
-        channel_no,
-        sum(present_count) as present_count,
-    from ref('present_hours')
-    group by market_day, channel_no
-),
-
--- a day with all its intervals expects in each hour what is there; only the others need a grid
-incomplete_days as (
-    select
-        e.market_day,
-        e.channel_no,
-        e.interval_us,
-        e.day_from_us,
-        int_div(e.day_to_us - e.day_from_us, e.interval_us) as whole_count,
-        e.expected_from_us,
-        e.expected_to_us,
-    from ref('expected_channel_days') as e
-    left join present_days as p on p.market_day = e.market_day and p.channel_no = e.channel_no
-    where p.present_count is null or p.present_count <> e.expected_count
-),
-
 clipped_hours as (
     select
         i.market_day,
@@ -34,7 +10,7 @@ clipped_hours as (
         i.whole_count,
         greatest(i.expected_from_us, h.hour_from_us) as from_us,
         least(i.expected_to_us, h.hour_to_us) as to_us,
-    from incomplete_days as i
+    from ref('incomplete_days') as i
     inner join ref('day_hours') as h on h.market_day = i.market_day
 ),
 
@@ -61,7 +37,7 @@ full_hours as (
         p.measured_count,
         p.estimated_count,
     from ref('present_hours') as p
-    left join incomplete_days as i
+    left join ref('incomplete_days') as i
         on i.market_day = p.market_day and i.channel_no = p.channel_no
     where i.channel_no is null
 ),
@@ -80,7 +56,7 @@ partial_hours as (
     from (
         select p.*
         from ref('present_hours') as p
-        inner join incomplete_days as i
+        inner join ref('incomplete_days') as i
             on i.market_day = p.market_day and i.channel_no = p.channel_no
     ) as p
     full outer join (select * from expected_hours where expected_count > 0) as e

@@ -11,7 +11,7 @@ readings as (
             as digest_1,
         reading_digest_2(instant_us(r.period_from), r.kwh, r.quality, r.interval_minutes)
             as digest_2,
-    from ref('curated_intervals') as r
+    from ref('summed_intervals') as r
     inner join ref('market_days') as d on d.market_day = r.market_day
 ),
 

@@ -5,7 +5,8 @@ import { marketDayPeriod } from '../kernel/market-day.ts';
 import { parseInstant } from '../kernel/period.ts';
 import type { Zone } from '../kernel/zone.ts';
 import { type ReadingHistory, readingHistory, type UnplacedRow } from '../pipeline/reading-history.ts';
-import type { SourceLine } from '../trace/traced-version.ts';
+import { estimateText } from '../trace/traced-estimate.ts';
+import type { SourceLine, TracedInterval } from '../trace/traced-version.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { tableText } from './output.ts';
 
@@ -54,8 +55,9 @@ export function instantOrDay(zone: Zone, text: string): number {
 }
 
 function historyText(history: ReadingHistory): string[] {
-    const versions = history.intervals.flatMap((interval) =>
-        interval.versions.map((v) => [
+    const versions = history.intervals.flatMap((interval) => [
+        ...estimateCells(interval),
+        ...interval.versions.map((v) => [
             interval.periodFrom,
             interval.registerId,
             v.kwh,
@@ -65,7 +67,7 @@ function historyText(history: ReadingHistory): string[] {
             ...placeCells(v),
             v.why,
         ]),
-    );
+    ]);
     const columns = ['interval', 'register', 'kWh', 'quality', 'code', 'outcome', ...PLACE_COLUMNS, 'why'];
     return [
         versions.length === 0
@@ -74,6 +76,24 @@ function historyText(history: ReadingHistory): string[] {
         unplacedText('waiting', history.waiting),
         unplacedText('quarantined', history.quarantined),
     ].flat();
+}
+
+/** The row of a value that no version gave. */
+function estimateCells({ estimate, periodFrom, registerId, kwh, quality }: TracedInterval) {
+    if (estimate === null) return [];
+    const nowhere = PLACE_COLUMNS.map(() => null);
+    return [
+        [
+            periodFrom,
+            registerId,
+            kwh,
+            quality,
+            estimate.method,
+            'estimated',
+            ...nowhere,
+            estimateText(estimate),
+        ],
+    ];
 }
 
 const PLACE_COLUMNS = ['feed', 'file', 'line', 'received', 'receipt'];

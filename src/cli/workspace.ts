@@ -53,6 +53,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             zone: zoneOf(home.marketZone),
             bucketSize: home.bucketSize,
             validation: home.validation,
+            estimation: home.estimation,
             clock,
             ...(home.horizon === undefined ? {} : { horizon: home.horizon }),
         };

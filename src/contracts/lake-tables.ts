@@ -30,7 +30,7 @@ export const READING_VERSIONS = columns(`
     ordinal bigint
     received_at timestamp`);
 
-/** One row per channel and interval that has a value. */
+/** One row per channel and interval that has a value. What was estimated here has no feed, no receipt, and its method as `source_code`. */
 export const READS_INTERVAL = columns(`
     market_day date
     channel_no integer
@@ -100,6 +100,30 @@ export const READING_MARKS = columns(`
     feed_id smallint
     severity string
     interval_count integer`);
+
+/**
+ * One row per channel and run of intervals that no feed gave a value for, on a market day for which values are estimated: how, and from what; no
+ * method: there is no estimate. The digests tell what the estimates are, and what the days came to that they may look at.
+ */
+export const READING_ESTIMATES = columns(`
+    market_day date
+    channel_no integer
+    gap_from timestamp
+    gap_to timestamp
+    interval_count integer
+    method string
+    confidence string
+    kwh_before decimal(18,6)
+    kwh_after decimal(18,6)
+    first_source_day date
+    last_source_day date
+    value_count integer
+    kwh decimal(38,6)
+    estimated_count integer
+    digest_1 bigint
+    digest_2 bigint
+    window_digest_1 bigint
+    window_digest_2 bigint`);
 
 /** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */
 export const CHANGED_CHANNEL_DAYS = columns(`
@@ -196,6 +220,7 @@ export const LAKE_TABLES = {
     reading_gaps: READING_GAPS,
     rejected_readings: REJECTED_READINGS,
     reading_marks: READING_MARKS,
+    reading_estimates: READING_ESTIMATES,
     changed_channel_days: CHANGED_CHANNEL_DAYS,
     quarantined_rows: QUARANTINED_ROWS,
     waiting_rows: WAITING_ROWS,

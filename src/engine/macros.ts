@@ -16,6 +16,8 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
     int_div: { duckdb: '(($1) // ($2))', spark: '(($1) div ($2))' },
     /** Quotient rounded up, for operands that are not negative. */
     int_div_up: { duckdb: '((($1) + ($2) - 1) // ($2))', spark: '((($1) + ($2) - 1) div ($2))' },
+    /** Quotient rounded to a whole number, ties to the even one; the divisor is positive. */
+    half_even_quotient: { duckdb: halfEvenQuotient('//'), spark: halfEvenQuotient('div') },
     /** The number with only this bit set; $1 from 0 to 62. */
     single_bit: {
         duckdb: '(cast(1 as bigint) << cast($1 as bigint))',
@@ -42,6 +44,13 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
 
 type LogType = 'string' | 'bigint' | 'integer' | 'boolean' | 'map' | 'list' | readonly LogField[];
 type LogField = readonly [name: string, type: LogType];
+
+function halfEvenQuotient(divide: string): string {
+    const whole = `(abs($1) ${divide} ($2))`;
+    const twice = '2 * (abs($1) % ($2))';
+    const isUp = `${twice} > ($2) or ${twice} = ($2) and ${whole} % 2 = 1`;
+    return `(case when ($1) < 0 then -1 else 1 end * (${whole} + case when ${isUp} then 1 else 0 end))`;
+}
 
 function digestMacro(first: number, second: number, added: number): Readonly<Record<Dialect, string>> {
     const mask = 2147483647;

@@ -6,6 +6,7 @@ import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
+import { estimationRules, NO_WINDOW, readHolidays } from './estimation-inputs.ts';
 import type { Lake } from './lake.ts';
 import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
@@ -20,7 +21,10 @@ export interface KnownLake {
     readonly channels: readonly ChannelEntry[];
     readonly feeds: readonly FeedPrecedence[];
     readonly validation: ValidationInputs;
+    readonly holidays: ReadonlySet<string>;
 }
+
+const ESTIMATES = `select ${LAKE_TABLES.reads_interval.map(({ name }) => name).join(', ')} from estimated_intervals`;
 
 /** Reads it from the catalogue; for one consistent look give a transaction with isolation `repeatable read`. */
 export async function readKnownLake(
@@ -35,6 +39,7 @@ export async function readKnownLake(
         versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
         states,
         validation: await readValidationInputs(lake, db, states, { knownAt: at }),
+        holidays: await readHolidays(lake, db, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
         feeds,
     };
@@ -51,8 +56,9 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     const newest = await session.rows(
         `select cast(max(market_day) as ${session.typeName('string')}) as day from all_versions where ${knownBy(watermark)}`,
     );
-    const horizon = lake.horizon ?? (newest[0]?.day as CalendarDate | null);
-    const end = horizon === null ? undefined : addDays(horizon, 1);
+    const newestDay = (newest[0]?.day as CalendarDate | null | undefined) ?? undefined;
+    const horizon = lake.horizon ?? newestDay;
+    const end = horizon === undefined ? undefined : addDays(horizon, 1);
     const rebuilds = known.states
         .filter((s) => end !== undefined && s.marketDay < end)
         .map(
@@ -75,14 +81,24 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
         channels: { table: 'channels_as_known' },
         feeds,
         validation: known.validation,
+        // every day of the lake is decided in this job, so no window lies in published files
+        estimation: {
+            rules: estimationRules(lake, newestDay, known.holidays),
+            versions: new Map(),
+            windowFiles: NO_WINDOW,
+        },
         watermark,
     };
     await decideVersions(session, lake, inputs);
-    await rollUp(session, inputs);
+    await rollUp(session, lake, inputs);
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
-    for (const table of PUBLISHED_TABLES)
-        await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
+    for (const table of PUBLISHED_TABLES) {
+        const estimates = table === 'reads_interval' ? ` union all ${ESTIMATES}` : '';
+        await session.run(
+            `create or replace temp view lake_${table} as select * from next_${table}${estimates}`,
+        );
+    }
     await session.run(
         `create or replace temp view lake_reading_versions as select * from all_versions
          where ${knownBy(watermark)} and channel_no in (select channel_no from channels_as_known)`,

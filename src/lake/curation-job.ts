@@ -5,6 +5,8 @@ import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import type { LiveFile } from './catalogue.ts';
 import { distinctPaths } from './catalogue.ts';
+import { estimateGaps, findStaleEstimates } from './estimate-gaps.ts';
+import type { EstimationInputs } from './estimation-inputs.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
@@ -23,6 +25,7 @@ export interface JobInputs {
     readonly watermark?: Watermark;
     readonly feeds: readonly FeedPrecedence[];
     readonly validation: ValidationInputs;
+    readonly estimation: EstimationInputs;
 }
 
 export const PUBLISHED_TABLES = [
@@ -32,6 +35,7 @@ export const PUBLISHED_TABLES = [
     'reading_gaps',
     'rejected_readings',
     'reading_marks',
+    'reading_estimates',
 ] as const;
 export type PublishedTable = (typeof PUBLISHED_TABLES)[number];
 
@@ -43,6 +47,7 @@ export const FILE_ORDER: Readonly<Record<PublishedTable, string>> = {
     reading_gaps: 'channel_no nulls last, gap_from nulls last',
     rejected_readings: 'channel_no nulls last, period_from nulls last',
     reading_marks: 'channel_no nulls last, rule_id nulls last, feed_id nulls last',
+    reading_estimates: 'channel_no nulls last, gap_from nulls last',
 };
 
 const CURATED: Readonly<Record<PublishedTable, string>> = {
@@ -52,6 +57,7 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
     reading_gaps: 'curated_gaps',
     rejected_readings: 'rejected_intervals',
     reading_marks: 'interval_marks',
+    reading_estimates: 'run_estimates',
 };
 
 /**
@@ -68,7 +74,7 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
             distinctPaths(inputs.previous[table]),
         );
     }
-    const isMerge = inputs.rebuilds[0]?.kind === 'merge';
+    const isMerge = isMergeOf(inputs);
     await registerPartitions(session, lake, inputs.rebuilds);
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
@@ -91,23 +97,53 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
  * was known at an instant is asked for when the session's files have other names already.
  */
 function readsVersionsOnce(inputs: JobInputs): boolean {
-    return (
-        inputs.watermark !== undefined || inputs.rebuilds.length > 1 || inputs.rebuilds[0]?.kind === 'merge'
-    );
+    return inputs.watermark !== undefined || inputs.rebuilds.length > 1 || isMergeOf(inputs);
 }
 
 /**
  * Second half: sums what `curated_intervals` holds. Leaves `next_<table>` for the other published tables, and
  * `changed_channel_days`.
  */
-export async function rollUp(session: EngineSession, inputs: JobInputs): Promise<void> {
-    const isMerge = inputs.rebuilds[0]?.kind === 'merge';
-    for (const name of ['present_hours', 'curated_hours', 'curated_days', 'curated_gaps'])
+export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
+    const isMerge = isMergeOf(inputs);
+    await session.run('create or replace temp view summed_intervals as select * from curated_intervals');
+    await materialiseModel(session, 'received_hours', 'present_hours');
+    for (const name of ['incomplete_days', 'unread_slots']) await materialiseModel(session, name, name);
+    const days = [...new Set(inputs.rebuilds.map((r) => r.marketDay))];
+    const hasGaps = await estimateGaps(session, { zone: lake.zone, days, estimation: inputs.estimation });
+    if (hasGaps) await addEstimates(session);
+    else await session.run('create or replace temp view present_hours as select * from received_hours');
+    for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
         await materialiseModel(session, name, name);
     await materialiseModel(session, 'interval_marks', 'vee/interval_marks');
     for (const table of PUBLISHED_TABLES)
         if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));
     await materialiseModel(session, 'changed_channel_days', 'changed_days');
+}
+
+/** Leaves `present_hours`: received_hours, but for days with estimates, which are summed again with these. */
+async function addEstimates(session: EngineSession): Promise<void> {
+    await session.materialise(
+        'estimated_days',
+        'select distinct market_day, channel_no from estimated_intervals',
+    );
+    const ofDay = 'd.market_day = v.market_day and d.channel_no = v.channel_no';
+    const columns = LAKE_TABLES.reads_interval.map(({ name }) => `v.${name}`).join(', ');
+    await session.run(
+        `create or replace temp view summed_intervals as
+         select ${columns} from curated_intervals as v inner join estimated_days as d on ${ofDay}
+         union all select ${columns} from estimated_intervals as v`,
+    );
+    await materialiseModel(session, 'estimated_hours', 'present_hours');
+    await session.run(
+        `create or replace temp view present_hours as
+         select v.* from received_hours as v left join estimated_days as d on ${ofDay} where d.channel_no is null
+         union all select * from estimated_hours`,
+    );
+}
+
+function isMergeOf({ rebuilds }: JobInputs): boolean {
+    return rebuilds[0]?.kind === 'merge' || rebuilds[0]?.kind === 'estimate';
 }
 
 async function viewModel(session: EngineSession, view: string, model = view): Promise<void> {
@@ -265,13 +301,7 @@ async function registerChannels(
             `create or replace temp view all_channels as select * from ${inputs.channels.table}`,
         );
     }
-    if (isMerge) {
-        await session.materialise(
-            'changed_channels',
-            `select distinct v.channel_no from unseen_version_files as v
-             inner join job_partitions as p on p.market_day = v.market_day and p.bucket = v.bucket`,
-        );
-    }
+    if (isMerge) await registerChanged(session, lake, inputs);
     const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
     const known =
         inputs.watermark === undefined
@@ -284,6 +314,22 @@ async function registerChannels(
     await session.materialise(
         'channels',
         `select * from (select * from all_channels${only}) as c where ${within}`,
+    );
+}
+
+/** Leaves `changed_channels`: those that unseen files name, and those whose estimates are no longer what they would be now. */
+async function registerChanged(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
+    const { estimation, rebuilds, previous } = inputs;
+    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
+    const estimates = distinctPaths(previous.reading_estimates);
+    await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
+    const isAnew = rebuilds.some((r) => r.reasons.includes('estimation settings'));
+    await session.materialise(
+        'changed_channels',
+        `select distinct v.channel_no from unseen_version_files as v
+          inner join job_partitions as p on p.market_day = v.market_day and p.bucket = v.bucket
+         union select distinct s.channel_no from stale_estimates as s
+         ${isAnew ? 'union select distinct channel_no from previous_reading_gaps union select distinct channel_no from previous_reading_estimates' : ''}`,
     );
 }
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { EstimationPolicy } from '../contracts/estimation-policy.ts';
 import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -24,6 +25,8 @@ export interface Lake {
     readonly horizon?: CalendarDate;
     /** Which rules judge readings, and what is done about those that fail. */
     readonly validation: ValidationPolicy;
+    /** How intervals without a value are estimated. */
+    readonly estimation: EstimationPolicy;
     readonly clock: Clock;
     /** Set within `useLake`, where files may be written. */
     readonly isInUse?: true;

@@ -20,8 +20,12 @@ export interface PartitionResult {
     readonly expected: number;
     readonly measured: number;
     readonly estimated: number;
+    /** Of the estimated ones, those that were estimated here. */
+    readonly computed: number;
     readonly missing: number;
     readonly gaps: number;
+    /** Runs of intervals that no feed gave a value for. */
+    readonly runs: number;
     /** Winning versions that a rule rejects. */
     readonly rejected: number;
     readonly marks: readonly CountedMarks[];
@@ -78,11 +82,28 @@ export async function commitJob(lake: Lake, inputs: JobInputs, result: JobResult
     }
     return {
         rebuilt: kind === 'curate' ? count : 0,
-        merged: kind === 'merge' ? count : 0,
+        merged: kind === 'merge' || kind === 'estimate' ? count : 0,
         removed: kind === 'remove' ? count : 0,
         changedChannelDays: result.changedChannelDays,
         lostRaces: 0,
     };
+}
+
+/** Records what partitions were compared with and found to be as they would be now; nothing where somebody else has published them since. */
+export async function recordLookedAt(lake: Lake, rebuilds: readonly PlannedRebuild[]): Promise<void> {
+    if (rebuilds.length === 0) return;
+    await lake.db.query(
+        `update partitions p set inputs = i::jsonb
+           from unnest($1::date[], $2::int[], $3::bigint[], $4::text[]) as t (d, b, e, i)
+          where p.table_name = any($5) and p.market_day = d and p.bucket = b and p.version = e`,
+        [
+            rebuilds.map((r) => r.marketDay),
+            rebuilds.map((r) => r.bucket),
+            rebuilds.map((r) => r.publishedVersion),
+            rebuilds.map((r) => JSON.stringify(r.inputs)),
+            PUBLISHED_TABLES,
+        ],
+    );
 }
 
 async function swapPartitions(

@@ -17,6 +17,10 @@ export interface CurationInputs {
     readonly validation?: string;
     /** Changes of the attributes that validation goes by, as `count:highest`. */
     readonly attributes?: string;
+    /** Fingerprint of what decides estimates beside readings; `none`, or absent: nothing is estimated. */
+    readonly estimation?: string;
+    /** Sum of the versions of the partitions that estimates look at. */
+    readonly windows?: number;
 }
 
 export interface PartitionState extends PartitionKey {
@@ -27,10 +31,16 @@ export interface PartitionState extends PartitionKey {
     /** Intervals that all channels of the bucket have in a day of 24 hours; 0 where none is expected. */
     readonly expectedIntervals: number;
     /** What is published; absent: nothing yet. */
-    readonly published?: { readonly version: number; readonly inputs: CurationInputs };
+    readonly published?: {
+        readonly version: number;
+        readonly inputs: CurationInputs;
+        /** Intervals that no feed gave a value for, estimated or not. */
+        readonly unread: number;
+    };
 }
 
-export type RebuildKind = 'curate' | 'merge' | 'remove';
+/** `estimate`: a merge of the channels, if there are any, whose estimates are no longer what they would be. */
+export type RebuildKind = 'curate' | 'merge' | 'estimate' | 'remove';
 
 export interface PlannedRebuild extends PartitionKey {
     readonly kind: RebuildKind;
@@ -88,12 +98,25 @@ function staleReasons(state: PartitionState): string[] {
     if (was.rollup !== state.current.rollup) reasons.push('rollup rules');
     if (was.validation !== state.current.validation) reasons.push('validation settings');
     if (was.attributes !== state.current.attributes) reasons.push('attributes');
+    return [...reasons, ...estimateReasons(state)];
+}
+
+/** Without gaps there is nothing to estimate, whatever has changed. */
+function estimateReasons({ current, published }: PartitionState): string[] {
+    if (published === undefined || published.unread === 0) return [];
+    const { estimation = 'none', windows = 0 } = published.inputs;
+    const reasons: string[] = [];
+    if (estimation !== current.estimation) reasons.push('estimation settings');
+    if (current.estimation !== 'none' && windows !== current.windows) reasons.push('estimate windows');
     return reasons;
 }
 
+const ESTIMATE_REASONS = new Set(['estimation settings', 'estimate windows']);
+
 function rebuildKind(state: PartitionState, reasons: readonly string[]): RebuildKind {
     if (state.versionRows === 0 && !state.isExpected) return 'remove';
-    const onlyReadings = reasons.length === 1 && reasons[0] === 'readings';
+    if (reasons.every((reason) => ESTIMATE_REASONS.has(reason))) return 'estimate';
+    const onlyReadings = reasons.every((reason) => reason === 'readings' || ESTIMATE_REASONS.has(reason));
     const isSmall = state.newVersionRows <= state.versionRows * MERGE_AT_MOST;
     return onlyReadings && isSmall ? 'merge' : 'curate';
 }

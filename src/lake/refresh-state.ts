@@ -4,7 +4,14 @@ import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { BucketDays } from '../registry/registration-changes.ts';
 import type { Database } from '../store/database.ts';
-import type { Lake, PartitionKey } from './lake.ts';
+import {
+    type EstimationRules,
+    estimationFingerprints,
+    estimationRules,
+    readHolidays,
+    windowVersions,
+} from './estimation-inputs.ts';
+import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import {
     attributesOf,
@@ -81,6 +88,7 @@ interface StateRow {
     expectedIntervals: number;
     publishedVersion: number | null;
     inputs: CurationInputs | null;
+    unread: number;
 }
 
 /** The state of every partition that has readings, is expected to have some, or is published; with `coming`, as it will be then. */
@@ -91,8 +99,10 @@ export async function readStates(
     coming: ComingReadings = { versions: [], expected: [] },
 ): Promise<PartitionState[]> {
     const rules = curationRules(lake, feeds);
-    const horizon = lake.horizon ?? newestOf(coming.versions, await newestMarketDay(lake, db));
+    const newest = newestOf(coming.versions, await newestMarketDay(lake, db));
+    const estimation = estimationRules(lake, newest, await readHolidays(lake, db));
     const validationOf = await settingsFingerprints(lake, db, OWN_DAY_SCOPES);
+    const horizon = lake.horizon ?? newest;
     const { versions, expected } = coming;
     const parameters = [
         versions.map((v) => v.marketDay),
@@ -107,6 +117,7 @@ export async function readStates(
         horizon === undefined
             ? []
             : await db.query<StateRow>(STATES, [addDays(horizon, 1), lake.bucketSize, ...parameters]);
+    const estimatesOf = estimatesBy(lake, estimation, rows);
     return rows.map((row) => ({
         marketDay: row.marketDay,
         bucket: row.bucket,
@@ -116,6 +127,7 @@ export async function readStates(
             attributes: row.attributes,
             validation: validationOf(row),
             isExpected: row.isExpected,
+            ...estimatesOf(row),
             ...rules,
         },
         versionRows: row.versionRows,
@@ -123,9 +135,23 @@ export async function readStates(
         isExpected: row.isExpected,
         expectedIntervals: row.expectedIntervals,
         ...(row.publishedVersion !== null && row.inputs !== null
-            ? { published: { version: row.publishedVersion, inputs: row.inputs } }
+            ? { published: { version: row.publishedVersion, inputs: row.inputs, unread: row.unread } }
             : {}),
     }));
+}
+
+/** What the estimates of a partition would be made from now. */
+function estimatesBy(
+    lake: Lake,
+    rules: EstimationRules,
+    rows: readonly StateRow[],
+): (key: PartitionKey) => Pick<CurationInputs, 'estimation' | 'windows'> {
+    const versions = new Map(rows.map((row) => [partitionText(row), row.publishedVersion ?? 0]));
+    const fingerprintOf = estimationFingerprints(lake, rules);
+    return (key) => ({
+        estimation: fingerprintOf(key.marketDay),
+        windows: windowVersions(rules, key, (other) => versions.get(partitionText(other)) ?? 0),
+    });
 }
 
 /** Those of the rebuilds whose partition nobody has published since they were planned. */
@@ -212,7 +238,8 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(
                                    where e.bucket = k.bucket and e.days @> k.market_day) as registration,
        ${attributesOf('k', '$9')} as attributes,
        e.market_day is not null as "isExpected",
-       case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs
+       case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs,
+       coalesce((p.stats ->> 'missing')::bigint, 0) + coalesce((p.stats ->> 'computed')::bigint, 0) as unread
   from keys k
   left join expected e using (market_day, bucket)
   left join versions v using (market_day, bucket)

@@ -3,7 +3,7 @@ import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import { type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
+import { distinctPaths, type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
 import {
     decideVersions,
@@ -13,11 +13,32 @@ import {
     type PublishedTable,
     rollUp,
 } from './curation-job.ts';
-import { freshFolder, type Lake, partitionText } from './lake.ts';
+import { findStaleEstimates } from './estimate-gaps.ts';
+import {
+    estimationFingerprints,
+    estimationRules,
+    readHolidays,
+    readWindowFiles,
+    readWindowVersions,
+    windowVersions,
+} from './estimation-inputs.ts';
+import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
-import { type CountedMarks, commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
+import {
+    type CountedMarks,
+    commitJob,
+    type JobResult,
+    type PartitionResult,
+    recordLookedAt,
+} from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
-import { type ComingReadings, type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
+import {
+    type ComingReadings,
+    type FeedPrecedence,
+    newestMarketDay,
+    readStates,
+    stillAsPlanned,
+} from './refresh-state.ts';
 import { readValidationInputs } from './validation-inputs.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
@@ -115,8 +136,8 @@ async function runJob(
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
         const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });
         try {
-            const result = await writeJob(session, lake, inputs);
-            return await commitJob(lake, inputs, result);
+            if (rebuilds[0]?.kind === 'estimate') return await estimateAgain(session, lake, inputs);
+            return await publishJob(session, lake, inputs);
         } finally {
             await session.close();
         }
@@ -134,6 +155,9 @@ async function readJobInputs(
     feeds: readonly FeedPrecedence[],
     rebuilds: readonly PlannedRebuild[],
 ): Promise<JobInputs> {
+    const newest = await newestMarketDay(lake);
+    const rules = estimationRules(lake, newest, await readHolidays(lake, lake.db));
+    const versions = await readWindowVersions(lake.db, rules, rebuilds);
     const days = rebuilds.map((r) => r.marketDay).sort();
     const first = days[0];
     const last = days.at(-1);
@@ -145,7 +169,77 @@ async function readJobInputs(
     for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
     const channels = await channelSnapshot(lake);
     const validation = await readValidationInputs(lake, lake.db, rebuilds);
-    return { rebuilds, versionFiles, previous, channels, feeds, validation };
+    const estimation = { rules, versions, windowFiles: await readWindowFiles(lake, rules, rebuilds) };
+    return {
+        rebuilds,
+        versionFiles,
+        previous,
+        channels,
+        feeds,
+        validation,
+        estimation,
+    };
+}
+
+/** What estimates are made from is recorded as the job saw it: of partitions that its commit publishes the versions that they have by it. */
+function withEstimateInputs(
+    lake: Lake,
+    { rules, versions }: JobInputs['estimation'],
+    rebuilds: readonly PlannedRebuild[],
+    published: readonly PlannedRebuild[],
+): PlannedRebuild[] {
+    const own = new Map(published.map((r) => [partitionText(r), r.publishedVersion + 1]));
+    const fingerprintOf = estimationFingerprints(lake, rules);
+    const versionOf = (key: PartitionKey) =>
+        own.get(partitionText(key)) ?? versions.get(partitionText(key)) ?? 0;
+    return rebuilds.map((r) => ({
+        ...r,
+        inputs: {
+            ...r.inputs,
+            estimation: fingerprintOf(r.marketDay),
+            windows: windowVersions(rules, r, versionOf),
+        },
+    }));
+}
+
+/**
+ * Partitions whose estimates may be others now: those of which an estimate is are merged, of the others only what was looked at is recorded, last, so
+ * that it is never newer than what was.
+ */
+async function estimateAgain(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<RefreshResult> {
+    const { rebuilds, previous, estimation } = inputs;
+    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
+    const estimates = distinctPaths(previous.reading_estimates);
+    await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
+    const rows = await session.rows(
+        `select distinct cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket from stale_estimates`,
+    );
+    const stale = new Set(rows.map((row) => `${row.market_day}/${row.bucket}`));
+    const isStale = (r: PlannedRebuild) =>
+        stale.has(`${r.marketDay}/${r.bucket}`) || r.reasons.includes('estimation settings');
+    const merged = rebuilds.filter(isStale);
+    const none = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    const result = merged.length === 0 ? none : await publishJob(session, lake, ofPartitions(inputs, merged));
+    if (result.lostRaces > 0) return result;
+    const others = rebuilds.filter((r) => !isStale(r));
+    await recordLookedAt(lake, withEstimateInputs(lake, estimation, others, merged));
+    return result;
+}
+
+async function publishJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<RefreshResult> {
+    const result = await writeJob(session, lake, inputs);
+    const rebuilds = withEstimateInputs(lake, inputs.estimation, inputs.rebuilds, inputs.rebuilds);
+    return commitJob(lake, { ...inputs, rebuilds }, result);
+}
+
+function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): JobInputs {
+    const wanted = new Set(rebuilds.map(partitionText));
+    const within = (files: readonly LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
+    const previous = Object.fromEntries(
+        PUBLISHED_TABLES.map((table) => [table, within(inputs.previous[table])]),
+    ) as unknown as JobInputs['previous'];
+    return { ...inputs, rebuilds, previous, versionFiles: within(inputs.versionFiles) };
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
@@ -161,7 +255,8 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
             LAKE_TABLES.reads_interval,
             files.reads_interval.map((file) => file.path),
         );
-    await rollUp(session, inputs);
+    await rollUp(session, lake, inputs);
+    files.reads_interval.push(...(await writeEstimates(session, lake, inputs.rebuilds)));
     const summaries = await partitionSummaries(session, lake);
     for (const table of PUBLISHED_TABLES) {
         const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);
@@ -172,6 +267,26 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
     await syncWrittenFiles(paths, lake.folder);
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };
+}
+
+/** What was estimated lies in files of its own beside the readings: those are written when nobody knows yet what is missing. */
+async function writeEstimates(
+    session: EngineSession,
+    lake: Lake,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<NewFile[]> {
+    const rows = await session.rows(
+        `select distinct cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket from estimated_intervals`,
+    );
+    const filled = new Set(rows.map((row) => `${row.market_day}/${row.bucket}`));
+    return writeRows(
+        session,
+        lake,
+        'reads_interval',
+        'estimated_intervals',
+        rebuilds.filter((r) => filled.has(partitionText(r))),
+    );
 }
 
 /** Counts and checksum of each partition, from its daily rows: all of them are sums over channels. */
@@ -204,6 +319,7 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
     );
     const gapCounts = new Map(gaps.map((g) => [`${g.market_day}/${g.bucket}`, Number(g.gap_count)]));
     const validated = await validationSummaries(session, lake);
+    const estimated = await estimateSummaries(session, lake);
     return new Map(
         rows.map((row) => {
             const key = `${row.market_day}/${row.bucket}`;
@@ -223,6 +339,8 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
                     expected: count('expected_count'),
                     measured: count('measured_count'),
                     estimated: count('estimated_count'),
+                    computed: estimated.get(key)?.intervals ?? 0,
+                    runs: estimated.get(key)?.runs ?? 0,
                     missing: count('missing_count'),
                     gaps: gapCounts.get(key) ?? 0,
                     rejected: validated.rejected.get(key) ?? 0,
@@ -230,6 +348,24 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
                 },
             ];
         }),
+    );
+}
+
+async function estimateSummaries(
+    session: EngineSession,
+    lake: Lake,
+): Promise<Map<string, { readonly runs: number; readonly intervals: number }>> {
+    const rows = await session.rows(
+        `select cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket,
+                count(*) as runs, sum(estimated_count) as intervals
+           from next_reading_estimates group by 1, 2`,
+    );
+    return new Map(
+        rows.map((row) => [
+            `${row.market_day}/${row.bucket}`,
+            { runs: Number(row.runs), intervals: Number(row.intervals) },
+        ]),
     );
 }
 
@@ -270,11 +406,21 @@ async function writeTable(
     table: PublishedTable,
     rebuilds: readonly PlannedRebuild[],
 ): Promise<NewFile[]> {
+    return writeRows(session, lake, table, `next_${table}`, rebuilds);
+}
+
+async function writeRows(
+    session: EngineSession,
+    lake: Lake,
+    table: PublishedTable,
+    source: string,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<NewFile[]> {
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     if (rebuilds.length === 0) return [];
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
-    const written = await session.writeParts(`select ${columns} from next_${table}`, folder, {
+    const written = await session.writeParts(`select ${columns} from ${source}`, folder, {
         by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
         parts: rebuilds.map(({ marketDay, bucket }) => [marketDay, bucket]),
         order: FILE_ORDER[table],
@@ -290,6 +436,7 @@ function rowsOf(summary: PartitionResult | undefined, table: PublishedTable): nu
     if (table === 'reading_gaps') return summary.gaps;
     if (table === 'rejected_readings') return summary.rejected;
     if (table === 'reading_marks') return summary.marks.length;
+    if (table === 'reading_estimates') return summary.runs;
     if (table === 'reads_hourly') return summary.expected + summary.measured + summary.estimated;
     return summary.channels;
 }

@@ -104,6 +104,7 @@ const RECOMPUTED: readonly LakeTable[] = [
     'reading_gaps',
     'rejected_readings',
     'reading_marks',
+    'reading_estimates',
     'reading_versions',
 ];
 
@@ -167,6 +168,11 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
         `select c.meter_id, c.metering_point_id, c.register_id, m.* from lake_reading_marks as m
             inner join ${NAMED} as c on c.channel_no = m.channel_no`,
         'reading_marks',
+    ),
+    reading_estimates: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, e.* exclude (digest_1, digest_2, window_digest_1, window_digest_2)
+            from lake_reading_estimates as e inner join ${NAMED} as c on c.channel_no = e.channel_no`,
+        'reading_estimates',
     ),
     validation_counts: {
         text: `select rule_id, severity, feed_id, market_day, count(*) as channel_days,

@@ -2,13 +2,23 @@ import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import { sqlText } from '../engine/sql-text.ts';
 import type { PayloadLine } from '../ingest/payload-lines.ts';
+import { addDays } from '../kernel/calendar-date.ts';
 import { assert, GridtallyError } from '../kernel/errors.ts';
+import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText, type Period } from '../kernel/period.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
+import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { type PublishedEstimate, readPublishedEstimates } from '../lake/published-estimates.ts';
 import { type DecidedVersion, decideAgain } from '../lake/version-history.ts';
 import { type NamedChannels, namedChannels } from '../registry/named-channels.ts';
-import { type SourceLine, type TracedInterval, traceIntervals } from '../trace/traced-version.ts';
+import { withEstimates } from '../trace/traced-estimate.ts';
+import {
+    type ChannelNaming,
+    type SourceLine,
+    type TracedInterval,
+    traceIntervals,
+} from '../trace/traced-version.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { readSourceLines, type SourceLines } from './source-lines.ts';
 
@@ -63,7 +73,11 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
                 meter: question.meter,
                 periodFrom: instantText(question.period.from),
                 periodTo: instantText(question.period.to),
-                intervals: traceWithLines(versions, named, sources),
+                intervals: withEstimates(
+                    traceWithLines(versions, named, sources),
+                    await estimatesWithin(session, lake, named, question.period),
+                    namingBy(named),
+                ),
                 waiting: waiting.map((row) => waitingRow(row, sources)),
                 quarantined: quarantined.flatMap((row) => quarantinedRow(row, names, question, sources)),
             };
@@ -161,19 +175,37 @@ function textOrNull(row: EngineRow, name: string): string | null {
     return row[name] === null || row[name] === undefined ? null : String(row[name]);
 }
 
+async function estimatesWithin(
+    session: EngineSession,
+    lake: Lake,
+    { channels }: NamedChannels,
+    { from, to }: Period,
+): Promise<PublishedEstimate[]> {
+    if (channels.length === 0 || from >= to) return [];
+    const numbers = [...new Set(channels.map(({ channelNo }) => channelNo))];
+    const days = { from: marketDayOf(lake.zone, from), to: addDays(marketDayOf(lake.zone, to - 1), 1) };
+    const estimates = await readPublishedEstimates(session, lake, numbers, days);
+    const [first, end] = [instantText(from), instantText(to)];
+    return estimates.filter(({ periodFrom }) => first <= periodFrom && periodFrom < end);
+}
+
+function namingBy({ channels }: Pick<NamedChannels, 'channels'>): (channelNo: number) => ChannelNaming {
+    const entries = new Map(channels.map((entry) => [entry.channelNo, entry]));
+    return (channelNo) => {
+        const entry = entries.get(channelNo);
+        assert(entry, `channel ${channelNo} is believed to be somewhere`);
+        const { meterId, meteringPointId, registerId } = entry;
+        return { meterId, meteringPointId, registerId };
+    };
+}
+
 /** Versions in the order of channel, interval and place, put together by interval, each with its line. */
 export function traceWithLines(
     versions: readonly DecidedVersion[],
     { channels, namesOf }: NamedChannels,
     sources: SourceLines,
 ): TracedInterval[] {
-    const entries = new Map(channels.map((entry) => [entry.channelNo, entry]));
-    const naming = (channelNo: number) => {
-        const entry = entries.get(channelNo);
-        assert(entry, `channel ${channelNo} is believed to be somewhere`);
-        const { meterId, meteringPointId, registerId } = entry;
-        return { meterId, meteringPointId, registerId };
-    };
+    const naming = namingBy({ channels });
     return traceIntervals(versions, {
         standing: sources.standing,
         naming,

@@ -13,7 +13,7 @@ export interface SwapCounts {
 }
 
 const RECEIVED = `('reading_versions', 'waiting_rows', 'quarantined_rows', 'replayed_rows')`;
-const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'rejected_readings', 'reading_marks')`;
+const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'rejected_readings', 'reading_marks', 'reading_estimates')`;
 
 /**
  * Makes the rebuilt lake, which the catalogue of another schema names, the home's, by one commit. Undefined where readings or registrations came

@@ -33,6 +33,8 @@ export interface HomeStatus {
     readonly intervalsExpected: number;
     readonly intervalsMeasured: number;
     readonly intervalsEstimated: number;
+    /** Of these, what no feed sent: estimated here. */
+    readonly intervalsEstimatedHere: number;
     readonly intervalsMissing: number;
     readonly kwh: string;
     readonly channels: number;
@@ -131,7 +133,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         superseded: n(curated, 'superseded'),
         withdrawn: n(curated, 'withdrawn'),
         rejected: n(curated, 'rejected'),
-        winning: n(curated, 'measured') + n(curated, 'estimated'),
+        winning: n(curated, 'measured') + n(curated, 'estimated') - n(curated, 'computed'),
         awaitingRefresh,
         outsideValidity,
         conflicts: n(curated, 'conflicts'),
@@ -139,6 +141,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         intervalsExpected: n(curated, 'expected'),
         intervalsMeasured: n(curated, 'measured'),
         intervalsEstimated: n(curated, 'estimated'),
+        intervalsEstimatedHere: n(curated, 'computed'),
         intervalsMissing: n(curated, 'missing'),
         kwh: curated?.kwh ?? '0',
         channels: n(received, 'channels'),
@@ -160,6 +163,7 @@ select ${[
     'expected',
     'measured',
     'estimated',
+    'computed',
     'missing',
 ]
     .map((name) => `coalesce(sum((stats ->> '${name}')::bigint), 0)::bigint as ${name}`)

@@ -8,6 +8,7 @@ import type { Zone } from '../kernel/zone.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { type Lake, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { readPublishedEstimates } from '../lake/published-estimates.ts';
 import { curationRules, registrationOf } from '../lake/refresh-state.ts';
 import {
     attributesOf,
@@ -17,6 +18,7 @@ import {
 } from '../lake/validation-inputs.ts';
 import { decideAgain } from '../lake/version-history.ts';
 import type { NamedChannels } from '../registry/named-channels.ts';
+import { withEstimates } from '../trace/traced-estimate.ts';
 import { type PublishedTotals, type TracedDay, traceDays } from '../trace/traced-total.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { traceWithLines } from './reading-history.ts';
@@ -117,14 +119,16 @@ async function traceOnce(chain: Chain, { named, days, readsLines }: TotalQuestio
         const sequences = readsLines ? inside.map(({ sequence }) => sequence) : [];
         const sources = await readSourceLines(chain, sequences, names);
         const entries = new Map(named.channels.map((entry) => [entry.channelNo, entry]));
+        const naming = (channelNo: number) => {
+            const { meterId = '', meteringPointId = '', registerId = '' } = entries.get(channelNo) ?? {};
+            return { meterId, meteringPointId, registerId };
+        };
+        const estimates = await readPublishedEstimates(session, lake, [...entries.keys()], days);
         return traceDays({
             published,
-            intervals: traceWithLines(inside, named, sources),
+            intervals: withEstimates(traceWithLines(inside, named, sources), estimates, naming),
             hourOf: (interval) => hourOf(lake.zone, interval),
-            naming: (channelNo) => {
-                const { meterId = '', meteringPointId = '', registerId = '' } = entries.get(channelNo) ?? {};
-                return { meterId, meteringPointId, registerId };
-            },
+            naming,
         });
     } finally {
         await session.close();

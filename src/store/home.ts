@@ -3,12 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import type { EstimationPolicy } from '../contracts/estimation-policy.ts';
 import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import { type CalendarDate, calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
+import { estimationSettings } from './estimation-settings.ts';
 import { policyOf, validationSettings } from './validation-settings.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
@@ -63,6 +65,7 @@ const homeFile = z.strictObject({
         .prefault({}),
     openTables: z.boolean().default(true),
     validation: validationSettings.prefault({}),
+    estimation: estimationSettings.prefault({}),
     horizon: z
         .string()
         .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
@@ -94,6 +97,8 @@ export interface Home {
     readonly openTables: boolean;
     /** Which rules judge readings, how, and what is done about those that fail (docs/validation.md). */
     readonly validation: ValidationPolicy;
+    /** How intervals that no feed gave a value for are estimated (docs/estimation.md). */
+    readonly estimation: EstimationPolicy;
 }
 
 export interface HomeOptions {
@@ -158,6 +163,7 @@ function parseHome(text: string, folder: string): Home {
         scratchFolder: path.resolve(root, config.store.scratch),
         openTables: config.openTables,
         validation: policyOf(config.validation),
+        estimation: config.estimation,
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -235,6 +241,13 @@ openTables: true
 #     vee.spike: { severity: mark, percent: 180 }
 #   classes:
 #     industrial: { vee.zero: off, vee.maximum: { ratedKw: 500, severity: hold } }
+
+# How intervals without a value are estimated (docs/estimation.md): these methods in this order, none with [].
+# estimation:
+#   methods: [linear, like-day]
+#   linear: { upToMinutes: 120 }
+#   likeDay: { days: 3, among: 5, lookBackDays: 28 }
+#   holidaySet: england
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

@@ -1,4 +1,5 @@
 import type { TracedBill, TracedBillLine, TracedLineDay } from './traced-bill.ts';
+import { estimateText } from './traced-estimate.ts';
 import type { TracedFile } from './traced-file.ts';
 import type { TracedDay, TracedHour } from './traced-total.ts';
 import type { TracedInterval, TracedVersion } from './traced-version.ts';
@@ -41,7 +42,9 @@ export function hourNode(hour: TracedHour): TextNode {
 
 export function intervalNode(interval: TracedInterval): TextNode {
     const text = `${interval.periodFrom} (${interval.minutes} min): ${kwhText(interval.kwh)}, ${interval.quality}`;
-    return { text, children: interval.versions.map(versionNode) };
+    const estimate =
+        interval.estimate === null ? [] : [{ text: estimateText(interval.estimate), children: [] }];
+    return { text, children: [...estimate, ...interval.versions.map(versionNode)] };
 }
 
 function versionNode(version: TracedVersion): TextNode {

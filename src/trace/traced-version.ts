@@ -1,4 +1,5 @@
 import { instantText } from '../kernel/period.ts';
+import type { GapEstimate } from '../lake/published-estimates.ts';
 import type { DecidedVersion, VersionOutcome } from '../lake/version-history.ts';
 import { explainVersions, type FeedStanding, type ReasonCode } from './version-reasons.ts';
 
@@ -40,10 +41,12 @@ export interface TracedInterval {
     readonly marketDay: string;
     readonly periodFrom: string;
     readonly minutes: number;
-    /** What these versions give, by the rules of today; null: the interval is missing. */
+    /** What these versions give, by the rules of today, or what was estimated; null: the interval is missing. */
     readonly kwh: string | null;
     readonly quality: string;
     readonly versions: readonly TracedVersion[];
+    /** How it was estimated, where no version gives a value. */
+    readonly estimate: GapEstimate | null;
 }
 
 /** How the outside knows a channel. */
@@ -86,6 +89,7 @@ function tracedInterval(
         minutes: first.minutes,
         kwh: winner?.kwh ?? null,
         quality: winner?.quality ?? 'missing',
+        estimate: null,
         versions: versions.map((version, i): TracedVersion => {
             const { code, why } = reasons[i] ?? { code: 'only', why: '' };
             return {

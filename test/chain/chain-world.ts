@@ -39,6 +39,8 @@ export interface WorldOptions {
     readonly engine?: string;
     /** Threads of the engine in the process: as many as a home has by itself, or one, as several test files run at once. */
     readonly threads?: 'all';
+    /** Whether intervals without a value are estimated as a home does by itself; tests of what is missing want them missing. */
+    readonly estimates?: true;
 }
 
 export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
@@ -52,10 +54,11 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
         ...(bucketSize ? { bucketSize } : {}),
         ...(engine ? { engine } : {}),
     });
-    if (options.threads !== 'all') {
-        const settings = path.join(homeFolder, HOME_FILE);
-        writeFileSync(settings, readFileSync(settings, 'utf8').replace('# threads: 2', 'threads: 1'));
-    }
+    const settings = path.join(homeFolder, HOME_FILE);
+    const threads = options.threads === 'all' ? '# threads: 2' : 'threads: 1';
+    const estimation = options.estimates ? '' : 'estimation: { methods: [] }\n';
+    const text = readFileSync(settings, 'utf8').replace('# threads: 2', threads);
+    writeFileSync(settings, `${text}${estimation}`);
     const workspace = await openWorkspace(homeFolder, clock);
     let fileCount = 0;
     const textFile = (name: string, content: string | Uint8Array): string => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { DEFAULT_ESTIMATION } from '../../src/contracts/estimation-policy.ts';
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
 import type { Engine, EngineSession, EngineValue } from '../../src/engine/engine.ts';
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
@@ -11,9 +12,10 @@ import { instantText } from '../../src/kernel/period.ts';
 import { liveFiles } from '../../src/lake/catalogue.ts';
 import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
+import { estimationRules, readWindowFiles } from '../../src/lake/estimation-inputs.ts';
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
-import { readStates } from '../../src/lake/refresh-state.ts';
+import { newestMarketDay, readStates } from '../../src/lake/refresh-state.ts';
 import { readValidationInputs } from '../../src/lake/validation-inputs.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
@@ -62,6 +64,8 @@ const TABLE_OF: Readonly<Record<string, string>> = {
     curated_gaps: 'curated_gaps',
     curated_hours: 'curated_hours',
     curated_intervals: 'curated_intervals',
+    incomplete_days: 'incomplete_days',
+    unread_slots: 'unread_slots',
     expected_channel_days: 'expected_channel_days',
     job_versions: 'job_versions',
     present_hours: 'present_hours',
@@ -77,6 +81,16 @@ const VALIDATION_TABLES = [
     'rejected_intervals',
 ];
 
+const ESTIMATION_TABLES = [
+    'estimate_offers',
+    'estimated_intervals',
+    'like_day_estimates',
+    'linear_estimates',
+    'run_estimates',
+    'unread_runs',
+    'window_digests',
+];
+
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
 const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
 
@@ -88,7 +102,7 @@ test('every model of curation and of clocks is compared here; those of billing b
             .sort();
     assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
     assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
-    assert.deepEqual(names('vee'), [...DRIFT_TABLES, ...VALIDATION_TABLES].sort());
+    assert.deepEqual(names('vee'), [...DRIFT_TABLES, ...ESTIMATION_TABLES, ...VALIDATION_TABLES].sort());
     assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'vee']);
 });
 
@@ -101,6 +115,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
     const { lake } = town.workspace;
     const feeds = precedenceOf(await feedsOf(town.workspace));
     const states = await readStates(lake, feeds);
+    const rules = estimationRules({ estimation: DEFAULT_ESTIMATION }, await newestMarketDay(lake), new Set());
     const previous = {} as Record<(typeof PUBLISHED_TABLES)[number], Awaited<ReturnType<typeof liveFiles>>>;
     for (const table of PUBLISHED_TABLES) previous[table] = await liveFiles(lake, table);
     return {
@@ -118,6 +133,11 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
         feeds,
         validation: await readValidationInputs({ ...lake, validation: MANY_MARKS }, lake.db, states),
+        estimation: {
+            rules,
+            versions: new Map(),
+            windowFiles: await readWindowFiles(lake, rules, states),
+        },
     };
 }
 
@@ -136,10 +156,11 @@ async function textsOf(session: EngineSession, tables: readonly string[]): Promi
 /** Everything that a job leaves. */
 async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Record<string, string[]>> {
     await decideVersions(session, town.workspace.lake, inputs);
-    await rollUp(session, inputs);
+    await rollUp(session, town.workspace.lake, inputs);
     return textsOf(session, [
         ...Object.values(TABLE_OF),
         ...VALIDATION_TABLES,
+        ...ESTIMATION_TABLES,
         ...PUBLISHED_TABLES.map((name) => `next_${name}`),
     ]);
 }

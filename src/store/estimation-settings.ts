@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import {
+    DEFAULT_ESTIMATION,
+    ESTIMATION_METHODS,
+    type EstimationPolicy,
+} from '../contracts/estimation-policy.ts';
+
+const wholeNumber = (min: number, max: number) =>
+    z.number(`must be a whole number from ${min} to ${max}`).int().min(min).max(max);
+
+/** The part `estimation` of `gridtally.yaml`; what it does not name is as usual. */
+export const estimationSettings = z
+    .strictObject({
+        methods: z
+            .array(z.enum(ESTIMATION_METHODS, `must be one of ${ESTIMATION_METHODS.join(', ')}`))
+            .refine((methods) => new Set(methods).size === methods.length, 'must name each method once')
+            .default([...DEFAULT_ESTIMATION.methods]),
+        linear: z
+            .strictObject({ upToMinutes: wholeNumber(5, 1440).default(DEFAULT_ESTIMATION.linearMinutes) })
+            .prefault({}),
+        likeDay: z
+            .strictObject({
+                days: wholeNumber(1, 20).default(DEFAULT_ESTIMATION.likeDays),
+                among: wholeNumber(1, 20).default(DEFAULT_ESTIMATION.likeDaysLookedAt),
+                lookBackDays: wholeNumber(1, 366).default(DEFAULT_ESTIMATION.lookBackDays),
+            })
+            .refine(({ days, among }) => days <= among, 'days must not be more than among')
+            .prefault({}),
+        holidaySet: z.string().min(1).optional(),
+    })
+    .transform(
+        ({ methods, linear, likeDay, holidaySet }): EstimationPolicy => ({
+            methods,
+            linearMinutes: linear.upToMinutes,
+            likeDays: likeDay.days,
+            likeDaysLookedAt: likeDay.among,
+            lookBackDays: likeDay.lookBackDays,
+            holidaySet: holidaySet ?? null,
+        }),
+    );

@@ -1,0 +1,52 @@
+import type { GapEstimate, PublishedEstimate } from '../lake/published-estimates.ts';
+import type { ChannelNaming, TracedInterval } from './traced-version.ts';
+
+/** Puts what was estimated here where no version gives a value; in the order of channel and interval. */
+export function withEstimates(
+    intervals: readonly TracedInterval[],
+    estimates: readonly PublishedEstimate[],
+    naming: (channelNo: number) => ChannelNaming,
+): TracedInterval[] {
+    const found = new Map(estimates.map((one) => [keyOf(one), one]));
+    const estimated = intervals.map((interval): TracedInterval => {
+        const published = interval.kwh === null ? found.get(keyOf(interval)) : undefined;
+        found.delete(keyOf(interval));
+        if (published === undefined) return interval;
+        return { ...interval, kwh: published.kwh, quality: 'estimated', estimate: published.estimate };
+    });
+    const others = [...found.values()].map(
+        (one): TracedInterval => ({
+            ...naming(one.channelNo),
+            channelNo: one.channelNo,
+            marketDay: one.marketDay,
+            periodFrom: one.periodFrom,
+            minutes: one.minutes,
+            kwh: one.kwh,
+            quality: 'estimated',
+            versions: [],
+            estimate: one.estimate,
+        }),
+    );
+    return [...estimated, ...others].sort(
+        (a, b) => a.channelNo - b.channelNo || compareText(a.periodFrom, b.periodFrom),
+    );
+}
+
+function keyOf({ channelNo, periodFrom }: { channelNo: number; periodFrom: string }): string {
+    return `${channelNo} ${periodFrom}`;
+}
+
+function compareText(a: string, b: string): number {
+    if (a === b) return 0;
+    return a < b ? -1 : 1;
+}
+
+/** How a value was estimated, as a sentence without its end. */
+export function estimateText(estimate: GapEstimate): string {
+    const gap = `gap ${estimate.gapFrom} to ${estimate.gapTo}`;
+    const basis =
+        estimate.method === 'linear'
+            ? `a line from ${estimate.kwhBefore} to ${estimate.kwhAfter}`
+            : `mean of ${estimate.valueCount ?? 0} or more values of like days, ${estimate.firstSourceDay} to ${estimate.lastSourceDay}`;
+    return `estimated here, ${estimate.method}, ${estimate.confidence} confidence: ${basis}; ${gap}`;
+}
