@@ -101,6 +101,19 @@ export const READING_MARKS = columns(`
     severity string
     interval_count integer`);
 
+/**
+ * One row per channel, market day and rule of validation that judges the day beside other days and fails. `usual_kwh` and `day_count` say what it was
+ * compared with.
+ */
+export const DAY_MARKS = columns(`
+    market_day date
+    channel_no integer
+    rule_id string
+    severity string
+    kwh decimal(38,6)
+    usual_kwh decimal(38,6)
+    day_count integer`);
+
 /** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */
 export const CHANGED_CHANNEL_DAYS = columns(`
     market_day date
@@ -196,6 +209,7 @@ export const LAKE_TABLES = {
     reading_gaps: READING_GAPS,
     rejected_readings: REJECTED_READINGS,
     reading_marks: READING_MARKS,
+    day_marks: DAY_MARKS,
     changed_channel_days: CHANGED_CHANNEL_DAYS,
     quarantined_rows: QUARANTINED_ROWS,
     waiting_rows: WAITING_ROWS,

@@ -87,7 +87,7 @@ test('every model of curation and of clocks is compared here; those of billing b
             .map((file) => path.basename(file, '.yml'))
             .sort();
     assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
-    assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
+    assert.deepEqual(names('billing'), ['held_days', 'interval_amounts', 'rated_gaps', 'rated_quantities']);
     assert.deepEqual(names('vee'), [...DRIFT_TABLES, ...VALIDATION_TABLES].sort());
     assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'vee']);
 });
