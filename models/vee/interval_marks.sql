@@ -58,10 +58,16 @@ incomplete_days as (
         d.channel_no,
         d.missing_count,
         coalesce(k.class_name, '') as class_name,
-    from ref('curated_days') as d
+    from (
+        select
+            market_day,
+            channel_no,
+            count(*) as missing_count,
+        from ref('unread_slots')
+        group by market_day, channel_no
+    ) as d
     left join ref('channel_classes') as k
         on k.channel_no = d.channel_no and d.market_day >= k.from_day and d.market_day < k.to_day
-    where d.missing_count > 0
 ),
 
 marks as (

@@ -125,6 +125,19 @@ export const READING_ESTIMATES = columns(`
     window_digest_1 bigint
     window_digest_2 bigint`);
 
+/**
+ * One row per channel, market day and rule of validation by which the day fails beside other days. `compared_kwh` is the energy of the `day_count`
+ * days that it was compared with, together; of estimates in a row, null, and how many days.
+ */
+export const DAY_MARKS = columns(`
+    market_day date
+    channel_no integer
+    rule_id string
+    severity string
+    kwh decimal(38,6)
+    compared_kwh decimal(38,6)
+    day_count integer`);
+
 /** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */
 export const CHANGED_CHANNEL_DAYS = columns(`
     market_day date
@@ -221,6 +234,7 @@ export const LAKE_TABLES = {
     rejected_readings: REJECTED_READINGS,
     reading_marks: READING_MARKS,
     reading_estimates: READING_ESTIMATES,
+    day_marks: DAY_MARKS,
     changed_channel_days: CHANGED_CHANNEL_DAYS,
     quarantined_rows: QUARANTINED_ROWS,
     waiting_rows: WAITING_ROWS,

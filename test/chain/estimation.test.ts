@@ -151,6 +151,81 @@ test('nothing of the newest day is estimated, because more of it is to come, unl
     assert.equal((await published('N1')).size, 2);
 });
 
+test('a correction makes anew the estimates that look at it, and nothing else', async () => {
+    const day = (no: number, others: Readonly<Record<number, string | null>> = {}) =>
+        Array.from({ length: 48 }, (_, i) => (i in others ? (others[i] ?? null) : `0.${no}${i % 10}`));
+    const gap = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [20 + i, null]));
+    for (const meter of ['C1', 'C2'])
+        for (const no of [1, 2, 3])
+            await ingestRows(
+                world,
+                halfHours(meter, MONDAY + no * DAY, day(no, meter === 'C1' && no === 3 ? gap : {})),
+            );
+    await refreshAll(world.workspace);
+    const before = await published('C1');
+    assert.deepEqual(before.get(MONDAY + 3 * DAY + 20 * HALF_HOUR), undefined, 'the newest day');
+    await ingestRows(world, halfHours('C1', MONDAY + 4 * DAY, ['1']));
+    await refreshAll(world.workspace);
+    // means of 0.20 and 0.10 at ten o'clock
+    assert.deepEqual((await published('C1')).get(MONDAY + 3 * DAY + 20 * HALF_HOUR), [
+        '0.150000',
+        'like-day',
+    ]);
+    const changes = async () =>
+        (
+            await world.query(
+                `select cast(max(c.market_day) as varchar) as day, h.meter_id from changed_channel_days as c
+                  inner join (select distinct channel_no, meter_id from channels) as h on h.channel_no = c.channel_no
+                  group by c.channel_no, c.market_day, h.meter_id having count(*) > 1 order by all`,
+            )
+        ).map((row) => `${row.meter_id} ${row.day}`);
+    const changedBefore = new Set(await changes());
+    for (const meter of ['C1', 'C2'])
+        await ingestRows(world, halfHours(meter, MONDAY + DAY + 20 * HALF_HOUR, ['0.5']));
+    await refreshAll(world.workspace);
+    assert.deepEqual((await published('C1')).get(MONDAY + 3 * DAY + 20 * HALF_HOUR), [
+        '0.350000',
+        'like-day',
+    ]);
+    assert.deepEqual(
+        (await changes()).filter((change) => !changedBefore.has(change)),
+        ['C1 2024-02-06', 'C2 2024-02-06'],
+    );
+    assert.deepEqual((await planRefreshOf(world.workspace)).rebuilds, []);
+});
+
+test('a vendor’s estimate stays, and no estimate is made from it', async () => {
+    await ingestRows(world, [
+        ...halfHours('V1', MONDAY, ['1', null, '2']),
+        ...halfHours('V1', MONDAY + HALF_HOUR, ['9'], { quality: 'E' }),
+        ...halfHours('V2', MONDAY, [null, null, '2']),
+        ...halfHours('V2', MONDAY, ['9'], { quality: 'E' }),
+    ]);
+    await refreshAll(world.workspace);
+    assert.deepEqual((await published('V1')).get(MONDAY + HALF_HOUR), ['9.000000', 'estimated']);
+    assert.equal((await published('V2')).get(MONDAY + HALF_HOUR), undefined);
+});
+
+test('with no method nothing is estimated, and what was is taken back', async () => {
+    const { workspace } = world;
+    const off: Chain = {
+        ...workspace,
+        lake: { ...workspace.lake, estimation: { ...workspace.lake.estimation, methods: [] } },
+    };
+    const plan = await planRefreshOf(off);
+    assert.ok(plan.rebuilds.length > 0);
+    assert.ok(
+        plan.rebuilds.every((r) => r.kind === 'estimate' && r.reasons.join() === 'estimation settings'),
+    );
+    const before = await published('C1');
+    await refreshAll(off);
+    const count = await world.query('select count(*) as n from reads_interval where feed_id is null');
+    assert.equal(Number(count[0]?.n), 0);
+    assert.equal((await readStatus(workspace.lake)).intervalsEstimatedHere, 0);
+    await refreshAll(workspace);
+    assert.deepEqual(await published('C1'), before);
+});
+
 interface Case {
     readonly meter: string;
     readonly rows: readonly ReadingRow[];
@@ -237,4 +312,11 @@ test('whatever the order of arrival, the batches and the jobs, estimates are wha
     await refreshAll(workspace);
     assert.deepEqual((await planRefreshOf(workspace)).rebuilds, []);
     for (const one of cases) assertAsNaive(await published(one.meter), one);
+    // recomputed from versions alone, in one job
+    const sums = (asOf?: number) =>
+        world.query(
+            `select meter_id, market_day, source_code, count(*) as n, sum(kwh) as kwh from reads_interval group by all order by all`,
+            asOf,
+        );
+    assert.deepEqual(await sums(Date.now()), await sums());
 });

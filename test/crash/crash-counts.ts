@@ -13,7 +13,8 @@ export interface ExpectedCounts {
 const LAKE_COUNTS = `select (select count(*) from reading_versions) as versions, (select count(*) from quarantined_rows) as quarantined,
     (select count(*) from waiting_rows) as waiting, (select sum(row_count) from reads_daily) as curated,
     (select sum(measured_count + estimated_count + superseded_count + withdrawn_count + duplicate_count + stale_duplicate_count)
-       from reads_daily) as outcomes`;
+       from reads_daily)
+    - (select count(*) from reads_interval where feed_id is null) + (select count(*) from rejected_readings) as outcomes`;
 
 /** Findings where rows were lost, counted twice, or an acknowledged payload is not there. */
 export async function countFindings(workspace: Workspace, expected: ExpectedCounts): Promise<string[]> {
