@@ -91,13 +91,17 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
 
+// beyond this the copy would take the memory that the job's joins need
+const VERSIONS_READ_ONCE = 2_000_000;
+
 /**
- * A job of one partition reads its version files again for each step: only the columns that the step needs, which
- * costs half of what a copy in memory does. Of many small partitions each would be sought in all files again, and what
- * was known at an instant is asked for when the session's files have other names already.
+ * Six steps read the versions, most of them a few columns: a copy in memory costs less than to read and decode the files for each. Of many small
+ * partitions each would be sought in all files again, and what was known at an instant is asked for when the session's files have other names already.
  */
 function readsVersionsOnce(inputs: JobInputs): boolean {
-    return inputs.watermark !== undefined || inputs.rebuilds.length > 1 || isMergeOf(inputs);
+    const [first, ...others] = inputs.rebuilds;
+    if (inputs.watermark !== undefined || others.length > 0 || isMergeOf(inputs)) return true;
+    return (first?.versionRows ?? 0) <= VERSIONS_READ_ONCE;
 }
 
 /**
