@@ -1,7 +1,7 @@
 import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { bytesBelow } from './folder-bytes.ts';
-import { ingestFile, withTownHome } from './home.ts';
+import { ingestFile, withoutVee, withTownHome } from './home.ts';
 import { peerDuckdb } from './peer-duckdb.ts';
 
 export interface StageReport {
@@ -40,7 +40,7 @@ function gridtally(folder: string, clock: StageClock): Promise<object> {
     return withTownHome(folder, async (workspace) => {
         for (const name of ['readings.csv', 'corrections.csv'])
             await clock.time('receive, parse, append', () => ingestFile(workspace, folder, name));
-        await clock.time('curate, roll up, commit', () => refreshAll(workspace));
+        await clock.time('curate, roll up, commit', () => refreshAll(withoutVee(workspace)));
         const status = await readStatus(workspace.lake);
         return {
             check: { intervals: status.winning, kwh: status.kwh },

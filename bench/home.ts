@@ -1,7 +1,12 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { openWorkspace, type Workspace } from '../src/cli/workspace.ts';
-import { ingest, load } from '../src/pipeline/chain.ts';
+import {
+    DEFAULT_VALIDATION,
+    type RuleSettings,
+    type ValidationPolicy,
+} from '../src/contracts/validation-rules.ts';
+import { type Chain, ingest, load } from '../src/pipeline/chain.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { type HomeOptions, initHome } from '../src/store/home.ts';
 import { TOWN_ZONE } from './town.ts';
@@ -27,6 +32,20 @@ export async function withTownHome<T>(
         await removeDatabase(homeFolder);
         rmSync(homeFolder, { recursive: true, force: true });
     }
+}
+
+/** No rule judges a reading: also what a script by hand does, which has none. */
+export const NO_RULES: ValidationPolicy = {
+    ...DEFAULT_VALIDATION,
+    rules: Object.fromEntries(
+        Object.entries(DEFAULT_VALIDATION.rules).map(([id, rule]) => [id, { ...rule, severity: 'off' }]),
+    ) as RuleSettings,
+};
+
+/** The same home as one that neither judges nor estimates, as the scripts do that it is compared with. */
+export function withoutVee<T extends Chain>(chain: T): T {
+    const estimation = { ...chain.lake.estimation, methods: [] };
+    return { ...chain, lake: { ...chain.lake, validation: NO_RULES, estimation } };
 }
 
 /** Receives and parses one file of the town, such as `readings.csv`. */

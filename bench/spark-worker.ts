@@ -7,7 +7,7 @@ import { useLake } from '../src/lake/lake-use.ts';
 import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { freePort, startSparkServer } from '../test/engines/spark-server.ts';
-import { ingestFile, secondsOf, withTownHome } from './home.ts';
+import { ingestFile, secondsOf, withoutVee, withTownHome } from './home.ts';
 import type { SparkSide } from './spark.ts';
 
 const MEMORY = '4g';
@@ -15,7 +15,7 @@ const MEMORY = '4g';
 async function throughGridtally(workspace: Workspace, port: number): Promise<SparkSide> {
     const server = await startSparkServer({ port, memory: MEMORY });
     try {
-        const { seconds } = await secondsOf(() => refreshAll(workspace));
+        const { seconds } = await secondsOf(() => refreshAll(withoutVee(workspace)));
         const status = await readStatus(workspace.lake);
         return {
             seconds,

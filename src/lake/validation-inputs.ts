@@ -161,6 +161,22 @@ const SETTING_COLUMNS: readonly SettingColumn[] = [
     scaled('zero_minutes', 'vee.zero', 'hours', 60 / 1000),
 ];
 
+/** The rules that judge single readings; `vee.interval-count` goes by what is not there. */
+const OF_READINGS: readonly ValidationRuleId[] = [
+    'vee.flat-line',
+    'vee.maximum',
+    'vee.spike',
+    'vee.too-old',
+    'vee.zero',
+];
+
+/** Whether any of them is on for any metering point. */
+export function judgesReadings(policy: ValidationPolicy): boolean {
+    return [policy.rules, ...Object.values(policy.classes)].some((rules) =>
+        OF_READINGS.some((id) => rules[id].severity !== 'off'),
+    );
+}
+
 /** The most of a parameter in thousandths that any metering point may have; 0 where the rule is off for all. */
 export function largestOf(policy: ValidationPolicy, id: ValidationRuleId, parameter: string): number {
     const judging = [policy.rules, ...Object.values(policy.classes)].filter(
