@@ -4,12 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { type CalendarDate, calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import { makeFolderDurably, removeFile, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
+
+/** There while a home is being restored, and if that was cut off. */
+const RESTORING_FILE = 'restoring.json';
 
 const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
 
@@ -120,15 +123,46 @@ export async function initHome(folder: string, options: HomeOptions = {}): Promi
     return readHome(folder);
 }
 
-/** Throws `home.missing` or `home.config-invalid` with every fault and its line. */
-export function readHome(folder: string): Home {
+/** Which restore a home is being made by. */
+export interface HalfRestored {
+    /** The snapshot that is restored. */
+    readonly snapshot: string;
+    /** Tells what this restore has written from what others have. */
+    readonly restoreId: string;
+}
+
+/** Undefined: no restore has begun there, or it has ended. */
+export function readHalfRestored(folder: string): HalfRestored | undefined {
+    const file = path.join(folder, RESTORING_FILE);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as HalfRestored) : undefined;
+}
+
+/** From now on the home cannot be used, until `markRestored`. */
+export async function markHalfRestored(folder: string, restore: HalfRestored): Promise<void> {
+    await writeFileDurably(path.join(folder, RESTORING_FILE), `${JSON.stringify(restore)}\n`);
+}
+
+export async function markRestored(folder: string): Promise<void> {
+    await removeFile(path.join(folder, RESTORING_FILE));
+}
+
+/**
+ * Throws `home.missing`, `home.config-invalid` with every fault and its line, or `home.half-restored` unless it is the restore that asks.
+ */
+export function readHome(folder: string, options: { readonly isRestoring?: boolean } = {}): Home {
     const file = path.join(folder, HOME_FILE);
+    if (options.isRestoring !== true && readHalfRestored(folder) !== undefined)
+        throw new GridtallyError(
+            'home.half-restored',
+            `the home in ${path.resolve(folder)} has been restored in part only`,
+        );
     if (!existsSync(file))
         throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
     return parseHome(readFileSync(file, 'utf8'), folder);
 }
 
-function parseHome(text: string, folder: string): Home {
+/** A home as the text of its file says. Throws `home.config-invalid` with every fault and its line. */
+export function parseHome(text: string, folder: string): Home {
     const document = parseYaml(text, HOME_FILE);
     const parsed = homeFile.safeParse(document.value ?? {});
     if (!parsed.success) {
