@@ -27,7 +27,7 @@ import { inTurns } from './turns.ts';
 /** What is backed up. */
 export interface BackupSource {
     readonly home: Home;
-    readonly lake: Lake;
+    readonly lake: Pick<Lake, 'db' | 'clock' | 'isInUse'>;
     /** Version of the program, for people who look at the manifest. */
     readonly gridtally: string;
 }
@@ -63,7 +63,6 @@ type WantedFile = Pick<HomeFile, 'root' | 'path'> & {
 };
 
 const COPIES_AT_ONCE = 8;
-const NOTE_EVERY_FILES = 500;
 
 /**
  * Adds a snapshot of the home to a folder of backups while anything else goes on: rows of the database as one transaction sees them, and the
@@ -191,48 +190,68 @@ async function copyFiles(
 ): Promise<CopiedFiles> {
     const known = await knownFiles(backups);
     const files: HomeFile[] = [];
-    const count = { newFiles: 0, newBytes: 0, done: 0 };
-    const freshly: HomeFile[] = [];
-    let noting: Promise<void> = Promise.resolve();
-    const copyOne = async (file: WantedFile) => {
+    const count = { newFiles: 0, newBytes: 0 };
+    const note = copyNotes(backups);
+    await inTurns(wanted, COPIES_AT_ONCE, async (file) => {
         const from = sourcePath(source.home, file);
-        const { size, modifiedAt } = sourceState(from, file);
+        const state = sourceState(from, file);
         const before = known.get(keyOf(file));
-        const isKnown =
-            before?.size === size && before.modifiedAt === modifiedAt && backups.objects.has(before);
-        if (isKnown) files.push(before);
+        const isSame = before?.size === state.size && before.modifiedAt === state.modifiedAt;
+        if (isSame && backups.objects.has(before)) files.push(before);
         else {
-            const { sha256, size: copied, isNew } = await backups.objects.addFile(from);
-            if (file.root !== 'home' && copied !== size)
+            const { sha256, size, isNew } = await backups.objects.addFile(from);
+            if (file.root !== 'home' && size !== state.size)
                 throw damagedSource(from, 'changed while it was copied');
-            const entry: HomeFile = { root: file.root, path: file.path, size: copied, sha256, modifiedAt };
-            files.push(entry);
-            freshly.push(entry);
-            if (isNew) {
-                count.newFiles += 1;
-                count.newBytes += copied;
-            }
-            if (freshly.length % NOTE_EVERY_FILES === 0) {
-                noting = noting.then(() => noteCopied(backups, [...freshly]));
-                await noting;
-            }
+            const { root, path: relative } = file;
+            const copied = { root, path: relative, size, sha256, modifiedAt: state.modifiedAt };
+            files.push(copied);
+            count.newFiles += isNew ? 1 : 0;
+            count.newBytes += isNew ? size : 0;
+            await note(copied);
             crashPoint('backup');
         }
-        count.done += 1;
-        onProgress({ stage: 'files', done: count.done, total: wanted.length });
-    };
-    await inTurns(wanted, COPIES_AT_ONCE, copyOne);
+        onProgress({ stage: 'files', done: files.length, total: wanted.length });
+    });
     files.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-    return { files, newFiles: count.newFiles, newBytes: count.newBytes };
+    return { files, ...count };
+}
+
+const NOTES_FROM_FILES = 8;
+const NOTE_AGAIN_MS = 60_000;
+
+/** Notes what has been copied whenever that has doubled, and once a minute: a note is a list of all of it. */
+function copyNotes(backups: BackupFolder): (file: HomeFile) => Promise<void> {
+    const copied: HomeFile[] = [];
+    let next = NOTES_FROM_FILES;
+    let notedAt = performance.now();
+    let noting = Promise.resolve();
+    return async (file) => {
+        copied.push(file);
+        if (copied.length < next && performance.now() - notedAt < NOTE_AGAIN_MS) return;
+        next = Math.max(next, 2 * copied.length);
+        notedAt = performance.now();
+        noting = noting.then(() => noteCopied(backups, [...copied]));
+        await noting;
+    };
 }
 
 /** Files whose bytes need not be read to be known: those of the newest snapshot, and what a backup that was cut off had copied. */
 async function knownFiles(backups: BackupFolder): Promise<Map<string, HomeFile>> {
-    const newest = snapshotIds(backups).at(-1);
-    const listed =
-        newest === undefined ? [] : await readFileList(backups, readManifest(backups, newest).fileList);
+    const listed = await newestList(backups);
     const noted = await notedCopies(backups);
     return new Map([...listed, ...noted].map((file) => [keyOf(file), file]));
+}
+
+/** None where the newest snapshot cannot tell: then every file is read. */
+async function newestList(backups: BackupFolder): Promise<HomeFile[]> {
+    const newest = snapshotIds(backups).at(-1);
+    if (newest === undefined) return [];
+    try {
+        return await readFileList(backups, readManifest(backups, newest).fileList);
+    } catch (error) {
+        if (error instanceof GridtallyError && error.code === 'backup.damaged') return [];
+        throw error;
+    }
 }
 
 function keyOf({ root, path: relative }: Pick<HomeFile, 'root' | 'path'>): string {
