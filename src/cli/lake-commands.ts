@@ -7,7 +7,6 @@ import { withPublishedViews } from '../pipeline/published-views.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { listRefusals, refusedByFeed } from '../pipeline/status.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
-import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { addFeedInferCommand } from './feed-infer.ts';
@@ -33,10 +32,6 @@ export function addLakeCommands(program: Command): void {
         .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z', instant)
         .option('--show-identity', 'let `customers` show names and addresses')
         .action(sqlCommand);
-    const verify = program.command('verify').description('check what is stored');
-    command(verify, 'raw', 're-hash every payload and compare with the catalogue')
-        .option('--rebuild', 'enter the rows that the catalogue lacks, from the headers')
-        .action(verifyRawCommand);
     command(program, 'compact', 'join small files; content stays the same').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
             const result = await compact(lake);
@@ -93,28 +88,6 @@ function queryFault(cause: Error, options: SqlOptions): GridtallyError {
             ? { remedy: 'Names and addresses of customers are shown with --show-identity only.' }
             : {};
     return new GridtallyError('sql.failed', cause.message, { cause, ...remedy });
-}
-
-async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: boolean }): Promise<void> {
-    await withWorkspace(options, async ({ raw }, output) => {
-        const result = await verifyRaw(raw, {
-            rebuild: options.rebuild === true,
-            onProgress: (done, of) => output.progress(`verify: ${done} of ${of} segments`),
-        });
-        const isSound = result.damaged.length + result.missing.length === 0;
-        output.result({ ...result, isSound }, [
-            `${counted(result.segments, 'segment')}, ${counted(result.payloads, 'payload')}, ${counted(result.bytes, 'byte')}: ${isSound ? 'all sound' : 'damage found'}`,
-            ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
-            ...result.missing.map((m) => `missing: ${m}`),
-            ...result.unknown.map((u) => `not in the catalogue: ${u}`),
-            ...(result.entered > 0
-                ? [
-                      `${counted(result.entered, 'segment')} entered from their headers; next: gridtally refresh`,
-                  ]
-                : []),
-        ]);
-        if (!isSound) process.exitCode = 1;
-    });
 }
 
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {

@@ -16,6 +16,7 @@ import { addRebuildCommand } from './rebuild-command.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addTraceCommands } from './trace-commands.ts';
+import { addVerifyCommands } from './verify-commands.ts';
 import { addWorkCommand } from './work-command.ts';
 
 /** A reader that has seen enough (`| head`) ends the text, not the work. */
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
     addChainCommands(program);
     addWorkCommand(program);
     addLakeCommands(program);
+    addVerifyCommands(program);
     addOpenTablesCommand(program);
     addReplayCommand(program);
     addHistoryCommands(program);

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseReceived, refreshAll } from '../../src/pipeline/chain.ts';
-import { verifyRaw } from '../../src/raw/verify-raw.ts';
+import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import {
     type ChainWorld,
     openChainWorld,
@@ -81,8 +81,7 @@ async function compareWithQuiet(backups: string, id: string): Promise<number> {
     const quiet = await openChainWorld({ marketZone: 'Europe/London' });
     try {
         return await inHome(home, world, async (restored) => {
-            const raw = await verifyRaw(restored.workspace.raw, { rebuild: false });
-            assert.deepEqual([raw.damaged, raw.missing, raw.unknown], [[], [], []]);
+            assert.deepEqual((await verifyHome(restored.workspace)).faults, []);
             const keys = await sourceKeys(restored.workspace);
             const inOrder = [...keys].sort(([a], [b]) => a - b).map(([, key]) => key);
             for (const key of inOrder)

@@ -48,6 +48,11 @@ test('a restored home has every row, file, contract and setting of the one that 
     });
 });
 
+test('it passes the check of all that is stored', async () => {
+    const { isSound, faults } = await done(restored, 'verify');
+    assert.deepEqual([isSound, faults], [true, []]);
+});
+
 test('it publishes the same, also as it was known earlier, and nothing of it is stale', async () => {
     const { town, expected, known } = given;
     await inHome(restored, town, async (world) => {
