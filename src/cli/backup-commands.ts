@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { backUpHome } from '../backup/back-up-home.ts';
 import { readManifest, snapshotIds, withBackups } from '../backup/backup-folder.ts';
-import { pruneBackups } from '../backup/prune-backups.ts';
+import { type PruneOutcome, planPruneOf, pruneBackups } from '../backup/prune-backups.ts';
+import type { PrunePlan } from '../backup/prune-plan.ts';
 import { type RestoreSettings, restoreHome } from '../backup/restore-home.ts';
 import type { SnapshotManifest } from '../backup/snapshot-manifest.ts';
 import { verifyBackups } from '../backup/verify-backup.ts';
@@ -9,14 +10,15 @@ import { systemClock } from '../kernel/clock.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { publishOpen } from '../pipeline/open-tables.ts';
-import { markRestored } from '../store/home.ts';
+import { type BackupRetention, markRestored, readHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { count, counted, openOutput, tableText } from './output.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface PruneOptions extends CommonOptions {
-    readonly keep: number;
+    readonly keep?: number;
+    readonly plan?: boolean;
 }
 
 interface RestoreCommandOptions extends CommonOptions {
@@ -43,7 +45,8 @@ export function addBackupCommands(program: Command): void {
         );
     command(backup, 'prune', 'remove older snapshots, and what only they were made of')
         .argument('<folder>', 'where the backups are')
-        .requiredOption('--keep <n>', 'how many of the newest stay', oneOrMore)
+        .option('--keep <n>', 'how many of the newest stay, instead of what the home says', oneOrMore)
+        .option('--plan', 'only tell what would be removed')
         .action((folder: string, _options: PruneOptions, self: Command) =>
             pruneCommand(folder, self.optsWithGlobals()),
         );
@@ -65,14 +68,17 @@ function oneOrMore(text: string): number {
 
 async function backupCommand(folder: string, _options: CommonOptions, self: Command): Promise<void> {
     await withWorkspace(self.opts<CommonOptions>(), async ({ home, lake }, output) => {
+        const policy = home.retention.backups;
         const source = { home, lake, gridtally: PROGRAM_VERSION };
         const result = await backUpHome(source, folder, ({ stage, done, total }) =>
             output.progress(`backup: ${stage}: ${count(done)} of ${count(total)}`),
         );
-        output.result({ ...result, takenAt: instantText(result.takenAt) }, [
+        const pruned = policy === undefined ? undefined : await pruneBackups(folder, policy);
+        output.result({ ...result, takenAt: instantText(result.takenAt), ...(pruned && { pruned }) }, [
             `snapshot ${result.id}: the home as at ${instantText(result.takenAt)}`,
             `${counted(result.files, 'file')}, ${counted(result.bytes, 'byte')}, and the database`,
             `${counted(result.copiedFiles, 'file')} copied; ${counted(result.addedBytes, 'byte')} added to the backups`,
+            ...(pruned === undefined ? [] : prunedLines(pruned)),
         ]);
     });
 }
@@ -131,12 +137,41 @@ async function verifyCommand(folder: string, options: CommonOptions): Promise<vo
 
 async function pruneCommand(folder: string, options: PruneOptions): Promise<void> {
     const output = openOutput(options.json === true);
-    const result = await pruneBackups(folder, options.keep);
-    output.result(result, [
+    const policy = options.keep === undefined ? homePolicy(options) : newestOnly(options.keep);
+    if (options.plan === true) {
+        const plan = await planPruneOf(folder, policy);
+        output.result(plan, planLines(plan));
+    } else {
+        const result = await pruneBackups(folder, policy);
+        output.result(result, prunedLines(result));
+    }
+}
+
+function newestOnly(newest: number): BackupRetention {
+    return { newest, daily: 0, weekly: 0, monthly: 0 };
+}
+
+function homePolicy(options: CommonOptions): BackupRetention {
+    const { backups } = readHome(homeFolder(options)).retention;
+    if (backups !== undefined) return backups;
+    throw new GridtallyError('usage.invalid', 'the home does not say which snapshots stay', {
+        remedy: 'Say --keep N, or set `retention: { backups: … }` in gridtally.yaml.',
+    });
+}
+
+function planLines({ kept, removed }: PrunePlan): string[] {
+    return [
+        ...kept.map(({ id, why }) => `kept: ${id} (${why.join(', ')})`),
+        ...removed.map((id) => `to be removed: ${id}`),
+    ];
+}
+
+function prunedLines(result: PruneOutcome): string[] {
+    return [
         `${counted(result.kept.length, 'snapshot')} kept, ${count(result.removed.length)} removed`,
         ...result.removed.map((id) => `removed: ${id}`),
         `${counted(result.removedObjects, 'object')} removed, ${counted(result.removedBytes, 'byte')}`,
-    ]);
+    ];
 }
 
 async function restoreCommand(from: string, options: RestoreCommandOptions): Promise<void> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
+import type { RemovedFile } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
@@ -20,7 +21,7 @@ interface SqlOptions extends CommonOptions {
 }
 
 interface SweepCommandOptions extends CommonOptions {
-    readonly keepDays: number;
+    readonly keepDays?: number;
 }
 
 export function addLakeCommands(program: Command): void {
@@ -44,7 +45,11 @@ export function addLakeCommands(program: Command): void {
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
-        .option('--keep-days <n>', 'keep what was replaced within so many days', wholeNumber, 7)
+        .option(
+            '--keep-days <n>',
+            'keep what was replaced within so many days, instead of retention.replacedDays of the home',
+            wholeNumber,
+        )
         .action(sweepCommand);
     const feed = program.command('feed').description('feeds and their contracts');
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
@@ -93,14 +98,27 @@ function queryFault(cause: Error, options: SqlOptions): GridtallyError {
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         const result = await sweepHome(workspace, {
-            keepDays: options.keepDays,
+            ...(options.keepDays === undefined ? {} : { keepDays: options.keepDays }),
             onWait: (steps) => output.progress(`sweep: waiting for ${counted(steps, 'step')} to end`),
         });
         output.result(result, [
             `${counted(result.retiredFiles, 'replaced file')} and ${counted(result.orphanFiles, 'orphaned file')} removed, ${counted(result.bytes, 'byte')}`,
             `${count(result.forgottenIdentities)} forgotten of the deliveries whose repeats are no longer looked for`,
+            ...removedLines(result.removed),
         ]);
     });
+}
+
+const REMOVED_SHOWN = 20;
+
+function removedLines(removed: readonly RemovedFile[]): string[] {
+    const more = removed.length - REMOVED_SHOWN;
+    return [
+        ...removed
+            .slice(0, REMOVED_SHOWN)
+            .map(({ path, why, bytes }) => `${why}: ${path}, ${counted(bytes, 'byte')}`),
+        ...(more > 0 ? [`and ${counted(more, 'file')} more; --json lists them all`] : []),
+    ];
 }
 
 async function feedListCommand(options: CommonOptions): Promise<void> {

@@ -1,4 +1,6 @@
 import path from 'node:path';
+import type { BillDocument } from '../billing/bill-document.ts';
+import { contentHash } from '../billing/rate-bills.ts';
 import { logFaults } from '../lake/open-table-check.ts';
 import { type LakeVerification, verifyLake } from '../lake/verify-lake.ts';
 import { type RawVerification, verifyRaw } from '../raw/verify-raw.ts';
@@ -133,6 +135,9 @@ async function databaseFaults(db: Pick<Transaction, 'query'>): Promise<HomeFault
         ...overlapping.map(({ path: place, first }) =>
             fault('database', place, `begins with receipt ${first}, which another segment has`, REPORT),
         ),
+        ...(await changedBills(db)).map((billId) =>
+            fault('database', billId, 'is a document that is not what was hashed when it was made', RESTORE),
+        ),
         ...bills.map(({ billId, due, lines }) =>
             fault(
                 'database',
@@ -142,6 +147,28 @@ async function databaseFaults(db: Pick<Transaction, 'query'>): Promise<HomeFault
             ),
         ),
     ];
+}
+
+const BILLS_OF_A_PAGE = 1000;
+
+async function changedBills(db: Pick<Transaction, 'query'>): Promise<string[]> {
+    const changed: string[] = [];
+    for (let after = 0; ; ) {
+        const page = await db.query<{
+            billNo: number;
+            billId: string;
+            sha256: string;
+            document: BillDocument;
+        }>(
+            `select bill_no as "billNo", bill_id as "billId", content_sha256 as sha256, document from bills
+              where bill_no > $1 order by bill_no limit $2`,
+            [after, BILLS_OF_A_PAGE],
+        );
+        for (const { billId, sha256, document } of page)
+            if (contentHash(document) !== sha256) changed.push(billId);
+        after = page.at(-1)?.billNo ?? after;
+        if (page.length < BILLS_OF_A_PAGE) return changed;
+    }
 }
 
 function fault(area: HomeFault['area'], place: string, what: string, remedy: string): HomeFault {

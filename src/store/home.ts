@@ -37,6 +37,20 @@ const engine = z.strictObject({
         .optional(),
 });
 
+const howMany = (least: number) => z.number().int().min(least).max(100_000);
+
+const retention = z.strictObject({
+    replacedDays: howMany(0).default(7),
+    backups: z
+        .strictObject({
+            newest: howMany(1),
+            daily: howMany(0).default(0),
+            weekly: howMany(0).default(0),
+            monthly: howMany(0).default(0),
+        })
+        .optional(),
+});
+
 const homeFile = z.strictObject({
     id: z.uuid(),
     marketZone: z
@@ -63,6 +77,7 @@ const homeFile = z.strictObject({
         .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
         .prefault({}),
     openTables: z.boolean().default(true),
+    retention: retention.prefault({}),
     horizon: z
         .string()
         .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
@@ -74,6 +89,22 @@ export interface HomeEngine {
     readonly threads: number;
     /** Address of a Spark Connect server, with its token, that does curation, rollups and billing sums; absent: this process does. */
     readonly server?: string;
+}
+
+/** Which snapshots stay in a folder of backups: the newest ones, and the last ones of so many days, weeks and months. */
+export interface BackupRetention {
+    readonly newest: number;
+    readonly daily: number;
+    readonly weekly: number;
+    readonly monthly: number;
+}
+
+/** How long what the present content does not need is kept. */
+export interface Retention {
+    /** Days for which files of the lake stay that were replaced. */
+    readonly replacedDays: number;
+    /** Absent: every snapshot stays. */
+    readonly backups?: BackupRetention;
 }
 
 /** A home as its file says, with every default filled in and paths made absolute. */
@@ -92,6 +123,7 @@ export interface Home {
     readonly horizon?: CalendarDate;
     /** Whether other programs read the lake's tables (docs/open-tables.md). */
     readonly openTables: boolean;
+    readonly retention: Retention;
 }
 
 export interface HomeOptions {
@@ -174,6 +206,7 @@ export function parseHome(text: string, folder: string): Home {
     const config = parsed.data;
     const root = path.resolve(folder);
     const { url, schema } = config.database;
+    const { replacedDays, backups } = config.retention;
     const { memory, threads = os.availableParallelism(), server } = config.engine;
     return {
         id: config.id,
@@ -186,6 +219,7 @@ export function parseHome(text: string, folder: string): Home {
         rawFolder: path.join(root, 'raw'),
         scratchFolder: path.resolve(root, config.store.scratch),
         openTables: config.openTables,
+        retention: { replacedDays, ...(backups === undefined ? {} : { backups }) },
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -256,6 +290,12 @@ ${url}
 
 # Logs beside the lake's tables, by which other programs read them as Delta Lake; false takes them away.
 openTables: true
+
+retention:
+  # Days for which files of the lake stay that were replaced, for those who read it by the logs.
+  replacedDays: 7
+  # Which snapshots \`gridtally backup\` leaves in its folder; without it all of them.
+  # backups: { newest: 7, daily: 30, weekly: 8, monthly: 12 }
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

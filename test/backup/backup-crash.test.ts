@@ -64,7 +64,7 @@ test('a backup that is killed leaves the earlier snapshots whole, and the next r
     const second = await done<{ id: string; copiedFiles: number }>(world.homeFolder, 'backup', backups);
     assert.ok(second.id > first.id);
     assert.equal(existsSync(path.join(backups, 'copied.ndjson.zst')), false);
-    await pruneBackups(backups, 2);
+    await pruneBackups(backups, { newest: 2, daily: 0, weekly: 0, monthly: 0 });
     const { snapshots, damaged, unnamed } = await verifyBackups(backups);
     assert.deepEqual([snapshots, damaged, unnamed], [[first.id, second.id], [], 0]);
     await restoreAndCompare(backups, 'after killed backups', second.id);

@@ -199,6 +199,10 @@ test('damage of raw bytes, of a log, of sequences and of bills is told', async (
     await db.query(`update bills set amount_due = amount_due + 1 ${bill}`);
     await one('database', / and its lines are /);
     await db.query(`update bills set amount_due = amount_due - 1 ${bill}`);
+    await db.query(`update bills set document = jsonb_set(document, '{accountId}', '"x"') ${bill}`);
+    await one('database', / is a document that is not what was hashed when it was made/);
+    await db.query(`update bills set document = jsonb_set(document, '{accountId}', to_jsonb((
+        select account_id from accounts a where a.account_no = bills.account_no))) ${bill}`);
     assert.deepEqual(await verify(), []);
 });
 
