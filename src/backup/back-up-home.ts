@@ -125,10 +125,10 @@ function fixedSettings({ id, marketZone, currency, bucketSize }: Home): Snapshot
     return { id, marketZone, currency, bucketSize };
 }
 
-/** Sorts by time; the end tells two of one second apart. */
+/** Sorts by time; the end tells two of one instant apart. */
 function snapshotId(takenAt: number): string {
-    const [day = '', time = ''] = new Date(takenAt).toISOString().slice(0, 19).split('T');
-    return `${day}-${time.replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
+    const [day = '', time = ''] = new Date(takenAt).toISOString().slice(0, 23).split('T');
+    return `${day}-${time.replaceAll(/[:.]/g, '')}-${randomBytes(2).toString('hex')}`;
 }
 
 async function readMoment(
@@ -165,15 +165,14 @@ async function readMoment(
 /** Settings and contracts. */
 function ownFiles(home: Home): WantedFile[] {
     const feeds = path.join(home.folder, 'feeds');
-    const contracts = existsSync(feeds) ? readdirSync(feeds, { recursive: true, withFileTypes: true }) : [];
-    return [
-        { root: 'home', path: HOME_FILE, catalogued: null },
-        ...contracts
-            .filter((entry) => entry.isFile())
-            .map((entry) => path.relative(home.folder, path.join(entry.parentPath, entry.name)))
-            .sort()
-            .map((file): WantedFile => ({ root: 'home', path: file, catalogued: null })),
-    ];
+    const found = existsSync(feeds) ? readdirSync(feeds, { recursive: true, encoding: 'utf8' }) : [];
+    // what a link leads to is what the home reads
+    const contracts = found.map((name) => path.join('feeds', name)).filter((file) => isFile(home, file));
+    return [HOME_FILE, ...contracts.sort()].map((file) => ({ root: 'home', path: file, catalogued: null }));
+}
+
+function isFile(home: Home, file: string): boolean {
+    return statSync(path.join(home.folder, file), { throwIfNoEntry: false })?.isFile() === true;
 }
 
 interface CopiedFiles {

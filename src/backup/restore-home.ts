@@ -79,10 +79,12 @@ export async function restoreHome(folder: string, options: RestoreOptions): Prom
         const files = await readFileList(backups, manifest.fileList);
         const settings = await settingsText(backups, files, options.settings ?? {});
         const home = parseHome(settings, root);
-        if (begun === undefined) await refuseUsed(home);
+        if (begun === undefined) await refuseUsedHome(home);
+        // a sweep of this home would remove what another home's lake holds
+        if (begun?.lakeFolder !== home.lakeFolder) refuseUsedLake(home);
         const restoreId = begun?.restoreId ?? randomUUID();
         await makeFolderDurably(root);
-        if (begun === undefined) await markHalfRestored(root, { snapshot: manifest.id, restoreId });
+        await markHalfRestored(root, { snapshot: manifest.id, restoreId, lakeFolder: home.lakeFolder });
         crashPoint('restore');
         await writeFileDurably(path.join(root, HOME_FILE), settings, { mode: 0o600 });
         const { onProgress = () => {} } = options;
@@ -145,14 +147,9 @@ async function settingsText(
     ]);
 }
 
-async function refuseUsed(home: Home): Promise<void> {
+async function refuseUsedHome(home: Home): Promise<void> {
     if (namesIn(home.folder).length > 0)
         throw new GridtallyError('home.exists', `${home.folder} is not empty`);
-    if (namesIn(home.lakeFolder).length > 0)
-        throw new GridtallyError(
-            'restore.lake-used',
-            `the folder of the lake, ${home.lakeFolder}, is not empty`,
-        );
     // an embedded one is made in the folder, which is empty
     if (home.database.url === undefined) return;
     const db = await openDatabase({ ...home.database, home: home.folder });
@@ -161,6 +158,11 @@ async function refuseUsed(home: Home): Promise<void> {
     } finally {
         await db.close();
     }
+}
+
+function refuseUsedLake({ lakeFolder }: Home): void {
+    if (namesIn(lakeFolder).length === 0) return;
+    throw new GridtallyError('restore.lake-used', `the folder of the lake, ${lakeFolder}, is not empty`);
 }
 
 function usedDatabase(db: Database): GridtallyError {

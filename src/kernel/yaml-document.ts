@@ -31,6 +31,7 @@ export function changeYaml(
     text: string,
     changes: readonly { readonly at: YamlPath; readonly value: string | undefined }[],
 ): string {
+    if (changes.length === 0) return text;
     const document = parseDocument(text, { version: '1.2' });
     for (const { at, value } of changes) {
         if (value !== undefined) document.setIn(at, value);

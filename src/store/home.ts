@@ -161,6 +161,8 @@ export interface HalfRestored {
     readonly snapshot: string;
     /** Tells what this restore has written from what others have. */
     readonly restoreId: string;
+    /** Folder of the lake that it fills. */
+    readonly lakeFolder: string;
 }
 
 /** Undefined: no restore has begun there, or it has ended. */

@@ -92,6 +92,8 @@ test('a restore that is killed says so, cannot be used, and goes on when it is r
         }
         const other = await runCommand(undefined, ...asked, '--snapshot', 'other');
         assert.match(other.said, /error restore\.other-snapshot: .* part of the snapshot/);
+        const elsewhere = await runCommand(undefined, ...asked, '--lake', world.workspace.lake.folder);
+        assert.match(elsewhere.said, /error restore\.lake-used: /);
         const end = await done<{ snapshot: string; isContinued: boolean }>(undefined, ...asked);
         assert.deepEqual([end.snapshot, end.isContinued], [id, true]);
         await inHome(home, world, async (restored) => {

@@ -79,8 +79,8 @@ export async function databaseRows(db: Database): Promise<Map<string, string[]>>
 export function filesOf(folder: string): Map<string, number> {
     return new Map(
         readdirSync(folder, { recursive: true, withFileTypes: true })
-            .filter((entry) => entry.isFile())
             .map((entry) => path.join(entry.parentPath, entry.name))
+            .filter((file) => statSync(file).isFile())
             .map((file) => [path.relative(folder, file), statSync(file).size] as const)
             .sort(([a], [b]) => (a < b ? -1 : 1)),
     );

@@ -1,11 +1,11 @@
 // test limit: 300 s
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { ingestTown } from '../../src/pipeline/town-chain.ts';
-import { publishedContent } from '../chain/chain-world.ts';
+import { publishedContent, variedContract } from '../chain/chain-world.ts';
 import { openRebuildTown, type RebuildTown, rebuild, wholeContent } from '../chain/rebuild-world.ts';
 import { runCommand } from '../cli/run-command.ts';
 import { differences } from '../crash/home-content.ts';
@@ -15,6 +15,7 @@ let given: RebuildTown;
 let backups: string;
 let restored: string;
 let first: Record<string, unknown>;
+let linked: string;
 let rows: Map<string, string[]>;
 
 before(async () => {
@@ -22,6 +23,10 @@ before(async () => {
     const { folder, homeFolder, workspace } = given.town;
     backups = path.join(folder, 'my backups');
     restored = path.join(folder, 'restored home');
+    const target = path.join(folder, 'elsewhere.yaml');
+    linked = variedContract('generic-csv', 'linked', {});
+    writeFileSync(target, linked);
+    symlinkSync(target, path.join(homeFolder, 'feeds', 'linked.odcs.yaml'));
     rows = await databaseRows(workspace.db);
     first = await done(homeFolder, 'backup', backups);
 });
@@ -40,6 +45,7 @@ test('a restored home has every row, file, contract and setting of the one that 
     for (const part of ['lake', 'raw', 'feeds'])
         assert.deepEqual(files(path.join(restored, part)), files(path.join(town.homeFolder, part)), part);
     const settings = readFileSync(path.join(restored, 'gridtally.yaml'), 'utf8');
+    assert.equal(readFileSync(path.join(restored, 'feeds', 'linked.odcs.yaml'), 'utf8'), linked);
     assert.match(settings, /# IANA zone whose local days are the market days/);
     await inHome(restored, town, async ({ workspace }) => {
         const found = await databaseRows(workspace.db);
