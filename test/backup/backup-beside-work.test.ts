@@ -17,7 +17,7 @@ import { done, endHome, inHome, ownDatabase } from './backup-world.ts';
 
 const HOUR = 3_600_000;
 const FROM = Date.parse('2013-05-01T00:00:00Z');
-const FILES = 6;
+const FILES = 5;
 let world: ChainWorld;
 
 before(async () => {
@@ -55,11 +55,8 @@ test('snapshots taken while others ingest, refresh, bill and sweep are each what
         isOver = true;
     };
     const sweepAndBill = async () => {
-        while (!isOver) {
-            await done(home, 'sweep', '--keep-days', '0');
-            await done(home, 'compact');
-            await done(home, 'bill', '--period', '2013-05');
-        }
+        const steps = [['sweep', '--keep-days', '0'], ['bill', '--period', '2013-05'], ['compact']];
+        for (let turn = 0; !isOver; turn += 1) await done(home, ...(steps[turn % steps.length] ?? []));
     };
     const ids: string[] = [];
     const backUp = async () => {

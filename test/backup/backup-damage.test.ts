@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { backUpHome } from '../../src/backup/back-up-home.ts';
 import { readFileList, withBackups } from '../../src/backup/backup-folder.ts';
+import { pruneBackups } from '../../src/backup/prune-backups.ts';
+import { restoreHome } from '../../src/backup/restore-home.ts';
 import {
     type HomeFile,
     manifestText,
@@ -11,10 +14,12 @@ import {
     type SnapshotManifest,
 } from '../../src/backup/snapshot-manifest.ts';
 import { type BackupDamage, verifyBackups } from '../../src/backup/verify-backup.ts';
+import { GridtallyError } from '../../src/kernel/errors.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { readHome } from '../../src/store/home.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
 import { runCommand } from '../cli/run-command.ts';
-import { done, endHome, ownDatabase, restore } from './backup-world.ts';
+import { databaseOfTest } from '../shared-database.ts';
 
 let world: ChainWorld;
 let backups: string;
@@ -28,7 +33,7 @@ before(async () => {
     await world.ingest('generic-csv', { 'one.csv': readingsCsv([{ meter: 'A', at, kwh: '1.5' }]) });
     await refreshAll(world.workspace);
     backups = path.join(world.folder, 'backups');
-    ({ id } = await done<{ id: string }>(world.homeFolder, 'backup', backups));
+    ({ id } = await backUp(backups));
     manifest = parseManifest(readFileSync(manifestFile(), 'utf8'), id);
     files = await withBackups(backups, 'shared', (folder) => readFileList(folder, manifest.fileList));
 });
@@ -37,6 +42,30 @@ after(() => world.end());
 
 const manifestFile = () => path.join(backups, 'snapshots', `${id}.json`);
 const objectFile = (sha256: string) => path.join(backups, 'objects', sha256.slice(0, 2), sha256);
+
+/** What a command would print of the refusal; the commands themselves are run where their status matters. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+    const error = await work.then(
+        () => assert.fail('it was not refused'),
+        (thrown) => thrown,
+    );
+    assert.ok(error instanceof GridtallyError, String(error));
+    return `error ${error.code}: ${error.message}`;
+}
+
+/** Into a database of its own; the newest snapshot unless told. */
+function restoreInto(home: string, snapshot?: string): Promise<unknown> {
+    const { databaseUrl: url, databaseSchema } = databaseOfTest();
+    const settings = url === undefined ? { database: 'embedded' as const } : { database: { url } };
+    return restoreHome(home, {
+        from: backups,
+        settings: { ...settings, ...(databaseSchema === undefined ? {} : { databaseSchema }) },
+        ...(snapshot === undefined ? {} : { snapshot }),
+    });
+}
+
+const backUp = (folder: string) =>
+    backUpHome({ home: world.workspace.home, lake: world.workspace.lake, gridtally: 'test' }, folder);
 
 /** Changes one byte in the middle, and gives what takes it back. */
 function damage(file: string): () => void {
@@ -74,18 +103,9 @@ test('a changed byte of any object is found by verify and by restore, and named 
         };
         assert.deepEqual(damaged, [expected]);
         const home = path.join(world.folder, `from ${sha256}`);
-        try {
-            const end = await restore(backups, home, ...ownDatabase());
-            assert.equal(end.code, 1);
-            assert.match(
-                end.said,
-                new RegExp(`error backup\\.damaged: .*${sha256} does not have its SHA-256`),
-            );
-            const used = await runCommand(home, 'status');
-            assert.match(used.said, /error home\.(half-restored|missing)/);
-        } finally {
-            await endHome(home);
-        }
+        const said = await refusal(restoreInto(home));
+        assert.match(said, new RegExp(`^error backup\\.damaged: .*${sha256} does not have its SHA-256`));
+        assert.match(await refusal((async () => readHome(home))()), /^error home\.(half-restored|missing)/);
         mend();
     }
     assert.deepEqual((await verifyBackups(backups)).damaged, []);
@@ -103,7 +123,7 @@ test('the command that verifies exits with 1 and says what to do; the next backu
     );
     rmSync(objectFile(object.sha256));
     assert.match((await verifyBackups(backups)).damaged[0]?.what ?? '', /is missing/);
-    await done(world.homeFolder, 'backup', backups);
+    await backUp(backups);
     assert.deepEqual((await verifyBackups(backups)).damaged, []);
 });
 
@@ -114,11 +134,10 @@ test('a manifest or a list of files that was changed is not believed', async () 
         assert.ok(damaged.every(({ holds }) => holds === 'what the snapshot is made of'));
         assert.ok(damaged.some(({ snapshots }) => snapshots.includes(id)));
         const home = path.join(world.folder, 'never');
-        const end = await restore(backups, home, '--snapshot', id, ...ownDatabase());
-        assert.match(end.said, /error backup\.damaged: /);
+        assert.match(await refusal(restoreInto(home, id)), /^error backup\.damaged: /);
         // a snapshot that stays and cannot tell what it needs keeps all objects
-        const pruned = await runCommand(undefined, 'backup', 'prune', backups, '--keep', '2');
-        assert.match(pruned.said, /error backup\.damaged: /);
+        const policy = { newest: 2, daily: 0, weekly: 0, monthly: 0 };
+        assert.match(await refusal(pruneBackups(backups, policy)), /^error backup\.damaged: /);
         mend();
     }
     assert.deepEqual((await verifyBackups(backups)).damaged, []);
@@ -127,17 +146,14 @@ test('a manifest or a list of files that was changed is not believed', async () 
 test('a snapshot of a newer program is refused, by its form and by its schema', async () => {
     const whole = readFileSync(manifestFile(), 'utf8');
     const home = path.join(world.folder, 'never');
-    const asked = () => restore(backups, home, '--snapshot', id, ...ownDatabase());
+    const asked = () => refusal(restoreInto(home, id));
     const schemaVersion = { version: 9001, name: '9001_later.sql' };
     writeFileSync(manifestFile(), manifestText({ ...manifest, schemaVersion }));
-    assert.match(
-        (await asked()).said,
-        /error database\.newer: the snapshot has the schema of 9001_later\.sql/,
-    );
+    assert.match(await asked(), /error database\.newer: the snapshot has the schema of 9001_later\.sql/);
     writeFileSync(manifestFile(), whole.replace('"format": 1', '"format": 2'));
-    assert.match((await asked()).said, /error backup\.newer: .* has the format 2/);
+    assert.match(await asked(), /error backup\.newer: .* has the format 2/);
     writeFileSync(manifestFile(), whole);
-    assert.match((await restore(backups, home, '--snapshot', 'none')).said, /error backup\.snapshot-unknown/);
+    assert.match(await refusal(restoreInto(home, 'none')), /error backup\.snapshot-unknown/);
 });
 
 test('a file that the home has lost, or that is longer than it should be, stops the backup', async () => {
@@ -147,25 +163,25 @@ test('a file that the home has lost, or that is longer than it should be, stops 
     const place = path.join(world.workspace.lake.folder, file?.path ?? '');
     const whole = readFileSync(place);
     writeFileSync(place, Buffer.concat([whole, Buffer.from('more')]));
-    const longer = await runCommand(world.homeFolder, 'backup', backups);
-    assert.equal(longer.code, 1);
-    assert.match(longer.said, /error backup\.source-damaged: .*parquet has \d+ bytes where \d+ were written/);
+    assert.match(
+        await refusal(backUp(backups)),
+        /error backup\.source-damaged: .*parquet has \d+ bytes where \d+ were written/,
+    );
     rmSync(place);
-    const lost = await runCommand(world.homeFolder, 'backup', backups);
-    assert.match(lost.said, /error backup\.source-damaged: .*parquet is missing/);
+    assert.match(await refusal(backUp(backups)), /error backup\.source-damaged: .*parquet is missing/);
     writeFileSync(place, whole);
 });
 
 test('a folder that is no backup, of another home, in use, or within the home is refused', async () => {
-    const run = (folder: string) => runCommand(world.homeFolder, 'backup', folder);
-    assert.match((await run(path.join(world.homeFolder, 'backups'))).said, /is a part of the home/);
-    assert.match((await run(world.folder)).said, /is not empty, and holds no backups/);
+    const run = (folder: string) => refusal(backUp(folder));
+    assert.match(await run(path.join(world.homeFolder, 'backups')), /is a part of the home/);
+    assert.match(await run(world.folder), /is not empty, and holds no backups/);
     const head = path.join(backups, 'gridtally-backup.json');
     const own = readFileSync(head, 'utf8');
     writeFileSync(head, own.replace(/[0-9a-f]{8}-/, '00000000-'));
-    assert.match((await run(backups)).said, /holds backups of another home \(00000000-/);
+    assert.match(await run(backups), /holds backups of another home \(00000000-/);
     writeFileSync(head, own);
     await withBackups(backups, 'exclusive', async () => {
-        assert.match((await run(backups)).said, /error backup\.folder-in-use: /);
+        assert.match(await run(backups), /error backup\.folder-in-use: /);
     });
 });

@@ -8,6 +8,7 @@ import { openWorkspace } from '../../src/cli/workspace.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { ingest, refreshAll } from '../../src/pipeline/chain.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
+import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
 import { HOME_FILE, initHome, readHome } from '../../src/store/home.ts';
@@ -71,6 +72,7 @@ for (const version of [Math.min(...kept), Math.max(...kept)]) {
             assert.equal(row?.version, newest);
             const [then, now] = comparable(keptContent(version), await homeContent(workspace));
             assert.deepEqual(now, then);
+            assert.deepEqual((await verifyHome(workspace)).faults, []);
         } finally {
             await workspace.close();
             await endHome(restored);

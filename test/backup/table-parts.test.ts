@@ -6,7 +6,10 @@ import { sha256Hex } from '../../src/kernel/hash.ts';
 const MB = 1 << 20;
 
 function rowsOf(count: number): string[] {
-    return Array.from({ length: count }, (_, i) => `${i}\t${sha256Hex(String(i))}\t${'x'.repeat(900 + (i % 90))}\n`);
+    return Array.from(
+        { length: count },
+        (_, i) => `${i}\t${sha256Hex(String(i))}\t${'x'.repeat(900 + (i % 90))}\n`,
+    );
 }
 
 async function* chunksOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
