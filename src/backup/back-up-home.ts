@@ -89,6 +89,7 @@ export async function backUpHome(
             const byteCount = copied.files.reduce((sum, { size }) => sum + size, 0);
             const { files: _, addedBytes, ...shown } = moment;
             crashPoint('backup');
+            await backups.objects.settle();
             await writeManifest(backups, {
                 format: BACKUP_FORMAT,
                 id,

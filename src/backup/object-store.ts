@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { DurableFile, makeFolderDurably, removeFiles } from '../kernel/durable.ts';
+import { DurableFile, makeFolderDurably, removeFiles, syncTree } from '../kernel/durable.ts';
 import type { ObjectReference } from './snapshot-manifest.ts';
 
 /** Bytes of an object as a stream. */
@@ -33,6 +33,13 @@ export class ObjectStore {
         await makeFolderDurably(this.#unfinished);
         const left = readdirSync(this.#unfinished).map((name) => path.join(this.#unfinished, name));
         if (left.length > 0) await removeFiles(left);
+    }
+
+    /** Names of objects that were there already survive a power cut too: who gave them may have been killed before they were on disk. */
+    async settle(): Promise<void> {
+        await syncTree(this.#folder, { depth: 0 });
+        for (const name of readdirSync(this.#folder))
+            await syncTree(path.join(this.#folder, name), { depth: 0 });
     }
 
     pathOf(sha256: string): string {

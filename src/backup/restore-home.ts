@@ -3,7 +3,13 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { DurableFile, isUnfinishedName, makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import {
+    DurableFile,
+    isUnfinishedName,
+    makeFolderDurably,
+    syncTree,
+    writeFileDurably,
+} from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { changeYaml } from '../kernel/yaml-document.ts';
@@ -90,6 +96,8 @@ export async function restoreHome(folder: string, options: RestoreOptions): Prom
         const { onProgress = () => {} } = options;
         const restore = { backups, manifest, files, home, restoreId, onProgress };
         await placeFiles(restore);
+        // names that a killed restore gave may not be on disk
+        if (begun !== undefined) await syncPlaces(home);
         await fillDatabase(restore);
         crashPoint('restore');
         return {
@@ -186,6 +194,11 @@ async function placeFiles({ backups, files, home, onProgress }: Restore): Promis
         onProgress({ stage: 'files', done, total: files.length });
         crashPoint('restore');
     });
+}
+
+async function syncPlaces(home: Home): Promise<void> {
+    for (const folder of [home.lakeFolder, home.rawFolder, path.join(home.folder, 'feeds')])
+        if (existsSync(folder)) await syncTree(folder);
 }
 
 async function placeFile(backups: BackupFolder, file: HomeFile, target: string): Promise<void> {
