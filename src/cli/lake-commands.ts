@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
+import type { RemovedFile } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { listRefusals, refusedByFeed } from '../pipeline/status.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
-import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
 import { checkFeedFile } from './feed-check.ts';
 import { addFeedInferCommand } from './feed-infer.ts';
@@ -21,7 +21,7 @@ interface SqlOptions extends CommonOptions {
 }
 
 interface SweepCommandOptions extends CommonOptions {
-    readonly keepDays: number;
+    readonly keepDays?: number;
 }
 
 export function addLakeCommands(program: Command): void {
@@ -33,10 +33,6 @@ export function addLakeCommands(program: Command): void {
         .option('--as-of <instant>', 'as known at this UTC instant, such as 2013-06-01T00:00:00Z', instant)
         .option('--show-identity', 'let `customers` show names and addresses')
         .action(sqlCommand);
-    const verify = program.command('verify').description('check what is stored');
-    command(verify, 'raw', 're-hash every payload and compare with the catalogue')
-        .option('--rebuild', 'enter the rows that the catalogue lacks, from the headers')
-        .action(verifyRawCommand);
     command(program, 'compact', 'join small files; content stays the same').action((options: CommonOptions) =>
         withWorkspace(options, async ({ lake }, output) => {
             const result = await compact(lake);
@@ -49,7 +45,11 @@ export function addLakeCommands(program: Command): void {
         }),
     );
     command(program, 'sweep', 'remove files that were replaced, or that a crash left')
-        .option('--keep-days <n>', 'keep what was replaced within so many days', wholeNumber, 7)
+        .option(
+            '--keep-days <n>',
+            'keep what was replaced within so many days, instead of retention.replacedDays of the home',
+            wholeNumber,
+        )
         .action(sweepCommand);
     const feed = program.command('feed').description('feeds and their contracts');
     command(feed, 'list', 'feeds that this home can read').action(feedListCommand);
@@ -95,39 +95,30 @@ function queryFault(cause: Error, options: SqlOptions): GridtallyError {
     return new GridtallyError('sql.failed', cause.message, { cause, ...remedy });
 }
 
-async function verifyRawCommand(options: CommonOptions & { readonly rebuild?: boolean }): Promise<void> {
-    await withWorkspace(options, async ({ raw }, output) => {
-        const result = await verifyRaw(raw, {
-            rebuild: options.rebuild === true,
-            onProgress: (done, of) => output.progress(`verify: ${done} of ${of} segments`),
-        });
-        const isSound = result.damaged.length + result.missing.length === 0;
-        output.result({ ...result, isSound }, [
-            `${counted(result.segments, 'segment')}, ${counted(result.payloads, 'payload')}, ${counted(result.bytes, 'byte')}: ${isSound ? 'all sound' : 'damage found'}`,
-            ...result.damaged.map((d) => `damaged: ${d.segmentPath} at byte ${d.offset}: ${d.what}`),
-            ...result.missing.map((m) => `missing: ${m}`),
-            ...result.unknown.map((u) => `not in the catalogue: ${u}`),
-            ...(result.entered > 0
-                ? [
-                      `${counted(result.entered, 'segment')} entered from their headers; next: gridtally refresh`,
-                  ]
-                : []),
-        ]);
-        if (!isSound) process.exitCode = 1;
-    });
-}
-
 async function sweepCommand(options: SweepCommandOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         const result = await sweepHome(workspace, {
-            keepDays: options.keepDays,
+            ...(options.keepDays === undefined ? {} : { keepDays: options.keepDays }),
             onWait: (steps) => output.progress(`sweep: waiting for ${counted(steps, 'step')} to end`),
         });
         output.result(result, [
             `${counted(result.retiredFiles, 'replaced file')} and ${counted(result.orphanFiles, 'orphaned file')} removed, ${counted(result.bytes, 'byte')}`,
             `${count(result.forgottenIdentities)} forgotten of the deliveries whose repeats are no longer looked for`,
+            ...removedLines(result.removed),
         ]);
     });
+}
+
+const REMOVED_SHOWN = 20;
+
+function removedLines(removed: readonly RemovedFile[]): string[] {
+    const more = removed.length - REMOVED_SHOWN;
+    return [
+        ...removed
+            .slice(0, REMOVED_SHOWN)
+            .map(({ path, why, bytes }) => `${why}: ${path}, ${counted(bytes, 'byte')}`),
+        ...(more > 0 ? [`and ${counted(more, 'file')} more; --json lists them all`] : []),
+    ];
 }
 
 async function feedListCommand(options: CommonOptions): Promise<void> {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { ERROR_CATALOGUE } from '../kernel/errors.ts';
+import { addBackupCommands } from './backup-commands.ts';
 import { addBillCommands } from './bill-commands.ts';
 import { addChainCommands } from './chain-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
@@ -12,13 +11,13 @@ import { addHomeCommands } from './home-commands.ts';
 import { addLakeCommands } from './lake-commands.ts';
 import { addOpenTablesCommand } from './open-tables-command.ts';
 import { printErrorJson, reportError } from './output.ts';
+import { PROGRAM_VERSION } from './program-version.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addTraceCommands } from './trace-commands.ts';
+import { addVerifyCommands } from './verify-commands.ts';
 import { addWorkCommand } from './work-command.ts';
-
-const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 /** A reader that has seen enough (`| head`) ends the text, not the work. */
 for (const stream of [process.stdout, process.stderr]) {
@@ -31,13 +30,14 @@ for (const stream of [process.stdout, process.stderr]) {
 async function main(): Promise<number> {
     const program = new Command('gridtally')
         .description('Electricity meter readings into numbers that people pay by.')
-        .version(JSON.parse(readFileSync(PACKAGE, 'utf8')).version)
+        .version(PROGRAM_VERSION)
         .exitOverride()
         .showHelpAfterError();
     addHomeCommands(program);
     addChainCommands(program);
     addWorkCommand(program);
     addLakeCommands(program);
+    addVerifyCommands(program);
     addOpenTablesCommand(program);
     addReplayCommand(program);
     addHistoryCommands(program);
@@ -46,6 +46,7 @@ async function main(): Promise<number> {
     addDriftCommand(program);
     addBillCommands(program);
     addRebuildCommand(program);
+    addBackupCommands(program);
     addSimulateCommand(program);
     addDemoCommand(program);
     try {

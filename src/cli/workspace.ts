@@ -27,8 +27,13 @@ export interface Workspace {
     close(): Promise<void>;
 }
 
-export async function openWorkspace(folder: string, clock: Clock = systemClock): Promise<Workspace> {
-    const home = readHome(folder);
+/** With `isRestoring` also a home that is half restored, which nobody else may use. */
+export async function openWorkspace(
+    folder: string,
+    clock: Clock = systemClock,
+    options: { readonly isRestoring?: boolean } = {},
+): Promise<Workspace> {
+    const home = readHome(folder, options);
     const db = await openDatabase({ ...home.database, home: home.folder });
     try {
         // before anything is written there: a home that cannot be used leaves no trace in a database that others keep

@@ -14,6 +14,8 @@ export const ERROR_CATALOGUE = {
     'usage.invalid': 'Run the command with --help to see what it takes.',
     'home.missing': 'Make a home with `gridtally init`, or name one with --home or GRIDTALLY_HOME.',
     'home.exists': 'Choose another folder, or use the home that is there.',
+    'home.half-restored':
+        'Run the same `gridtally restore` again: it goes on; or remove the folder and restore anew.',
     'home.config-invalid': 'Correct gridtally.yaml at the place named, then run the command again.',
     'database.unreachable': 'Check that the database runs and that its address and password are right.',
     'database.start-failed': 'Read the server log named above, then run the command again.',
@@ -78,6 +80,20 @@ export const ERROR_CATALOGUE = {
         'Draft again with `gridtally bill` where a draft is older than its readings or prices; else report this: a published number has no explanation.',
     'trace.file-unknown':
         'Name a receipt (such as r12), the file itself by its path, or the name under which it was received.',
+    'backup.folder-foreign':
+        'Name a folder that is new or empty, or that holds backups of this home, and lies outside of it.',
+    'backup.folder-in-use': 'Wait until the other one has ended, then run the command again.',
+    'backup.source-damaged':
+        'Run `gridtally verify` to see what is damaged; earlier snapshots are whole, and nothing was added.',
+    'backup.damaged':
+        'Run `gridtally backup verify` to see what else is damaged, and use a snapshot that is whole.',
+    'backup.newer': 'Use the gridtally that made this backup, or a newer one.',
+    'backup.snapshot-unknown': 'List the snapshots with `gridtally backup list`.',
+    'restore.other-snapshot':
+        'Go on without --snapshot, or remove the folder and restore the other snapshot into it.',
+    'restore.database-used':
+        'Give the new home a schema of its own with --database-schema, another database with --database-url, or its own server with --embedded.',
+    'restore.lake-used': 'Name a folder that is new or empty with --lake.',
     'sql.failed': 'Correct the query; `gridtally sql "show tables"` lists the views.',
     'sql.refused':
         'Give one query (select, with, from, values, table, describe, show, summarize or explain) on the views that `gridtally sql "show tables"` lists.',

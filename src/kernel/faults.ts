@@ -12,6 +12,8 @@ export const CRASH_STAGES = [
     'commit',
     'draft',
     'publish',
+    'backup',
+    'restore',
 ] as const;
 export type CrashStage = (typeof CRASH_STAGES)[number];
 

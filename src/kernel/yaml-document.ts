@@ -26,6 +26,20 @@ export function formatYaml(value: unknown): string {
     return stringify(value);
 }
 
+/** A document that `parseYaml` reads, with other values at some places (undefined: none), and its comments and all the rest as they are. */
+export function changeYaml(
+    text: string,
+    changes: readonly { readonly at: YamlPath; readonly value: string | undefined }[],
+): string {
+    if (changes.length === 0) return text;
+    const document = parseDocument(text, { version: '1.2' });
+    for (const { at, value } of changes) {
+        if (value !== undefined) document.setIn(at, value);
+        else if (document.hasIn(at)) document.deleteIn(at);
+    }
+    return document.toString({ lineWidth: 0 });
+}
+
 /**
  * Reads one YAML 1.2 document. A number that is not a safe whole number in its shortest form is given as its text, because a price
  * and an identifier such as 007 must stay as they were written. Throws `yaml.invalid` with every fault and its line: syntax, a key twice, unknown tags.

@@ -13,7 +13,10 @@ const POLL_MS = 50;
  * Runs a step that reads or writes files of the lake. Until it ends, a sweep removes neither a file that it may read nor one that it
  * has written. The lock belongs to a connection, so it goes with the process, also on `kill -9`; no clock plays a part.
  */
-export async function useLake<T>(lake: Lake, work: (lake: Lake) => Promise<T>): Promise<T> {
+export async function useLake<L extends Pick<Lake, 'db' | 'isInUse'>, T>(
+    lake: L,
+    work: (lake: L) => Promise<T>,
+): Promise<T> {
     if (lake.isInUse) return work(lake);
     return lake.db.withLock(USE_LOCK, 'shared', () => work({ ...lake, isInUse: true }));
 }

@@ -8,6 +8,9 @@ import { crashPoint } from '../kernel/faults.ts';
 import { type LogLine, linesText } from './delta-actions.ts';
 import { freshFolder, type Lake } from './lake.ts';
 
+/** Held shared by those who add to logs, exclusively by one who makes them anew or compares them. */
+export const LOG_LOCK = 'open table logs';
+
 export const LOG_FOLDER = '_delta_log';
 const POINTER = '_last_checkpoint';
 

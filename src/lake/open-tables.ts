@@ -23,6 +23,7 @@ import {
     correctVersion,
     foreignVersion,
     forgetPointer,
+    LOG_LOCK,
     listLog,
     logFolder,
     removeStrangers,
@@ -31,9 +32,6 @@ import {
     versionName,
     writeCheckpoint,
 } from './open-table-log.ts';
-
-/** Held shared by those who add to logs, exclusively by one who makes them anew. */
-const LOG_LOCK = 'open table logs';
 
 export interface PublishedLog {
     readonly table: OpenTableName;

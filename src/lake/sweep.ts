@@ -13,6 +13,15 @@ export interface SweepResult {
     /** Files that no commit ever named: left by a step that did not end. */
     readonly orphanFiles: number;
     readonly bytes: number;
+    /** Each of them, in the order of their paths. */
+    readonly removed: readonly RemovedFile[];
+}
+
+export interface RemovedFile {
+    /** In the lake's folder. */
+    readonly path: string;
+    readonly why: 'replaced' | 'orphaned';
+    readonly bytes: number;
 }
 
 export interface SweepOptions {
@@ -39,22 +48,26 @@ export async function sweep(lake: Lake, options: SweepOptions): Promise<SweepRes
     const found = filesBelow(lake.folder);
     const named = await namedFiles(lake);
     const nameless = found.filter((file) => !named.has(file));
-    if (nameless.length === 0) return { retiredFiles: 0, orphanFiles: 0, bytes: 0 };
+    if (nameless.length === 0) return { retiredFiles: 0, orphanFiles: 0, bytes: 0, removed: [] };
     await waitForUsers(lake, options.onWait);
     return lake.db.withLock(NAMING_LOCK, 'exclusive', async () => {
         const namedMeanwhile = await namedFiles(lake);
-        const dead = nameless.filter((file) => !namedMeanwhile.has(file));
-        const paths = dead.map((file) => path.join(lake.folder, file)).filter((file) => existsSync(file));
-        const bytes = paths.reduce((sum, file) => sum + statSync(file).size, 0);
-        await removeFiles(paths);
-        const retiredFiles = dead.filter((file) => retired.has(file)).length;
-        return { retiredFiles, orphanFiles: dead.length - retiredFiles, bytes };
+        const dead = nameless.filter((file) => !namedMeanwhile.has(file)).sort();
+        const removed = dead.flatMap((file): RemovedFile[] => {
+            const found = statSync(path.join(lake.folder, file), { throwIfNoEntry: false });
+            if (found === undefined) return [];
+            return [{ path: file, why: retired.has(file) ? 'replaced' : 'orphaned', bytes: found.size }];
+        });
+        await removeFiles(removed.map((file) => path.join(lake.folder, file.path)));
+        const retiredFiles = removed.filter(({ why }) => why === 'replaced').length;
+        const bytes = removed.reduce((sum, file) => sum + file.bytes, 0);
+        return { retiredFiles, orphanFiles: removed.length - retiredFiles, bytes, removed };
     });
 }
 
 /**
  * Takes replaced files out of the catalogue, and the versions of open tables that named them; from then on they are files without a name. A
- * file stays until the log of its table has said for as long that it was replaced.
+ * file stays until the log of its table has said for as long that it was replaced, and for good where a sealed bill was made from it.
  */
 async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
     return lake.db.transaction(async (tx) => {
@@ -64,12 +77,13 @@ async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
             path: string;
             removedIn: number | null;
         }>(
-            `select f.file_id as "fileId", f.table_name as table, f.path, max(p.removed_in) as "removedIn"
+            `with sealed_looks as materialized (${SEALED_LOOKS})
+             select f.file_id as "fileId", f.table_name as table, f.path, max(p.removed_in) as "removedIn"
                from lake_files f left join partition_files p using (file_id)
               where not exists (
                  select from partition_files p left join commits c on c.commit_no = p.removed_in
                   where p.file_id = f.file_id and (p.removed_in is null
-                     or c.committed_at >= to_timestamp($1 / 1000.0) or ${NAMED_BY_LOG}))
+                     or c.committed_at >= to_timestamp($1 / 1000.0) or ${NAMED_BY_LOG} or ${NAMED_BY_BILL}))
               group by f.file_id`,
             [before],
         );
@@ -78,6 +92,15 @@ async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
         return gone.map((file) => file.path);
     });
 }
+
+/** The looks at the lake that sealed bills were made from: few, as a run of bills is of one look. */
+const SEALED_LOOKS = `select distinct period_from, period_to, (made_from ->> 'lakeCommitNo')::bigint as commit_no
+    from bills where state = 'sealed'`;
+
+/** A condition on a part `p`: one of these looks saw it. */
+const NAMED_BY_BILL = `(p.table_name in ('reads_interval', 'reading_gaps') and exists (
+    select from sealed_looks s where p.market_day >= s.period_from and p.market_day < s.period_to
+       and p.added_in <= s.commit_no and p.removed_in > s.commit_no))`;
 
 async function namedFiles(lake: Lake): Promise<Set<string>> {
     const rows = await lake.db.query<{ path: string }>('select path from lake_files');

@@ -14,8 +14,8 @@ const DAY_MS = 86_400_000;
 export async function sweepHome(
     chain: Chain,
     options: {
-        /** What was replaced within so many days stays. */
-        readonly keepDays: number;
+        /** What was replaced within so many days stays; as the home's settings say unless told. */
+        readonly keepDays?: number;
         readonly onWait?: (steps: number) => void;
     },
 ): Promise<HomeSweep> {
@@ -27,9 +27,9 @@ export async function sweepHome(
     }
     // what the logs do not say yet was replaced only now, for those who read by them
     await publishOpen(chain, { bills: 'all' });
-    const { onWait } = options;
+    const { onWait, keepDays = chain.home.retention.replacedDays } = options;
     const swept = await sweep(chain.lake, {
-        retiredBefore: chain.lake.clock.now() - options.keepDays * DAY_MS,
+        retiredBefore: chain.lake.clock.now() - keepDays * DAY_MS,
         ...(onWait === undefined ? {} : { onWait }),
     });
     return { ...swept, forgottenIdentities };

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { assert, GridtallyError } from '../kernel/errors.ts';
 import { Connections, type DatabaseOptions, isConnectionLost } from './connections.ts';
 import { type CopyValue, copyChunks } from './copy-text.ts';
@@ -22,6 +22,14 @@ export interface Transaction {
     query<Row>(text: string, values?: readonly SqlValue[]): Promise<Row[]>;
     /** Bulk load: rows in column order; null is null, bytes go into bytea, everything else by its text. Gives the number of rows. */
     copyIn(table: string, columns: readonly string[], rows: Rows): Promise<number>;
+}
+
+/** A transaction that is under way: whole tables go out and come back in the text format of Postgres. */
+export interface OpenTransaction extends Transaction {
+    /** The rows of a table as lines of `copy … to stdout`, in chunks that end anywhere; to be read to the end. */
+    copyOut(table: string, columns: readonly string[]): AsyncIterable<Buffer>;
+    /** Takes what `copyOut` gave, also into identity columns. Gives the number of rows. */
+    copyBack(table: string, columns: readonly string[], lines: AsyncIterable<Buffer>): Promise<number>;
 }
 
 /** Session-level advisory locks taken without waiting. */
@@ -47,7 +55,7 @@ export interface Database extends Transaction {
      * not change anything outside that cannot be repeated. A connection lost during the commit leaves it unknown whether it took effect: then
      * it throws `database.commit-unknown`. Asserts that no failed statement was passed over.
      */
-    transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+    transaction<T>(work: (tx: OpenTransaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
     /** Takes those of the named locks that nobody holds; they go with the connection, so also on kill -9. */
     claim(names: readonly string[]): Promise<Claim>;
     /** Waits for a named lock, shared or exclusive, and holds it while `work` runs. */
@@ -109,7 +117,7 @@ async function makeSchema(client: pg.PoolClient, schema: string): Promise<void> 
     }
 }
 
-class ConnectionTransaction implements Transaction {
+class ConnectionTransaction implements OpenTransaction {
     readonly #client: pg.PoolClient;
 
     constructor(client: pg.PoolClient) {
@@ -130,6 +138,16 @@ class ConnectionTransaction implements Transaction {
         await pipeline(Readable.from(chunks), stream);
         assert(stream.rowCount === count, `Postgres took all ${count} rows into ${table}`);
         return count;
+    }
+
+    copyOut(table: string, columns: readonly string[]): AsyncIterable<Buffer> {
+        return this.#client.query(copyTo(`copy ${table} (${columns.join(', ')}) to stdout`));
+    }
+
+    async copyBack(table: string, columns: readonly string[], lines: AsyncIterable<Buffer>): Promise<number> {
+        const stream = this.#client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
+        await pipeline(Readable.from(lines, { objectMode: false }), stream);
+        return stream.rowCount;
     }
 }
 
@@ -174,7 +192,7 @@ class PooledDatabase implements Database {
     }
 
     async transaction<T>(
-        work: (tx: Transaction) => Promise<T>,
+        work: (tx: OpenTransaction) => Promise<T>,
         options: TransactionOptions = {},
     ): Promise<T> {
         const begin = `begin isolation level ${options.isolation ?? 'read committed'}${options.readOnly ? ' read only' : ''}`;
@@ -255,7 +273,7 @@ class PooledDatabase implements Database {
 async function runTransaction<T>(
     client: pg.PoolClient,
     begin: string,
-    work: (tx: Transaction) => Promise<T>,
+    work: (tx: OpenTransaction) => Promise<T>,
 ): Promise<T> {
     let isCommitting = false;
     try {

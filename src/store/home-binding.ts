@@ -1,9 +1,13 @@
 import { GridtallyError } from '../kernel/errors.ts';
-import type { Database } from './database.ts';
+import type { Database, Transaction } from './database.ts';
 import type { Home } from './home.ts';
 
 /** Settings that what is stored depends on; they stay as they were when the home's database was first used. */
 type FixedSettings = Pick<Home, 'id' | 'marketZone' | 'currency' | 'bucketSize'>;
+
+interface BoundSettings extends FixedSettings {
+    readonly restoreId?: string;
+}
 
 /**
  * Ties a schema to the home that uses it first, with the settings that cannot change afterwards; later it checks both. They are kept as the
@@ -15,9 +19,7 @@ export async function bindHome(db: Database, home: FixedSettings): Promise<void>
     await db.withLock('bind home', 'exclusive', async () => {
         const meanwhile = await boundSettings(db);
         if (meanwhile !== undefined) return checkSettings(meanwhile, home, db.schema);
-        const { id, marketZone, currency, bucketSize } = home;
-        const text = JSON.stringify({ id, marketZone, currency, bucketSize });
-        await db.query(`comment on schema ${db.schema} is '${text.replaceAll("'", "''")}'`);
+        await writeBinding(db, db.schema, home);
     });
 }
 
@@ -33,13 +35,38 @@ export async function dropSchemaOf(db: Database, home: FixedSettings): Promise<v
     await db.query(`drop schema if exists ${db.schema} cascade`);
 }
 
-async function boundSettings(db: Database): Promise<FixedSettings | undefined> {
+/** As `bindHome` for a schema that a restore fills, within its transaction; `restoreId` tells it from every other restore. */
+export async function bindRestoredHome(
+    tx: Transaction,
+    schema: string,
+    home: FixedSettings,
+    restoreId: string,
+): Promise<void> {
+    await writeBinding(tx, schema, home, { restoreId });
+}
+
+/** Which restore has filled the schema; undefined: none did. */
+export async function restoreIdOf(db: Database): Promise<string | undefined> {
+    return (await boundSettings(db))?.restoreId;
+}
+
+async function writeBinding(
+    db: Pick<Transaction, 'query'>,
+    schema: string,
+    { id, marketZone, currency, bucketSize }: FixedSettings,
+    more: object = {},
+): Promise<void> {
+    const text = JSON.stringify({ id, marketZone, currency, bucketSize, ...more });
+    await db.query(`comment on schema ${schema} is '${text.replaceAll("'", "''")}'`);
+}
+
+async function boundSettings(db: Database): Promise<BoundSettings | undefined> {
     const rows = await db.query<{ text: string | null }>(
         `select obj_description(oid, 'pg_namespace') as text from pg_namespace where nspname = $1`,
         [db.schema],
     );
     const text = rows[0]?.text ?? '';
-    return text.startsWith('{') ? (JSON.parse(text) as FixedSettings) : undefined;
+    return text.startsWith('{') ? (JSON.parse(text) as BoundSettings) : undefined;
 }
 
 function checkSettings(found: FixedSettings, home: FixedSettings, schema: string): void {

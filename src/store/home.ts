@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { EstimationPolicy } from '../contracts/estimation-policy.ts';
 import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import { type CalendarDate, calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
+import { makeFolderDurably, removeFile, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
@@ -14,6 +14,9 @@ import { estimationSettings } from './estimation-settings.ts';
 import { policyOf, validationSettings } from './validation-settings.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
+
+/** There while a home is being restored, and if that was cut off. */
+const RESTORING_FILE = 'restoring.json';
 
 const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
 
@@ -35,6 +38,20 @@ const engine = z.strictObject({
     server: z
         .string()
         .regex(/^sc:\/\/\S+$/, 'must be the address of a Spark Connect server such as sc://host:15002')
+        .optional(),
+});
+
+const howMany = (least: number) => z.number().int().min(least).max(100_000);
+
+const retention = z.strictObject({
+    replacedDays: howMany(0).default(7),
+    backups: z
+        .strictObject({
+            newest: howMany(1),
+            daily: howMany(0).default(0),
+            weekly: howMany(0).default(0),
+            monthly: howMany(0).default(0),
+        })
         .optional(),
 });
 
@@ -66,6 +83,7 @@ const homeFile = z.strictObject({
     openTables: z.boolean().default(true),
     validation: validationSettings.prefault({}),
     estimation: estimationSettings.prefault({}),
+    retention: retention.prefault({}),
     horizon: z
         .string()
         .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
@@ -77,6 +95,22 @@ export interface HomeEngine {
     readonly threads: number;
     /** Address of a Spark Connect server, with its token, that does curation, rollups and billing sums; absent: this process does. */
     readonly server?: string;
+}
+
+/** Which snapshots stay in a folder of backups: the newest ones, and the last ones of so many days, weeks and months. */
+export interface BackupRetention {
+    readonly newest: number;
+    readonly daily: number;
+    readonly weekly: number;
+    readonly monthly: number;
+}
+
+/** How long what the present content does not need is kept. */
+export interface Retention {
+    /** Days for which files of the lake stay that were replaced. */
+    readonly replacedDays: number;
+    /** Absent: every snapshot stays. */
+    readonly backups?: BackupRetention;
 }
 
 /** A home as its file says, with every default filled in and paths made absolute. */
@@ -99,6 +133,7 @@ export interface Home {
     readonly validation: ValidationPolicy;
     /** How intervals that no feed gave a value for are estimated (docs/estimation.md). */
     readonly estimation: EstimationPolicy;
+    readonly retention: Retention;
 }
 
 export interface HomeOptions {
@@ -130,15 +165,48 @@ export async function initHome(folder: string, options: HomeOptions = {}): Promi
     return readHome(folder);
 }
 
-/** Throws `home.missing` or `home.config-invalid` with every fault and its line. */
-export function readHome(folder: string): Home {
+/** Which restore a home is being made by. */
+export interface HalfRestored {
+    /** The snapshot that is restored. */
+    readonly snapshot: string;
+    /** Tells what this restore has written from what others have. */
+    readonly restoreId: string;
+    /** Folder of the lake that it fills. */
+    readonly lakeFolder: string;
+}
+
+/** Undefined: no restore has begun there, or it has ended. */
+export function readHalfRestored(folder: string): HalfRestored | undefined {
+    const file = path.join(folder, RESTORING_FILE);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as HalfRestored) : undefined;
+}
+
+/** From now on the home cannot be used, until `markRestored`. */
+export async function markHalfRestored(folder: string, restore: HalfRestored): Promise<void> {
+    await writeFileDurably(path.join(folder, RESTORING_FILE), `${JSON.stringify(restore)}\n`);
+}
+
+export async function markRestored(folder: string): Promise<void> {
+    await removeFile(path.join(folder, RESTORING_FILE));
+}
+
+/**
+ * Throws `home.missing`, `home.config-invalid` with every fault and its line, or `home.half-restored` unless it is the restore that asks.
+ */
+export function readHome(folder: string, options: { readonly isRestoring?: boolean } = {}): Home {
     const file = path.join(folder, HOME_FILE);
+    if (options.isRestoring !== true && readHalfRestored(folder) !== undefined)
+        throw new GridtallyError(
+            'home.half-restored',
+            `the home in ${path.resolve(folder)} has been restored in part only`,
+        );
     if (!existsSync(file))
         throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
     return parseHome(readFileSync(file, 'utf8'), folder);
 }
 
-function parseHome(text: string, folder: string): Home {
+/** A home as the text of its file says. Throws `home.config-invalid` with every fault and its line. */
+export function parseHome(text: string, folder: string): Home {
     const document = parseYaml(text, HOME_FILE);
     const parsed = homeFile.safeParse(document.value ?? {});
     if (!parsed.success) {
@@ -150,6 +218,7 @@ function parseHome(text: string, folder: string): Home {
     const config = parsed.data;
     const root = path.resolve(folder);
     const { url, schema } = config.database;
+    const { replacedDays, backups } = config.retention;
     const { memory, threads = os.availableParallelism(), server } = config.engine;
     return {
         id: config.id,
@@ -164,6 +233,7 @@ function parseHome(text: string, folder: string): Home {
         openTables: config.openTables,
         validation: policyOf(config.validation),
         estimation: config.estimation,
+        retention: { replacedDays, ...(backups === undefined ? {} : { backups }) },
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -248,6 +318,12 @@ openTables: true
 #   linear: { upToMinutes: 120 }
 #   likeDay: { days: 3, among: 5, lookBackDays: 28 }
 #   holidaySet: england
+
+retention:
+  # Days for which files of the lake stay that were replaced, for those who read it by the logs.
+  replacedDays: 7
+  # Which snapshots \`gridtally backup\` leaves in its folder; without it all of them.
+  # backups: { newest: 7, daily: 30, weekly: 8, monthly: 12 }
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

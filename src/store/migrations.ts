@@ -30,11 +30,7 @@ export async function migrate(db: Database, folder: string = MIGRATIONS): Promis
     const migrations = readMigrations(folder);
     if ((await pending(db, migrations)).length === 0) return [];
     return db.withLock('migrate', 'exclusive', async () => {
-        await db.query(
-            `create table if not exists schema_migrations (
-                version integer primary key, name text not null, sha256 text not null,
-                applied_at timestamptz not null default now())`,
-        );
+        await db.query(CREATE_BOOKKEEPING);
         const missing = await pending(db, migrations);
         for (const migration of missing) {
             await db
@@ -46,6 +42,34 @@ export async function migrate(db: Database, folder: string = MIGRATIONS): Promis
         return missing.map((migration) => migration.name);
     });
 }
+
+export interface SchemaVersion {
+    readonly version: number;
+    readonly name: string;
+}
+
+/** The newest migration that this program knows. */
+export function newestMigration(folder: string = MIGRATIONS): SchemaVersion {
+    const newest = readMigrations(folder).at(-1);
+    assert(newest, 'there are migrations');
+    return newest;
+}
+
+/** Makes an empty schema what it was at a version, in the transaction of the caller. Throws `database.newer` for one that this program does not know. */
+export async function makeSchemaAt(
+    tx: Transaction,
+    { version, name }: SchemaVersion,
+    folder: string = MIGRATIONS,
+): Promise<void> {
+    const migrations = readMigrations(folder);
+    if (version > migrations.length)
+        throw new GridtallyError('database.newer', `migration ${name} is not known to this gridtally`);
+    await tx.query(CREATE_BOOKKEEPING);
+    for (const migration of migrations.slice(0, version)) await apply(tx, migration);
+}
+
+const CREATE_BOOKKEEPING = `create table if not exists schema_migrations (
+    version integer primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now())`;
 
 // extensions are of the whole database: homes that are made at once on one server would each make them, and all but one fail
 const DATABASE_LOCK = 7_203_514_982;

@@ -67,7 +67,7 @@ test('commands that find nothing to do say so, and exit with 0', async () => {
     assert.deepEqual(await json('refresh', '--plan'), { code: 0, value: { rebuilds: [], upToDate: 1 } });
     assert.deepEqual(await json('sweep'), {
         code: 0,
-        value: { retiredFiles: 0, orphanFiles: 0, bytes: 0, forgottenIdentities: 0 },
+        value: { retiredFiles: 0, orphanFiles: 0, bytes: 0, removed: [], forgottenIdentities: 0 },
     });
     const { code, out } = await run('compact');
     assert.deepEqual([code, out], [0, 'nothing to join\n']);

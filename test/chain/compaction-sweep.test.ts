@@ -99,7 +99,7 @@ test('a second compaction finds nothing to join', async () => {
 
 test('a sweep keeps what was replaced recently', async () => {
     const result = await sweep(world.workspace.lake, { retiredBefore: FROM });
-    assert.deepEqual(result, { retiredFiles: 0, orphanFiles: 0, bytes: 0 });
+    assert.deepEqual(result, { retiredFiles: 0, orphanFiles: 0, bytes: 0, removed: [] });
 });
 
 test('a sweep removes replaced files and orphans whatever their age, and no others', async () => {
@@ -116,6 +116,15 @@ test('a sweep removes replaced files and orphans whatever their age, and no othe
     const result = await sweep(lake, { retiredBefore: clock.at + HOUR });
     assert.ok(result.retiredFiles > 20, `${result.retiredFiles} replaced files`);
     assert.equal(result.orphanFiles, 2);
+    assert.equal(
+        result.bytes,
+        result.removed.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+    assert.deepEqual(
+        result.removed.filter(({ why }) => why === 'orphaned').map(({ path: file }) => file),
+        ['reads_daily/old/rows.parquet', 'reads_daily/young/rows.parquet'],
+    );
+    assert.equal(result.removed.length, result.retiredFiles + result.orphanFiles);
     assert.ok(result.bytes > 0);
     assert.deepEqual([existsSync(old), existsSync(young)], [false, false]);
     const known = await lake.db.query<{ path: string }>('select path from lake_files order by path');

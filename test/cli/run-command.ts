@@ -11,10 +11,18 @@ export interface CommandEnd {
 }
 
 /** Runs `gridtally …` in a process of its own, with GRIDTALLY_HOME set where a home is given. */
-export async function runCommand(home: string | undefined, ...args: string[]): Promise<CommandEnd> {
+export function runCommand(home: string | undefined, ...args: string[]): Promise<CommandEnd> {
+    return runCommandWith(home === undefined ? {} : { GRIDTALLY_HOME: home }, ...args);
+}
+
+/** The same with variables of the environment; a process that was killed ends with code -1. */
+export async function runCommandWith(
+    variables: Readonly<Record<string, string>>,
+    ...args: string[]
+): Promise<CommandEnd> {
     const { GRIDTALLY_HOME: _, ...env } = process.env;
     const child = spawn(process.execPath, [MAIN, ...args], {
-        env: home === undefined ? env : { ...env, GRIDTALLY_HOME: home },
+        env: { ...env, ...variables },
         stdio: ['ignore', 'pipe', 'pipe'],
     });
     const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));

@@ -4,8 +4,10 @@ import type { MasterFiles } from './crash-home.ts';
 import type { Delivery } from './crash-input.ts';
 import type { WorkerStep } from './worker-step.ts';
 
-/** The stages of the chain; `start` belongs to the tests of the embedded database. */
-export const STAGES = CRASH_STAGES.filter((stage) => stage !== 'start');
+/** The stages of the chain; the others belong to the tests of the embedded database and of backups. */
+export const STAGES = CRASH_STAGES.filter(
+    (stage) => stage !== 'start' && stage !== 'backup' && stage !== 'restore',
+);
 export type Stage = (typeof STAGES)[number];
 
 const REFRESHING: ReadonlySet<Stage> = new Set(['curate', 'roll-up', 'commit', 'publish']);

@@ -18,6 +18,7 @@ export const LAYERS: readonly (readonly string[])[] = [
         'trace',
         'access',
         'simulate',
+        'backup',
     ],
     ['pipeline'],
     ['api'],
