@@ -420,6 +420,13 @@ for (const [what, text, expected] of REFUSED) {
     });
 }
 
+test('stamps that end with a blank of another script have no pattern that a contract may have', async () => {
+    for (const edge of ['\u00a0', '\u2003', 'h\u00a0']) {
+        const text = (at: Date) => `${slashed('dm')(at)}${edge}`;
+        assert.match(await refusal(long(rows('2013-05-13T00:00', 48, { text }))), /^feed\.sample-/);
+    }
+});
+
 test('whatever the bytes are, there is a draft that can be read or an error of the catalogue', async () => {
     const cells = Array.from({ length: 48 }, (_, i) => `p${i + 1}`);
     const bases = [

@@ -99,9 +99,11 @@ function patternForms(prototype: string): StampForm[] {
     return DATES.flatMap(({ text, formats }) => {
         const whole = new RegExp(`^(?<date>${text})(?:${BETWEEN}${TIME}${AFTER})?$`).exec(prototype)?.groups;
         if (!whole) return [];
-        return formats.map(([parts, order]) => {
+        return formats.flatMap(([parts, order]) => {
             const date = parts.match(/%./g)?.join(whole.sep ?? '') ?? '';
-            return patternForm(date + timePattern(whole), order);
+            const format = date + timePattern(whole);
+            // a contract cuts blanks off around a field, those of any script, so no pattern ends with one
+            return format === format.trim() ? [patternForm(format, order)] : [];
         });
     });
 }
