@@ -5,6 +5,7 @@ import { type ChannelEntry, channelDirectory } from '../registry/channel-directo
 import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
+import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
 import type { Lake } from './lake.ts';
@@ -21,6 +22,7 @@ export interface KnownLake {
     readonly channels: readonly ChannelEntry[];
     readonly feeds: readonly FeedPrecedence[];
     readonly validation: ValidationInputs;
+    readonly pairs: readonly PairedChannel[];
 }
 
 /** Reads it from the catalogue; for one consistent look give a transaction with isolation `repeatable read`. */
@@ -36,6 +38,7 @@ export async function readKnownLake(
         versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
         states,
         validation: await readValidationInputs(lake, db, states, { knownAt: at }),
+        pairs: await readCheckPairs(lake, db, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
         feeds,
     };
@@ -83,7 +86,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
     await session.run('create or replace temp view window_days as select * from next_reads_daily');
-    await registerMarks(session, lake, rebuilds, known.validation);
+    await registerMarks(session, lake, rebuilds, known);
     await session.run('create or replace temp view lake_day_marks as select * from marked_days');
     for (const table of PUBLISHED_TABLES)
         await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
