@@ -9,6 +9,7 @@ days as (
         case
             when expected_count > 0 and measured_count = expected_count then 1 else 0
         end as is_whole,
+        case when expected_count > 0 then 1 else 0 end as is_expected,
         case when estimated_count > 0 and measured_count = 0 then 1 else 0 end as is_estimated,
     from ref('window_days')
 ),
@@ -104,6 +105,49 @@ runs as (
     group by j.market_day, j.channel_no, j.kwh, s.prolonged_severity, s.prolonged_days
 ),
 
+-- days on which every channel of the main and of the check meter is whole
+pairs as (
+    select
+        p.pair,
+        d.market_day,
+        sum(case when p.is_check = 0 then d.kwh end) as main_kwh,
+        sum(case when p.is_check = 1 then d.kwh end) as check_kwh,
+        count(case when p.is_check = 1 then 1 end) as check_count,
+    from days as d
+    inner join ref('check_pairs') as p
+        on
+            p.channel_no = d.channel_no
+            and d.market_day >= p.from_day
+            and d.market_day < p.to_day
+    where d.is_expected = 1
+    group by p.pair, d.market_day
+    having min(d.is_whole) = 1
+),
+
+checked as (
+    select
+        j.market_day,
+        j.channel_no,
+        j.kwh,
+        s.check_severity,
+        q.check_kwh,
+        q.check_count,
+        abs(q.main_kwh - q.check_kwh) * cast(100000 as decimal(38, 0)) as difference_side,
+        abs(q.main_kwh) * cast(s.check_thousandths as decimal(38, 0)) as tolerance_side,
+        abs(q.main_kwh - q.check_kwh) * cast(1000 as decimal(38, 0)) as difference_wh,
+        cast(s.check_least_wh as decimal(38, 0)) as least_wh,
+    from judged as j
+    inner join ref('rule_settings') as s on s.class_name = j.class_name
+    inner join ref('check_pairs') as p
+        on
+            p.channel_no = j.channel_no
+            and p.is_check = 0
+            and j.market_day >= p.from_day
+            and j.market_day < p.to_day
+    inner join pairs as q on q.pair = p.pair and q.market_day = j.market_day
+    where j.is_whole = 1 and q.check_count > 0 and s.check_severity is not null
+),
+
 marks as (
     select
         market_day,
@@ -131,6 +175,17 @@ marks as (
         day_count,
     from runs
     where day_count > prolonged_days
+    union all
+    select
+        market_day,
+        channel_no,
+        'vee.main-check' as rule_id,
+        check_severity as severity,
+        kwh,
+        check_kwh as compared_kwh,
+        check_count as day_count,
+    from checked
+    where difference_side > tolerance_side and difference_wh > least_wh
 )
 
 select

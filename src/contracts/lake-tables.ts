@@ -127,7 +127,7 @@ export const READING_ESTIMATES = columns(`
 
 /**
  * One row per channel, market day and rule of validation by which the day fails beside other days. `compared_kwh` is the energy of the `day_count`
- * days that it was compared with, together; of estimates in a row, null, and how many days.
+ * days that it was compared with, together, or that of the check meter; of estimates in a row, null, and how many days.
  */
 export const DAY_MARKS = columns(`
     market_day date

@@ -11,7 +11,7 @@ export type SeveritySetting = Severity | 'off';
  * What a rule looks at. Only one that looks at a channel's own market day may say `estimate`: so what is measured on a day depends on the versions
  * of that day alone, and what other days are compared with, or estimated from, never depends on itself.
  */
-export type RuleScope = 'interval' | 'day' | 'other-days';
+export type RuleScope = 'interval' | 'day' | 'other-days' | 'other-channels';
 
 export interface RuleParameter {
     readonly unit: string;
@@ -111,6 +111,29 @@ export const VALIDATION_RULES = {
         parameters: {},
         source: 'all markets; first check of Elhub',
     },
+    'vee.main-check': {
+        says: 'The energy of the market day differs from that of the check meter by more than a tolerance; of days on which every interval of both was measured.',
+        scope: 'other-channels',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {
+            percent: {
+                unit: '%',
+                default: '2',
+                min: 0,
+                max: 100,
+                means: 'of the energy of the main meter that may be the difference ○',
+            },
+            leastKwh: {
+                unit: 'kWh',
+                default: '0.1',
+                min: 0,
+                max: 1_000_000,
+                means: 'difference that is never too much ○',
+            },
+        },
+        source: 'GB: main and check meter; limits ○',
+    },
     'vee.maximum': {
         says: 'The value is above what the connection can carry: rated power × length of the interval × factor.',
         scope: 'interval',
@@ -135,7 +158,7 @@ export const VALIDATION_RULES = {
         source: '"max permissible energy", GB; 110 % ○',
     },
     'vee.prolonged-estimation': {
-        says: 'For more days in a row than the limit, up to this one, the channel has estimates of the source and no measured value.',
+        says: 'For more days in a row than the limit, up to this one, the channel has estimates, of the source or made here, and no measured value.',
         scope: 'other-days',
         severities: NO_ESTIMATE,
         default: 'mark',
@@ -258,6 +281,8 @@ export interface ValidationPolicy {
     readonly classAttribute: string;
     /** Attribute of metering points that says their rated power in kW. */
     readonly ratedPowerAttribute: string;
+    /** Attribute of a metering point that checks another one, and names it. */
+    readonly checkAttribute: string;
     /** For metering points without a class, or of one that configuration does not name. */
     readonly rules: RuleSettings;
     readonly classes: Readonly<Record<string, RuleSettings>>;
@@ -288,6 +313,7 @@ export const DEFAULT_RULES = Object.fromEntries(
 export const DEFAULT_VALIDATION: ValidationPolicy = {
     classAttribute: 'validation_class',
     ratedPowerAttribute: 'rated_kw',
+    checkAttribute: 'check_of',
     rules: DEFAULT_RULES,
     classes: {},
 };

@@ -5,6 +5,7 @@ import { type ChannelEntry, channelDirectory } from '../registry/channel-directo
 import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
+import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
 import { estimationRules, NO_WINDOW, readHolidays } from './estimation-inputs.ts';
@@ -23,6 +24,7 @@ export interface KnownLake {
     readonly feeds: readonly FeedPrecedence[];
     readonly validation: ValidationInputs;
     readonly holidays: ReadonlySet<string>;
+    readonly pairs: readonly PairedChannel[];
 }
 
 const ESTIMATES = `select ${LAKE_TABLES.reads_interval.map(({ name }) => name).join(', ')} from estimated_intervals`;
@@ -41,6 +43,7 @@ export async function readKnownLake(
         states,
         validation: await readValidationInputs(lake, db, states, { knownAt: at }),
         holidays: await readHolidays(lake, db, { knownAt: at }),
+        pairs: await readCheckPairs(lake, db, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
         feeds,
     };
@@ -95,7 +98,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
     await session.run('create or replace temp view window_days as select * from next_reads_daily');
-    await registerMarks(session, lake, rebuilds, known.validation);
+    await registerMarks(session, lake, rebuilds, known);
     await session.run('create or replace temp view lake_day_marks as select * from marked_days');
     for (const table of PUBLISHED_TABLES) {
         const estimates = table === 'reads_interval' ? ` union all ${ESTIMATES}` : '';

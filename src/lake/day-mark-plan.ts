@@ -1,5 +1,7 @@
 import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
+import { fingerprint } from '../kernel/hash.ts';
+import type { PairedChannel } from './check-pairs.ts';
 import { type PartitionKey, partitionText } from './lake.ts';
 import { largestOf } from './validation-inputs.ts';
 
@@ -9,6 +11,8 @@ export interface DayMarkInputs {
     readonly weeks: readonly number[];
     /** Of the days before it, newest first; 0 where no channel of the partition has an estimate, or where this day has none: then none is looked at. */
     readonly run: readonly number[];
+    /** Check meters of channels of the partition, with the versions of the partitions that they are in; empty: there are none. */
+    readonly checks: string;
     readonly settings: string;
     readonly attributes: string;
     readonly model: string;
@@ -19,6 +23,8 @@ export interface DailyPartition extends PartitionKey {
     readonly version: number;
     readonly rowCount: number;
     readonly hasEstimates: boolean;
+    /** Channels of its main meters and of those that check them. */
+    readonly pairs: readonly PairedChannel[];
     readonly settings: string;
     readonly attributes: string;
     readonly published?: { readonly version: number; readonly inputs: DayMarkInputs };
@@ -29,6 +35,8 @@ export interface PlannedDayMarks extends PartitionKey {
     readonly publishedVersion: number;
     readonly rowCount: number;
     readonly reasons: readonly string[];
+    /** Buckets of the check meters. */
+    readonly checkBuckets: readonly number[];
 }
 
 /** How far back the rules look, in weeks and in days; 0: no metering point has the rule. */
@@ -51,16 +59,17 @@ export function lookBackOf(policy: ValidationPolicy): LookBack {
 export function planDayMarks(
     partitions: readonly DailyPartition[],
     back: LookBack,
-    model: string,
+    { model, bucketSize }: { readonly model: string; readonly bucketSize: number },
     rebuilt: readonly PartitionKey[] = [],
 ): PlannedDayMarks[] {
     const coming = new Set(rebuilt.map(partitionText));
     const byKey = new Map(partitions.map((p) => [partitionText(p), p]));
     const isOff = back.weeks === 0 && back.days === 0;
+    const versionOf = (key: PartitionKey) => byKey.get(partitionText(key))?.version ?? 0;
     const planned: PlannedDayMarks[] = [];
     for (const partition of partitions) {
         const { published } = partition;
-        if (isOff && published === undefined) continue;
+        if (isOff && published === undefined && partition.pairs.length === 0) continue;
         const at = (daysBefore: number) => earlier(byKey, partition, daysBefore);
         const looked = [0, ...range(back.weeks).map((n) => 7 * n)];
         const inputs: DayMarkInputs = {
@@ -69,12 +78,16 @@ export function planDayMarks(
                 const before = partition.hasEstimates ? at(n) : undefined;
                 return before?.hasEstimates ? before.version : 0;
             }),
+            checks: checksOf(partition, bucketSize, versionOf),
             settings: partition.settings,
             attributes: partition.attributes,
             model,
         };
+        const checkBuckets = bucketsOf(partition.pairs, bucketSize);
         const runDays = range(back.days).filter((_, i) => inputs.run[i] !== 0);
-        const isComing = [...looked, ...runDays].some((n) => coming.has(keyBefore(partition, n)));
+        const isComing =
+            [...looked, ...runDays].some((n) => coming.has(keyBefore(partition, n))) ||
+            checkBuckets.some((bucket) => coming.has(partitionText({ ...partition, bucket })));
         const reasons = staleReasons(published?.inputs, inputs, isComing);
         if (reasons.length === 0) continue;
         const { marketDay, bucket, rowCount } = partition;
@@ -84,6 +97,7 @@ export function planDayMarks(
             rowCount,
             inputs,
             reasons,
+            checkBuckets,
             publishedVersion: published?.version ?? 0,
         });
     }
@@ -95,10 +109,28 @@ function staleReasons(was: DayMarkInputs | undefined, now: DayMarkInputs, isComi
     const reasons: string[] = [];
     const isSame = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
     if (isComing || !isSame(was.weeks, now.weeks) || !isSame(was.run, now.run)) reasons.push('days');
+    if ((was.checks ?? '') !== now.checks) reasons.push('check meters');
     if (was.settings !== now.settings) reasons.push('validation settings');
     if (was.attributes !== now.attributes) reasons.push('attributes');
     if (was.model !== now.model) reasons.push('rules');
     return reasons;
+}
+
+function bucketsOf(pairs: readonly PairedChannel[], bucketSize: number): number[] {
+    const buckets = new Set(pairs.map(({ channelNo }) => Math.floor(channelNo / bucketSize)));
+    return [...buckets].sort((a, b) => a - b);
+}
+
+function checksOf(
+    { marketDay, pairs }: DailyPartition,
+    bucketSize: number,
+    versionOf: (key: PartitionKey) => number,
+): string {
+    if (pairs.length === 0) return '';
+    const channels = pairs.map((p) => [p.pair, p.channelNo, p.isCheck]);
+    const buckets = bucketsOf(pairs, bucketSize);
+    const versions = buckets.map((bucket) => [bucket, versionOf({ marketDay, bucket })]);
+    return fingerprint({ channels, versions }).slice(0, 16);
 }
 
 /** A line a reason for people: `marks beside other days (days): 5 partitions, 2013-05-01 to 2013-05-29`. */
@@ -128,9 +160,13 @@ function earlier(
 }
 
 /** The partitions of `reads_daily` that a job reads: those to be marked, and the days before them. */
-export function windowOf(marked: readonly PartitionKey[], back: LookBack): Set<string> {
+export function windowOf(marked: readonly PlannedDayMarks[], back: LookBack): Set<string> {
     const days = [0, ...range(back.weeks).map((n) => 7 * n), ...range(back.days)];
-    return new Set(marked.flatMap((key) => days.map((n) => keyBefore(key, n))));
+    const before = marked.flatMap((key) => days.map((n) => keyBefore(key, n)));
+    const checks = marked.flatMap(({ marketDay, checkBuckets }) =>
+        checkBuckets.map((bucket) => partitionText({ marketDay, bucket })),
+    );
+    return new Set([...before, ...checks]);
 }
 
 /** The first market day that a job reads. */

@@ -5,6 +5,7 @@ import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import { distinctPaths, insertFiles, liveFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
+import { type PairedChannel, pairsOfPartitions, readCheckPairs, registerPairs } from './check-pairs.ts';
 import {
     type DailyPartition,
     type DayMarkInputs,
@@ -38,7 +39,8 @@ export async function currentMarkPlan(
     rebuilt: readonly PartitionKey[] = [],
 ): Promise<PlannedDayMarks[]> {
     const { fingerprint } = compileModel(MODEL, lake.bulkEngine.dialect);
-    return planDayMarks(await dailyPartitions(lake), lookBackOf(lake.validation), fingerprint, rebuilt);
+    const rules = { model: fingerprint, bucketSize: lake.bucketSize };
+    return planDayMarks(await dailyPartitions(lake), lookBackOf(lake.validation), rules, rebuilt);
 }
 
 /**
@@ -66,7 +68,8 @@ async function dailyPartitions(lake: Lake, db: Pick<Database, 'query'> = lake.db
         readonly markVersion: number | null;
         readonly inputs: DayMarkInputs | null;
     }
-    const settingsOf = await settingsFingerprints(lake, db, ['other-days']);
+    const settingsOf = await settingsFingerprints(lake, db, ['other-days', 'other-channels']);
+    const pairsOf = pairsOfPartitions(await readCheckPairs(lake, db), lake.bucketSize);
     const rows = await db.query<Row>(
         `select k.market_day as "marketDay", k.bucket, k.version, k.row_count as "rowCount",
                 coalesce((i.stats ->> 'estimated')::bigint, 0) > 0 as "hasEstimates", ${attributesOf('k', '$1')} as attributes,
@@ -79,6 +82,7 @@ async function dailyPartitions(lake: Lake, db: Pick<Database, 'query'> = lake.db
     );
     return rows.map(({ markVersion, inputs, ...row }) => ({
         ...row,
+        pairs: pairsOf(row),
         settings: settingsOf(row),
         ...(markVersion !== null && inputs !== null ? { published: { version: markVersion, inputs } } : {}),
     }));
@@ -95,7 +99,11 @@ async function runMarkJob(lake: Lake, planned: readonly PlannedDayMarks[]): Prom
         const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });
         try {
             await registerWindow(session, lake, job);
-            await registerMarks(session, lake, job, await readValidationInputs(lake, lake.db, job));
+            const by = {
+                validation: await readValidationInputs(lake, lake.db, job),
+                pairs: await readCheckPairs(lake, lake.db),
+            };
+            await registerMarks(session, lake, job, by);
             const counts = await countMarks(session, lake);
             const files = await writeMarks(session, lake, job, counts);
             return await commitMarks(lake, job, files, counts);
@@ -126,9 +134,10 @@ export async function registerMarks(
     session: EngineSession,
     lake: Pick<Lake, 'bucketSize'>,
     partitions: readonly PartitionKey[],
-    validation: ValidationInputs,
+    by: { readonly validation: ValidationInputs; readonly pairs: readonly PairedChannel[] },
 ): Promise<void> {
-    await registerValidation(session, validation);
+    await registerValidation(session, by.validation);
+    await registerPairs(session, by.pairs);
     await session.registerRows(
         'mark_partitions',
         [

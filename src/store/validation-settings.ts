@@ -61,16 +61,23 @@ const ruleEntries = z.strictObject(
 export const validationSettings = z.strictObject({
     classAttribute: attributeName.default(DEFAULT_VALIDATION.classAttribute),
     ratedPowerAttribute: attributeName.default(DEFAULT_VALIDATION.ratedPowerAttribute),
+    checkAttribute: attributeName.default(DEFAULT_VALIDATION.checkAttribute),
     rules: ruleEntries.prefault({}),
     classes: z.record(z.string().min(1), ruleEntries).default({}),
 });
 
 /** A class has the settings of all, but for what it says itself. */
 export function policyOf(settings: z.infer<typeof validationSettings>): ValidationPolicy {
-    const { classAttribute, ratedPowerAttribute, classes } = settings;
+    const { classAttribute, ratedPowerAttribute, checkAttribute, classes } = settings;
     const rules = overridden(DEFAULT_RULES, settings.rules);
     const ofClasses = Object.entries(classes).map(([name, own]) => [name, overridden(rules, own)] as const);
-    return { classAttribute, ratedPowerAttribute, rules, classes: Object.fromEntries(ofClasses) };
+    return {
+        classAttribute,
+        ratedPowerAttribute,
+        checkAttribute,
+        rules,
+        classes: Object.fromEntries(ofClasses),
+    };
 }
 
 function overridden(base: RuleSettings, own: z.infer<typeof ruleEntries>): RuleSettings {

@@ -92,6 +92,17 @@ test('a bill is held by a rule whose severity is hold, with its meter and days, 
     );
 });
 
+test('a rule that looks at other days holds too', async () => {
+    const yaml = 'rules: { vee.high-low: { severity: hold, weeksMin: 1, lowPercent: 50 } }';
+    const { bills } = await draft(validatedBy(world, yaml));
+    // the second day of the month has a spike, and the same weekday after it none
+    const hold = { days: ['2013-05-09'], meterId: 'M1', ruleId: 'vee.high-low' };
+    assert.deepEqual(
+        bills.map((bill) => bill.sections[0]?.holds),
+        [[hold], [{ ...hold, days: ['2013-05-08'], meterId: 'M2' }]],
+    );
+});
+
 test('a long list of days is cut in text, and whole in the document', async () => {
     const { bills, texts } = await draft(validatedBy(world, 'rules: { vee.interval-count: hold }'));
     assert.deepEqual(bills[0]?.sections[0]?.holds, [], 'all days that the lake expects are whole');

@@ -194,13 +194,15 @@ describe('a plan of marks', () => {
         version: 3,
         rowCount: 10,
         hasEstimates: false,
+        pairs: [],
         settings: 's',
         attributes: '0:0',
         ...part,
     });
     const back = { weeks: 4, days: 14 };
+    const RULES = { model: 'm', bucketSize: 16 };
     const published = (list: readonly DailyPartition[]): DailyPartition[] =>
-        planDayMarks(list, back, 'm').map(({ inputs, publishedVersion, reasons: _, ...key }) => ({
+        planDayMarks(list, back, RULES).map(({ inputs, publishedVersion, ...key }) => ({
             ...(list.find((p) => p.marketDay === key.marketDay) ?? partition(0)),
             published: { version: publishedVersion + 1, inputs },
         }));
@@ -208,11 +210,11 @@ describe('a plan of marks', () => {
 
     it('is empty where nothing changed, and names days whose own or earlier weekdays changed', () => {
         const all = published(Array.from({ length: 40 }, (_, n) => partition(n)));
-        assert.deepEqual(planDayMarks(all, back, 'm'), []);
+        assert.deepEqual(planDayMarks(all, back, RULES), []);
         const changed = all.map((p) => (p.marketDay === dayNo(2) ? { ...p, version: 4 } : p));
-        assert.deepEqual(daysOf(planDayMarks(changed, back, 'm')), [2, 9, 16, 23, 30].map(dayNo));
+        assert.deepEqual(daysOf(planDayMarks(changed, back, RULES)), [2, 9, 16, 23, 30].map(dayNo));
         assert.deepEqual(
-            daysOf(planDayMarks(all, back, 'm', [{ marketDay: dayNo(2), bucket: 0 }])),
+            daysOf(planDayMarks(all, back, RULES, [{ marketDay: dayNo(2), bucket: 0 }])),
             [2, 9, 16, 23, 30].map(dayNo),
         );
     });
@@ -221,14 +223,14 @@ describe('a plan of marks', () => {
         const list = Array.from({ length: 20 }, (_, n) => partition(n, { hasEstimates: n > 3 && n < 9 }));
         const all = published(list);
         const changed = all.map((p) => (p.marketDay === dayNo(5) ? { ...p, version: 4 } : p));
-        assert.deepEqual(daysOf(planDayMarks(changed, back, 'm')), [5, 6, 7, 8, 12, 19].map(dayNo));
+        assert.deepEqual(daysOf(planDayMarks(changed, back, RULES)), [5, 6, 7, 8, 12, 19].map(dayNo));
     });
 
     it('puts partitions of a bucket into one job, within bounds', () => {
         const planned = planDayMarks(
             Array.from({ length: 100 }, (_, n) => partition(n, { rowCount: n < 70 ? 10 : 900_000 })),
             back,
-            'm',
+            RULES,
         );
         const jobs = groupMarkJobs(planned).map((job) => job.length);
         assert.equal(jobs[0], 64);

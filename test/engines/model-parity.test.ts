@@ -284,16 +284,23 @@ test('days are judged beside other days alike on both engines', { skip }, async 
         classes: [],
         ratings: [],
     };
+    const pairs = [1, 3].map((channelNo) => ({
+        pair: 'P/Q',
+        channelNo,
+        isCheck: channelNo === 3,
+        from: '2013-05-03',
+        to: '2101-01-01',
+    }));
     const partitions = [...new Set(rows.map(([day]) => String(day)))].map((day) => ({
         marketDay: calendarDate(day),
         bucket: 0,
     }));
     const found = await onBoth(async (session) => {
         await session.registerRows('window_days', LAKE_TABLES.reads_daily, rows);
-        await registerMarks(session, lake, partitions, validation);
+        await registerMarks(session, lake, partitions, { validation, pairs });
         return (await textsOf(session, ['marked_days'])).marked_days ?? [];
     });
     assert.deepEqual(found.spark, found.duckdb);
-    for (const rule of ['vee.high-low', 'vee.prolonged-estimation'])
+    for (const rule of ['vee.high-low', 'vee.main-check', 'vee.prolonged-estimation'])
         assert.ok(found.duckdb.filter((row) => row.includes(rule)).length > 3, rule);
 });

@@ -60,6 +60,7 @@ describe('a home', () => {
             'url',
             'schema',
             'horizon',
+            'validation',
         ]) {
             assert.match(text, new RegExp(`#.*\\n( *# )? *${setting}:`), `${setting} has a comment above it`);
         }
