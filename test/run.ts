@@ -2,7 +2,7 @@
  * What `npm test` runs: every `*.test.ts` below `test`, or those whose path contains an argument, as in
  * `npm test -- raw`. The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  *
- * GRIDTALLY_SLOW=1 includes `*.slow.test.ts`, and `npm test -- slow` runs nothing else; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
+ * GRIDTALLY_LONG=1 includes `*.long.test.ts`, as the build machine does, and a word that names one runs it; GRIDTALLY_SLOW=1 includes `*.slow.test.ts`, and `npm test -- slow` runs nothing else; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
  * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file. `test/engines` needs servers and runs only
  * when an argument names it; `npm run test:engines` installs what it needs.
  *
@@ -33,7 +33,10 @@ try {
     process.exitCode = await runSuite({
         folder: import.meta.dirname,
         patterns,
-        isSlowIncluded: process.env.GRIDTALLY_SLOW === '1' || patterns.includes('slow'),
+        included: [
+            ...(process.env.GRIDTALLY_LONG === '1' ? ['long' as const] : []),
+            ...(process.env.GRIDTALLY_SLOW === '1' || patterns.includes('slow') ? ['slow' as const] : []),
+        ],
         concurrency,
         print: (line) => process.stdout.write(`${line}\n`),
     });

@@ -33,7 +33,8 @@ export interface SuiteOptions {
     readonly folder: string;
     /** Parts of paths; a file that contains any of them runs. None: all files. */
     readonly patterns: readonly string[];
-    readonly isSlowIncluded: boolean;
+    /** Kinds of files that only run when asked for: `*.long.test.ts`, `*.slow.test.ts`. A long one also runs when a pattern names it. */
+    readonly included: readonly ('long' | 'slow')[];
     readonly concurrency: number;
     readonly print: (line: string) => void;
 }
@@ -77,17 +78,23 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
     return failed === 0 ? 0 : 1;
 }
 
-/** The files to run, slow ones first so that they do not run alone at the end. Engines need servers: only when asked for. */
+/** The files to run, slow and long ones first so that they do not run alone at the end. Engines need servers: only when asked for. */
 function chooseFiles(options: SuiteOptions): string[] {
     const isAskedFor = (file: string) =>
         options.patterns.length === 0
             ? !file.startsWith('engines/')
             : options.patterns.some((pattern) => file.includes(pattern));
     const isSlow = (file: string) => file.endsWith('.slow.test.ts');
+    const isLong = (file: string) => file.endsWith('.long.test.ts');
+    const isIncluded = (file: string) => {
+        if (isSlow(file)) return options.included.includes('slow');
+        return !isLong(file) || options.patterns.length > 0 || options.included.includes('long');
+    };
+    const weight = (file: string) => (isSlow(file) ? 2 : Number(isLong(file)));
     return globSync('**/*.test.ts', { cwd: options.folder })
         .map((file) => file.split(path.sep).join('/'))
-        .filter((file) => isAskedFor(file) && (options.isSlowIncluded || !isSlow(file)))
-        .sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)) || (a < b ? -1 : 1));
+        .filter((file) => isAskedFor(file) && isIncluded(file))
+        .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
 }
 
 /** Judges a run: every way in which a file can look right without having been tested is a fault. */

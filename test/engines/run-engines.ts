@@ -25,7 +25,7 @@ try {
     process.exitCode = await runSuite({
         folder: path.join(import.meta.dirname, '..'),
         patterns: named.length > 0 ? named : ['engines/'],
-        isSlowIncluded: true,
+        included: ['long', 'slow'],
         concurrency: 1,
         print: (line) => process.stdout.write(`${line}\n`),
     });

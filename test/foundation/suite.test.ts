@@ -22,7 +22,7 @@ interface Trial {
 async function trial(
     files: Record<string, string>,
     patterns: readonly string[] = [],
-    isSlow = false,
+    included: readonly ('long' | 'slow')[] = [],
 ): Promise<Trial> {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally suite '));
     for (const [name, text] of Object.entries(files)) {
@@ -31,7 +31,7 @@ async function trial(
     }
     const lines: string[] = [];
     const print = (line: string) => lines.push(line);
-    const code = await runSuite({ folder, patterns, isSlowIncluded: isSlow, concurrency: 2, print });
+    const code = await runSuite({ folder, patterns, included, concurrency: 2, print });
     rmSync(folder, { recursive: true });
     return { code, lines };
 }
@@ -101,8 +101,15 @@ test('arguments choose files, and one that matches nothing is a fault', async ()
 test('slow files and engines run only when asked for', async () => {
     const files = { 'a.test.ts': GOOD, 'b.slow.test.ts': GOOD, 'engines/c.test.ts': GOOD };
     assert.equal((await trial(files)).lines.at(-1), '2 passed, 0 failed');
-    assert.equal((await trial(files, [], true)).lines.at(-1), '4 passed, 0 failed');
+    assert.equal((await trial(files, [], ['slow'])).lines.at(-1), '4 passed, 0 failed');
     assert.equal((await trial(files, ['engines'])).lines.at(-1), '2 passed, 0 failed');
+});
+
+test('long files run where they are included, and where a pattern names them', async () => {
+    const files = { 'a.test.ts': GOOD, 'b.long.test.ts': GOOD };
+    assert.equal((await trial(files)).lines.at(-1), '2 passed, 0 failed');
+    assert.equal((await trial(files, [], ['long'])).lines.at(-1), '4 passed, 0 failed');
+    assert.equal((await trial(files, ['b'])).lines.at(-1), '2 passed, 0 failed');
 });
 
 test('a run of no file fails', async () => {
@@ -124,7 +131,7 @@ test('a run that is interrupted ends what runs, begins nothing more, and leaves 
     const suite = JSON.stringify(path.join(import.meta.dirname, '../suite.ts'));
     const runner = `import { endTestsWithRunner, runSuite } from ${suite};
         endTestsWithRunner(() => new Promise((done) => setTimeout(done, 700)));
-        await runSuite({ folder: ${JSON.stringify(folder)}, patterns: [], isSlowIncluded: false, concurrency: 1, print: console.log });`;
+        await runSuite({ folder: ${JSON.stringify(folder)}, patterns: [], included: [], concurrency: 1, print: console.log });`;
     writeFileSync(path.join(folder, 'runner.ts'), runner);
     const child = spawn(process.execPath, [path.join(folder, 'runner.ts')], { stdio: 'ignore' });
     const ended = once(child, 'exit');
