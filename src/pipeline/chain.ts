@@ -10,6 +10,7 @@ import type { Lake } from '../lake/lake.ts';
 import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import type { RegisterFeed } from '../lake/register-reads.ts';
 import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts';
 import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
@@ -161,6 +162,15 @@ export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
         feedId,
         rank: contract.feed === EDIT_FEED ? EDIT_RANK : contract.precedence.rank,
         newestAlways: contract.precedence.newestAlways,
+    }));
+}
+
+/** The same for reads of registers, with what their files call a meter. */
+export function registerFeedsOf(feeds: readonly KnownFeed[]): RegisterFeed[] {
+    const identifiedBy = new Map(feeds.map(({ feedId, contract }) => [feedId, contract.reading.identifies]));
+    return precedenceOf(feeds).map((feed) => ({
+        ...feed,
+        identifies: identifiedBy.get(feed.feedId) ?? 'meter',
     }));
 }
 

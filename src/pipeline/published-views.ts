@@ -4,9 +4,10 @@ import { registerAsOf } from '../lake/as-of.ts';
 import { channelRow } from '../lake/channel-row.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.ts';
 import { knownBy } from '../lake/watermark.ts';
 import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
-import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
 import { isWanted, type ViewOptions } from './published-relations.ts';
 
 interface PublishedView {
@@ -45,12 +46,13 @@ async function withViews<T>(
     work: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
     const wants = wantsOf(options);
-    const feeds = wants.isRecomputed ? precedenceOf(await feedsOf(chain)) : [];
+    const delivering = wants.isRecomputed || wants.hasRegisters ? await feedsOf(chain) : [];
+    const feeds = precedenceOf(delivering);
     return useLake(chain.lake, async (lake) => {
         const session = await lake.engine.openSession();
         try {
             const look = await lookAtCatalogue({ ...chain, lake }, session, { ...options, feeds, wants });
-            await registerViews(session, lake, look, wants.views);
+            await registerViews(session, lake, look, wants, registerFeedsOf(delivering));
             return await work(session);
         } finally {
             await session.close();
@@ -60,6 +62,8 @@ async function withViews<T>(
 
 interface ViewWants extends Wants {
     readonly views: readonly (readonly [name: string, view: PublishedView])[];
+    /** Reads of registers are decided for this query. */
+    readonly hasRegisters: boolean;
 }
 
 function wantsOf(options: ViewOptions): ViewWants {
@@ -73,6 +77,7 @@ function wantsOf(options: ViewOptions): ViewWants {
         tables: [...reads].filter((table) => !isRecomputed || !RECOMPUTED.includes(table)),
         hasChannels: readsChannels && !isRecomputed,
         isRecomputed,
+        hasRegisters: views.some(([name]) => REGISTERS.includes(name)),
     };
 }
 
@@ -80,13 +85,21 @@ async function registerViews(
     session: EngineSession,
     lake: Lake,
     look: CatalogueLook,
-    views: ViewWants['views'],
+    { views, hasRegisters }: ViewWants,
+    feeds: readonly RegisterFeed[],
 ): Promise<void> {
     if (look.known) await registerAsOf(session, lake, look.known);
     if (look.channels) await registerChannels(session, look.channels);
     for (const [table, files] of look.files)
         await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], files);
     const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
+    if (hasRegisters) {
+        const versions = 'known_register_versions';
+        await session.run(
+            `create or replace temp view ${versions} as select * from lake_register_versions${received}`,
+        );
+        await decideRegisterReads(session, { versions, channels: 'channels', feeds });
+    }
     for (const [name, { text, isReceived }] of views)
         await session.run(`create or replace temp view ${name} as ${text}${isReceived ? received : ''}`);
 }
@@ -104,6 +117,9 @@ const RECOMPUTED: readonly LakeTable[] = [
     'reading_gaps',
     'reading_versions',
 ];
+
+/** What is made of the reads of registers. */
+const REGISTERS: readonly string[] = ['register_reads'];
 
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
@@ -157,6 +173,12 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
         'reading_gaps',
     ),
     reading_versions: plain('reading_versions'),
+    register_versions: plain('register_versions', true),
+    register_reads: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, r.* from curated_reads as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        'register_versions',
+    ),
     quarantined_rows: plain('quarantined_rows', true),
     replayed_rows: plain('replayed_rows', true),
     waiting_rows: plain('waiting_rows', true),

@@ -14,6 +14,7 @@ import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { readStates } from '../../src/lake/refresh-state.ts';
+import { decideRegisterReads } from '../../src/lake/register-reads.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { judgeDevices } from '../../src/vee/clock-drift.ts';
@@ -67,9 +68,10 @@ const TABLE_OF: Readonly<Record<string, string>> = {
 };
 
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
+const REGISTER_TABLES = ['placed_reads', 'curated_reads'];
 const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
 
-test('every model of curation and of clocks is compared here; those of billing by the bills in engine-parity', () => {
+test('every model of curation, of clocks and of registers is compared here; those of billing by the bills in engine-parity', () => {
     const models = path.join(import.meta.dirname, '../../models');
     const names = (room: string) =>
         globSync(`${room}/*.yml`, { cwd: models })
@@ -78,7 +80,8 @@ test('every model of curation and of clocks is compared here; those of billing b
     assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
     assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
     assert.deepEqual(names('vee'), [...DRIFT_TABLES].sort());
-    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'vee']);
+    assert.deepEqual(names('registers'), [...REGISTER_TABLES].sort());
+    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'registers', 'vee']);
 });
 
 async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
@@ -215,4 +218,49 @@ test('the clocks of devices are judged alike on both engines', { skip }, async (
     assert.deepEqual(found.spark, found.duckdb);
     const verdicts = (found.duckdb.device_drifts ?? []).map((row) => /"verdict":"([\w-]+)"/.exec(row)?.[1]);
     assert.deepEqual([...new Set(verdicts)].sort(), VERDICTS);
+});
+
+/** Two meters, one after the other at one point, read by two feeds; one read is estimated, one comes again, one is withdrawn. */
+function registerRows(): { readonly versions: EngineValue[][]; readonly channels: EngineValue[][] } {
+    const [day, exchange] = [86_400_000, Date.parse('2013-06-15T10:00:00Z')];
+    const versions: EngineValue[][] = [];
+    const add = (at: number, feed: number, kwh: string | null, quality: string, stamp: number | null) =>
+        versions.push([
+            ...[instantText(at).slice(0, 10), 0, 1, instantText(at), kwh, quality, null, feed, stamp],
+            ...[versions.length + 1, 0, instantText(at + day + versions.length * 1000)],
+        ]);
+    for (let n = -10; n <= 10; n += 1) {
+        const index = n < 0 ? 99_990 + n : 3 * n;
+        add(exchange + n * 7 * day, 1, `${index}.25`, n % 4 === 0 ? 'estimated' : 'measured', null);
+        if (n % 3 === 0) add(exchange + n * 7 * day, 2, `${index}.5`, 'measured', 5);
+        if (n % 6 === 0) add(exchange + n * 7 * day, 2, null, 'withdrawn', 6);
+    }
+    const channel = (no: number, meter: string, from: number | null, to: number | null): EngineValue[] => [
+        ...[no, 'P1', meter, '1', 'to_customer', 30],
+        ...[from === null ? null : instantText(from), to === null ? null : instantText(to), null],
+    ];
+    return { versions, channels: [channel(1, 'A', null, exchange), channel(2, 'B', exchange, null)] };
+}
+
+test('reads of registers are decided alike on both engines', { skip }, async () => {
+    const { versions, channels } = registerRows();
+    const feeds = [1, 2].map(
+        (feedId) =>
+            ({
+                feedId,
+                rank: 100,
+                newestAlways: false,
+                identifies: feedId === 1 ? 'meteringPoint' : 'meter',
+            }) as const,
+    );
+    const found = await onBoth(async (session) => {
+        await session.registerRows('register_versions', LAKE_TABLES.register_versions, versions);
+        await session.registerRows('channels', CHANNEL_SNAPSHOT, channels);
+        await decideRegisterReads(session, { versions: 'register_versions', channels: 'channels', feeds });
+        return textsOf(session, REGISTER_TABLES);
+    });
+    assert.deepEqual(found.spark, found.duckdb);
+    const channelsRead = (found.duckdb.curated_reads ?? []).map((row) => /"channel_no":(\d)/.exec(row)?.[1]);
+    assert.ok(channelsRead.length > 10);
+    assert.deepEqual([...new Set(channelsRead)].sort(), ['1', '2']);
 });
