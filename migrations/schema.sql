@@ -47,6 +47,16 @@ table agreements (
     constraint agreements_agreement_id_key UNIQUE (agreement_id)
 );
 
+table attribute_changes (
+    change_no bigint not null generated always as identity,
+    bucket integer not null,
+    attribute text not null,
+    days daterange not null,
+    changed_at timestamp with time zone not null,
+    constraint attribute_changes_pkey PRIMARY KEY (change_no)
+);
+CREATE INDEX attribute_changes_by_bucket ON attribute_changes USING gist (bucket, days);
+
 table bills (
     bill_no bigint not null generated always as identity,
     bill_id text not null,

@@ -12,6 +12,8 @@ export interface BillDocument {
     readonly periodTo: string;
     /** False where an interval of an agreement has no value: what is missing is not charged yet. */
     readonly isComplete: boolean;
+    /** True where a reading of an agreement fails a rule of validation by which bills are held: it may not be sealed. Drafts of before there were rules lack it. */
+    readonly isHeld?: boolean;
     readonly energyKwh: string;
     /** Sum of the rounded lines of all sections. */
     readonly amountDue: string;
@@ -29,8 +31,19 @@ export interface BillSection {
     readonly expectedCount: number;
     readonly missingCount: number;
     readonly gaps: readonly BillGap[];
+    readonly holds?: readonly BillHold[];
     readonly lines: readonly BillLine[];
     readonly amount: string;
+}
+
+/** Why the bill is held. */
+export interface BillHold {
+    /** Local days, in order. */
+    readonly days: readonly string[];
+    /** Outside identifier of the meter whose readings fail. */
+    readonly meterId: string;
+    /** Rule of docs/validation.md. */
+    readonly ruleId: string;
 }
 
 /** Why energy of a time is not in the bill. */

@@ -3,6 +3,8 @@ import type { StoredBill } from './bill-queries.ts';
 
 const WIDTH = 80;
 const LISTED_GAPS_MAX = 12;
+const LISTED_DAYS_MAX = 12;
+const DAYS_OF_A_ROW = 6;
 /** Widths of quantity, unit, price and amount; what is left is for words. */
 const COLUMNS = { quantity: 14, unit: 4, price: 12, amount: 12 };
 const WORDS = WIDTH - COLUMNS.quantity - COLUMNS.unit - COLUMNS.price - COLUMNS.amount - 4;
@@ -27,6 +29,9 @@ export function renderBillText({
         ...(document.isComplete
             ? []
             : ['', 'INCOMPLETE: energy that is missing above is not charged in this bill.']),
+        ...(document.isHeld
+            ? ['', 'HELD: readings above fail rules of validation by which bills are held.']
+            : []),
         '',
         `content sha256 ${contentSha256}`,
     ];
@@ -47,6 +52,7 @@ function sectionText(section: BillSection, document: BillDocument): string[] {
             ? []
             : [row('  of it estimated', section.estimatedKwh, 'kWh', '', '')]),
         ...gapText(section),
+        ...holdText(section),
     ];
 }
 
@@ -62,6 +68,24 @@ function estimateText(line: BillLine): string {
     return line.estimatedKwh === null || Number(line.estimatedKwh) === 0
         ? ''
         : `, ${line.estimatedKwh} kWh estimated`;
+}
+
+function holdText(section: BillSection): string[] {
+    return (section.holds ?? []).flatMap(({ ruleId, meterId, days }) => {
+        const listed = days.slice(0, LISTED_DAYS_MAX);
+        const more = days.length - listed.length;
+        return [
+            `Held: meter ${meterId} fails ${ruleId} on ${days.length} ${days.length === 1 ? 'day' : 'days'}`,
+            ...inRows(listed, DAYS_OF_A_ROW).map((row) => `  ${row.join(', ')}`),
+            ...(more > 0 ? [`  and ${more} more`] : []),
+        ];
+    });
+}
+
+function inRows<T>(items: readonly T[], size: number): T[][] {
+    return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+        items.slice(i * size, (i + 1) * size),
+    );
 }
 
 const GAP_WORDS: Readonly<Record<BillGap['kind'], string>> = {

@@ -18,6 +18,8 @@ export interface DraftOutcome {
     readonly sealed: number;
     /** Of the drafts that now stand, those with missing intervals. */
     readonly incomplete: number;
+    /** Of the drafts that now stand, those that a rule of validation holds. */
+    readonly held: number;
     /** Sum over the drafts that now stand, exact text. */
     readonly totalDue: string;
 }
@@ -46,7 +48,7 @@ export async function draftBills(
     return context.db.withLock('draft bills', 'exclusive', async () => {
         const inputs = await readInputs();
         const rated = await ratePeriod(context.engine, inputs);
-        const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0 };
+        const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0, held: 0 };
         let totalDue: Decimal = ZERO;
         await forEachOverlapping(inChunks(rated.bills()), async (bills) => {
             const written = await writeDrafts(context, inputs.period, bills);
@@ -58,6 +60,7 @@ export async function draftBills(
                 if (written.sealedAccountNos.has(accountNo)) continue;
                 totalDue = add(totalDue, decimal(document.amountDue));
                 if (!document.isComplete) counts.incomplete += 1;
+                if (document.isHeld) counts.held += 1;
             }
         });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);

@@ -5,7 +5,7 @@ import { type DatePeriod, listDays } from '../kernel/calendar-date.ts';
 import { add, type Decimal, decimal } from '../kernel/decimal.ts';
 import { instantText } from '../kernel/period.ts';
 import type { IntervalPrices } from './interval-prices.ts';
-import type { BillingInputs } from './rating-dimensions.ts';
+import { type BillingInputs, MARK_TABLES } from './rating-dimensions.ts';
 import type { RatedPoint, RatingPlan } from './rating-plan.ts';
 import type { SlotClasses } from './slot-classes.ts';
 import { planSumSets, type SumSet } from './sum-sets.ts';
@@ -37,14 +37,23 @@ export interface ChannelGap {
     readonly missingCount: number;
 }
 
+/** A day of a channel that fails a rule of validation by which bills are held. */
+export interface HeldDay {
+    readonly channelNo: number;
+    readonly day: string;
+    readonly ruleId: string;
+}
+
 /** Sums by number of the metering point within the run, in order of day and class. */
 export interface PointSums {
     readonly quantities: ReadonlyMap<number, readonly QuantitySum[]>;
     readonly amounts: ReadonlyMap<number, readonly IntervalAmount[]>;
     readonly gaps: ReadonlyMap<number, readonly ChannelGap[]>;
+    readonly holds: ReadonlyMap<number, readonly HeldDay[]>;
 }
 
-const MODELS = ['rated_quantities', 'interval_amounts', 'rated_gaps'] as const;
+const MODELS = ['rated_quantities', 'interval_amounts', 'rated_gaps', 'held_days'] as const;
+const MARK_COLUMNS = new Set(['market_day', 'channel_no', 'rule_id', 'severity']);
 const READ_COLUMNS = new Set(['market_day', 'channel_no', 'period_from', 'kwh', 'quality']);
 
 /** Fingerprints of the models by name, to be recorded with what is made from them. */
@@ -79,6 +88,8 @@ export async function sumQuantities(
         }
         const amounts = prices.rows.length === 0 ? [] : await session.rows(model('interval_amounts'));
         const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
+        const hasMarks = MARK_TABLES.some((table) => inputs.markFiles[table].length > 0);
+        const holds = hasMarks ? await session.rows(model('held_days')) : [];
         return {
             quantities,
             amounts: byPoint(
@@ -87,6 +98,7 @@ export async function sumQuantities(
                 (a, b) => compareSums(a, b) || a.chargeKey - b.chargeKey,
             ),
             gaps: byPoint(gaps, channelGap, (a, b) => a.channelNo - b.channelNo || a.from - b.from),
+            holds: byPoint(holds, heldDay, compareHolds),
         };
     } finally {
         await session.close();
@@ -111,6 +123,13 @@ async function registerInputs(
     await session.run(
         `create or replace temp view period_gaps as select * from reading_gaps where ${within}`,
     );
+    const marks: string[] = [];
+    for (const table of MARK_TABLES) {
+        const markColumns = LAKE_TABLES[table].filter((column) => MARK_COLUMNS.has(column.name));
+        await session.registerFiles(table, markColumns, inputs.markFiles[table]);
+        marks.push(`select * from ${table} where ${within}`);
+    }
+    await session.run(`create or replace temp view period_marks as ${marks.join(' union all ')}`);
     await session.registerRows('rated_channels', RATED_CHANNELS, channelRows(plan, slots));
     await session.registerRows('rate_slots', RATE_SLOTS, slots.slotRows);
     await session.registerRows('interval_prices', INTERVAL_PRICES, prices.rows);
@@ -240,6 +259,16 @@ function channelGap(row: EngineRow): ChannelGap {
         to: Number(row['gap_to_us']) / 1000,
         missingCount: Number(row['missing_count']),
     };
+}
+
+function heldDay(row: EngineRow): HeldDay {
+    const day = String(row['market_day']);
+    return { channelNo: Number(row['channel_no']), day, ruleId: String(row['rule_id']) };
+}
+
+function compareHolds(a: HeldDay, b: HeldDay): number {
+    const key = ({ ruleId, day }: HeldDay) => `${ruleId} ${day}`;
+    return a.channelNo - b.channelNo || (key(a) < key(b) ? -1 : 1);
 }
 
 function byPoint<T>(

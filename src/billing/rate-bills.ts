@@ -10,6 +10,7 @@ import {
     priceLines,
 } from './charge-lines.ts';
 import { completenessOf } from './completeness.ts';
+import { holdsOf } from './holds.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { PeriodGrid } from './period-grid.ts';
 import type { PointSums } from './quantity-sums.ts';
@@ -52,6 +53,7 @@ export function rateAccount(stays: readonly PlannedStay[], context: RatingContex
         customerId: first?.customerId ?? '',
         energyKwh: kwhText(sumDecimals(sections.map(({ energy }) => energy))),
         isComplete: sections.every(({ isComplete }) => isComplete),
+        isHeld: sections.some(({ section }) => (section.holds ?? []).length > 0),
         periodFrom: inputs.period.from,
         periodTo: inputs.period.to,
         sections: sections.map(({ section }) => section),
@@ -122,6 +124,9 @@ function rateSection(
         estimatedKwh: kwhText(sumDecimals(energies.map((e) => e.estimated))),
         expectedCount: complete.reduce((count, c) => count + c.expectedCount, 0),
         gaps: complete.flatMap((c) => c.gaps),
+        holds: stays.flatMap((planned) =>
+            holdsOf(planned, context.sums.holds.get(planned.point.pointNo) ?? []),
+        ),
         lines: [
             ...lines.map(chargeBillLine),
             ...taxes.map((tax) => taxBillLine(tax, context.inputs.currency)),

@@ -69,6 +69,10 @@ export interface RatingChannel {
     readonly expectedFrom: CalendarDate | null;
 }
 
+/** Where marks of validation are. */
+export const MARK_TABLES = ['reading_marks', 'day_marks'] as const;
+export type MarkTable = (typeof MARK_TABLES)[number];
+
 /** Everything that one run is made from. The same inputs give the same documents. */
 export interface BillingInputs {
     /** Local days, half-open. */
@@ -82,6 +86,8 @@ export interface BillingInputs {
     readonly readsIntervalFiles: readonly string[];
     /** Absolute paths of the committed `reading_gaps` files of the period's market days. */
     readonly gapFiles: readonly string[];
+    /** The same of marks of validation; of the period's partitions that have one whose severity is `hold`. */
+    readonly markFiles: Readonly<Record<MarkTable, readonly string[]>>;
     /** First market day for which no reading is expected yet; null: no reading has come at all. */
     readonly horizonTo: CalendarDate | null;
     /** Newest commit of the lake that the files are of: with it the partitions read can be named again. */

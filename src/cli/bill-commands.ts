@@ -52,7 +52,7 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
             ...(result.sealed > 0
                 ? [`${counted(result.sealed, 'account')} left alone, because of a sealed bill`]
                 : []),
-            `${count(result.incomplete)} incomplete; total due ${result.totalDue} ${currency}`,
+            `${count(result.incomplete)} incomplete${result.held > 0 ? `, ${count(result.held)} held` : ''}; total due ${result.totalDue} ${currency}`,
         ]);
     });
 }

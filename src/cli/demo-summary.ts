@@ -137,7 +137,7 @@ function accountOf(s: HomeStatus): string[] {
     const line = (label: string, n: number, remark = '') =>
         `${label.padEnd(34)}${count(n).padStart(12)}${remark === '' ? '' : `  ${remark}`}`;
     const duplicates = s.duplicates + s.duplicatesOfSuperseded;
-    const decided = s.winning + s.superseded + s.withdrawn + duplicates;
+    const decided = s.winning + s.superseded + s.withdrawn + s.rejected + duplicates;
     return [
         'What became of every row',
         line('files received', s.payloadsReceived, `${count(s.payloadsRefused)} refused whole`),
@@ -158,11 +158,12 @@ function accountOf(s: HomeStatus): string[] {
         line(
             'versions',
             s.versions,
-            sumRemark(s.versions, decided + s.outsideValidity + s.awaitingRefresh, 'seven'),
+            sumRemark(s.versions, decided + s.outsideValidity + s.awaitingRefresh, 'eight'),
         ),
         line('  winning (published)', s.winning),
         line('  superseded', s.superseded),
         line('  withdrawn', s.withdrawn),
+        line('  rejected by a rule', s.rejected),
         line('  duplicates', s.duplicates),
         line('  duplicates of a superseded one', s.duplicatesOfSuperseded),
         line("  outside the meter's validity", s.outsideValidity),
@@ -171,6 +172,7 @@ function accountOf(s: HomeStatus): string[] {
         line('  measured', s.intervalsMeasured),
         line('  estimated by the source', s.intervalsEstimated),
         line('  missing', s.intervalsMissing),
+        ...Object.entries(s.failedByRule).map(([rule, n]) => line(`  fail ${rule}`, n)),
     ];
 }
 

@@ -52,6 +52,7 @@ export async function openWorkspace(folder: string, clock: Clock = systemClock):
             folder: home.lakeFolder,
             zone: zoneOf(home.marketZone),
             bucketSize: home.bucketSize,
+            validation: home.validation,
             clock,
             ...(home.horizon === undefined ? {} : { horizon: home.horizon }),
         };

@@ -78,7 +78,7 @@ export const READS_HOURLY = columns(`
 /**
  * One row per channel and market day on which the channel is expected to read, or did. The last columns
  * account for the versions received: row_count = distinct + duplicate + stale_duplicate (equal to a
- * superseded version); distinct = winning (measured + estimated) + superseded + withdrawn.
+ * superseded version); distinct = winning (measured + estimated) + superseded + withdrawn + the rows of REJECTED_READINGS.
  */
 export const READS_DAILY = columns(`
     market_day date
@@ -106,6 +106,31 @@ export const READING_GAPS = columns(`
     gap_from timestamp
     gap_to timestamp
     missing_count integer`);
+
+/** One row per channel and interval whose winning version a rule of validation rejects: the interval is missing. */
+export const REJECTED_READINGS = READS_INTERVAL;
+
+/** One row per channel, market day, rule of validation and feed whose readings fail it; of some rules no feed's. */
+export const READING_MARKS = columns(`
+    market_day date
+    channel_no integer
+    rule_id string
+    feed_id smallint
+    severity string
+    interval_count integer`);
+
+/**
+ * One row per channel, market day and rule of validation that judges the day beside other days and fails. `usual_kwh` and `day_count` say what it was
+ * compared with.
+ */
+export const DAY_MARKS = columns(`
+    market_day date
+    channel_no integer
+    rule_id string
+    severity string
+    kwh decimal(38,6)
+    usual_kwh decimal(38,6)
+    day_count integer`);
 
 /** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */
 export const CHANGED_CHANNEL_DAYS = columns(`
@@ -201,6 +226,9 @@ export const LAKE_TABLES = {
     reads_hourly: READS_HOURLY,
     reads_daily: READS_DAILY,
     reading_gaps: READING_GAPS,
+    rejected_readings: REJECTED_READINGS,
+    reading_marks: READING_MARKS,
+    day_marks: DAY_MARKS,
     changed_channel_days: CHANGED_CHANNEL_DAYS,
     quarantined_rows: QUARANTINED_ROWS,
     waiting_rows: WAITING_ROWS,

@@ -21,6 +21,11 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
         duckdb: '(cast(1 as bigint) << cast($1 as bigint))',
         spark: 'shiftleft(cast(1 as bigint), cast($1 as int))',
     },
+    /** An aggregate: the third largest of the values that are not null, equal ones counted each; null where they are fewer. */
+    third_highest: {
+        duckdb: '(max($1, 3))[3]',
+        spark: 'try_element_at(sort_array(collect_list($1), false), 3)',
+    },
     /**
      * Two independent 31-bit digests of one reading; their sums over rows are the order-independent content
      * checksum. Masks and shifts instead of remainders, which cost ten times as much; every product stays

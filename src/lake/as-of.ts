@@ -9,6 +9,7 @@ import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './cura
 import type { Lake } from './lake.ts';
 import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
+import { readValidationInputs, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark, watermarkAt } from './watermark.ts';
 
 /** What the lake as known at an instant is made from. */
@@ -18,6 +19,7 @@ export interface KnownLake {
     readonly states: readonly PartitionState[];
     readonly channels: readonly ChannelEntry[];
     readonly feeds: readonly FeedPrecedence[];
+    readonly validation: ValidationInputs;
 }
 
 /** Reads it from the catalogue; for one consistent look give a transaction with isolation `repeatable read`. */
@@ -27,10 +29,12 @@ export async function readKnownLake(
     feeds: readonly FeedPrecedence[],
     at: number,
 ): Promise<KnownLake> {
+    const states = await readStates(lake, feeds, db);
     return {
         watermark: await watermarkAt(db, at),
         versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
-        states: await readStates(lake, feeds, db),
+        states,
+        validation: await readValidationInputs(lake, db, states, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
         feeds,
     };
@@ -65,9 +69,12 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     const inputs: JobInputs = {
         rebuilds,
         versionFiles,
-        previous: { reads_interval: [], reads_hourly: [], reads_daily: [], reading_gaps: [] },
+        previous: Object.fromEntries(
+            PUBLISHED_TABLES.map((table) => [table, []]),
+        ) as unknown as JobInputs['previous'],
         channels: { table: 'channels_as_known' },
         feeds,
+        validation: known.validation,
         watermark,
     };
     await decideVersions(session, lake, inputs);

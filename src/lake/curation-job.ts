@@ -1,12 +1,14 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileModel } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
+import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import type { LiveFile } from './catalogue.ts';
 import { distinctPaths } from './catalogue.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { registerValidation, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark } from './watermark.ts';
 
 /** Inputs of one job, read from the catalogue before the engine starts. */
@@ -20,9 +22,17 @@ export interface JobInputs {
     /** Only versions that were known there count; absent: all. */
     readonly watermark?: Watermark;
     readonly feeds: readonly FeedPrecedence[];
+    readonly validation: ValidationInputs;
 }
 
-export const PUBLISHED_TABLES = ['reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps'] as const;
+export const PUBLISHED_TABLES = [
+    'reads_interval',
+    'reads_hourly',
+    'reads_daily',
+    'reading_gaps',
+    'rejected_readings',
+    'reading_marks',
+] as const;
 export type PublishedTable = (typeof PUBLISHED_TABLES)[number];
 
 /** Order of the rows in the files of each published table; total, so that the same content gives the same bytes. */
@@ -31,6 +41,8 @@ export const FILE_ORDER: Readonly<Record<PublishedTable, string>> = {
     reads_hourly: 'channel_no nulls last, hour_from nulls last',
     reads_daily: 'channel_no nulls last',
     reading_gaps: 'channel_no nulls last, gap_from nulls last',
+    rejected_readings: 'channel_no nulls last, period_from nulls last',
+    reading_marks: 'channel_no nulls last, rule_id nulls last, feed_id nulls last',
 };
 
 const CURATED: Readonly<Record<PublishedTable, string>> = {
@@ -38,11 +50,13 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
     reads_hourly: 'curated_hours',
     reads_daily: 'curated_days',
     reading_gaps: 'curated_gaps',
+    rejected_readings: 'rejected_intervals',
+    reading_marks: 'interval_marks',
 };
 
 /**
- * First half of a job, within an engine session: decides which version wins. Leaves `next_reads_interval`, which
- * holds what is to be published, and `curated_intervals`, which holds what was decided: for a `merge`, the
+ * First half of a job, within an engine session: decides which version wins, and which rules it fails. Leaves `next_reads_interval`,
+ * which holds what is to be published, and `curated_intervals`, which holds what was decided: for a `merge`, the
  * channels that new version files name, while all others stay as they are in the published files.
  */
 export async function decideVersions(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
@@ -58,10 +72,15 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerPartitions(session, lake, inputs.rebuilds);
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
+    await registerValidation(session, inputs.validation);
     if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
     else await viewModel(session, 'job_versions');
     for (const name of ['expected_channel_days', 'contested_keys', 'contested_versions', 'version_outcomes'])
         await materialiseModel(session, name, name);
+    await viewModel(session, 'winning_versions');
+    for (const name of ['measured_days', 'failed_days']) await materialiseModel(session, name, `vee/${name}`);
+    await viewModel(session, 'judged_versions', 'vee/judged_versions');
+    await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
     await viewModel(session, 'curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
@@ -85,13 +104,14 @@ export async function rollUp(session: EngineSession, inputs: JobInputs): Promise
     const isMerge = inputs.rebuilds[0]?.kind === 'merge';
     for (const name of ['present_hours', 'curated_hours', 'curated_days', 'curated_gaps'])
         await materialiseModel(session, name, name);
+    await materialiseModel(session, 'interval_marks', 'vee/interval_marks');
     for (const table of PUBLISHED_TABLES)
         if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));
     await materialiseModel(session, 'changed_channel_days', 'changed_days');
 }
 
-async function viewModel(session: EngineSession, model: string): Promise<void> {
-    await session.run(`create or replace temp view ${model} as ${modelSql(session, model)}`);
+async function viewModel(session: EngineSession, view: string, model = view): Promise<void> {
+    await session.run(`create or replace temp view ${view} as ${modelSql(session, model)}`);
 }
 
 async function materialiseModel(session: EngineSession, table: string, model: string): Promise<void> {
@@ -99,7 +119,7 @@ async function materialiseModel(session: EngineSession, table: string, model: st
 }
 
 function modelSql(session: EngineSession, model: string): string {
-    return compileModel(`curation/${model}`, session.dialect).sql;
+    return compileModel(model.includes('/') ? model : `curation/${model}`, session.dialect).sql;
 }
 
 /** The rows to publish: what was computed and, for a merge, every other channel as it was. */
@@ -139,13 +159,13 @@ async function registerPartitions(
     );
 }
 
-async function registerCalendar(
+/** Leaves the session's table `market_days`. */
+export async function registerMarketDays(
     session: EngineSession,
-    lake: Lake,
-    rebuilds: readonly PlannedRebuild[],
+    { zone }: Pick<Lake, 'zone'>,
+    days: readonly CalendarDate[],
 ): Promise<void> {
-    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
-    const periods = days.map((day) => ({ day, ...marketDayPeriod(lake.zone, day) }));
+    const periods = days.map((day) => ({ day, ...marketDayPeriod(zone, day) }));
     await session.registerRows(
         'market_days',
         [
@@ -155,6 +175,30 @@ async function registerCalendar(
         ],
         periods.map((p) => [p.day, p.from * 1000, p.to * 1000]),
     );
+}
+
+/** Leaves the session's table `feed_precedence`. */
+export async function registerFeeds(session: EngineSession, feeds: readonly FeedPrecedence[]): Promise<void> {
+    await session.registerRows(
+        'feed_precedence',
+        [
+            { name: 'feed_id', type: 'smallint' },
+            { name: 'rank', type: 'integer' },
+            { name: 'newest_always', type: 'integer' },
+            { name: 'is_backfill', type: 'integer' },
+        ],
+        feeds.map((f) => [f.feedId, f.rank, f.newestAlways ? 1 : 0, f.isBackfill ? 1 : 0]),
+    );
+}
+
+async function registerCalendar(
+    session: EngineSession,
+    lake: Lake,
+    rebuilds: readonly PlannedRebuild[],
+): Promise<void> {
+    const days = [...new Set(rebuilds.map((r) => r.marketDay))];
+    await registerMarketDays(session, lake, days);
+    const periods = days.map((day) => ({ day, ...marketDayPeriod(lake.zone, day) }));
     await session.registerRows(
         'day_hours',
         [
@@ -204,15 +248,7 @@ async function registerVersions(session: EngineSession, inputs: JobInputs): Prom
         (f) => f.addedVersion > (mergedFrom.get(partitionText(f)) ?? 0),
     );
     await session.registerFiles('unseen_version_files', LAKE_TABLES.reading_versions, distinctPaths(unseen));
-    await session.registerRows(
-        'feed_precedence',
-        [
-            { name: 'feed_id', type: 'smallint' },
-            { name: 'rank', type: 'integer' },
-            { name: 'newest_always', type: 'integer' },
-        ],
-        inputs.feeds.map((f) => [f.feedId, f.rank, f.newestAlways ? 1 : 0]),
-    );
+    await registerFeeds(session, inputs.feeds);
 }
 
 /** The channels of the job's buckets; for a merge, narrows versions and channels to those that unseen files name. */

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { CatalogueTable } from '../contracts/lake-tables.ts';
+import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -21,6 +22,8 @@ export interface Lake {
     readonly bucketSize: number;
     /** Last market day that is expected to have readings; absent: the newest market day in the lake. */
     readonly horizon?: CalendarDate;
+    /** Which rules judge readings, and what is done about those that fail. */
+    readonly validation: ValidationPolicy;
     readonly clock: Clock;
     /** Set within `useLake`, where files may be written. */
     readonly isInUse?: true;

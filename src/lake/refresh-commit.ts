@@ -22,6 +22,18 @@ export interface PartitionResult {
     readonly estimated: number;
     readonly missing: number;
     readonly gaps: number;
+    /** Winning versions that a rule rejects. */
+    readonly rejected: number;
+    readonly marks: readonly CountedMarks[];
+}
+
+/** Channel-days and readings that fail a rule; `feedId` null: the rule is about what is not there. */
+export interface CountedMarks {
+    readonly rule: string;
+    readonly severity: string;
+    readonly feedId: number | null;
+    readonly channelDays: number;
+    readonly intervals: number;
 }
 
 export interface JobResult {

@@ -13,6 +13,10 @@ export interface CurationInputs {
     readonly curation: string;
     /** Fingerprint of the models that sum. */
     readonly rollup: string;
+    /** Fingerprint of the settings of validation; absent in what was made before there were any. */
+    readonly validation?: string;
+    /** Changes of the attributes that validation goes by, as `count:highest`. */
+    readonly attributes?: string;
 }
 
 export interface PartitionState extends PartitionKey {
@@ -82,6 +86,8 @@ function staleReasons(state: PartitionState): string[] {
     if (was.isExpected !== state.current.isExpected) reasons.push('expectation');
     if (was.curation !== state.current.curation) reasons.push('curation rules');
     if (was.rollup !== state.current.rollup) reasons.push('rollup rules');
+    if (was.validation !== state.current.validation) reasons.push('validation settings');
+    if (was.attributes !== state.current.attributes) reasons.push('attributes');
     return reasons;
 }
 

@@ -6,11 +6,19 @@ import type { BucketDays } from '../registry/registration-changes.ts';
 import type { Database } from '../store/database.ts';
 import type { Lake, PartitionKey } from './lake.ts';
 import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
+import {
+    attributesOf,
+    OWN_DAY_SCOPES,
+    settingsFingerprints,
+    validatingAttributes,
+} from './validation-inputs.ts';
 
 export interface FeedPrecedence {
     readonly feedId: number;
     readonly rank: number;
     readonly newestAlways: boolean;
+    /** Its receipt times say nothing about the age of its readings. */
+    readonly isBackfill: boolean;
 }
 
 /** What is about to be added to `reading_versions`, for a plan that foresees it. */
@@ -22,14 +30,26 @@ export interface ComingReadings {
 }
 
 const CURATION_MODELS = [
-    'expected_channel_days',
-    'job_versions',
-    'contested_keys',
-    'contested_versions',
-    'version_outcomes',
-    'curated_intervals',
+    'curation/expected_channel_days',
+    'curation/job_versions',
+    'curation/contested_keys',
+    'curation/contested_versions',
+    'curation/version_outcomes',
+    'curation/winning_versions',
+    'vee/measured_days',
+    'vee/failed_days',
+    'vee/judged_versions',
+    'vee/rejected_intervals',
+    'curation/curated_intervals',
 ];
-const ROLLUP_MODELS = ['present_hours', 'curated_hours', 'curated_days', 'curated_gaps', 'changed_days'];
+const ROLLUP_MODELS = [
+    'curation/present_hours',
+    'curation/curated_hours',
+    'curation/curated_days',
+    'curation/curated_gaps',
+    'vee/interval_marks',
+    'curation/changed_days',
+];
 
 /** Fingerprints of what decides the content, beside readings and registrations. */
 export function curationRules(
@@ -37,7 +57,7 @@ export function curationRules(
     feeds: readonly FeedPrecedence[],
 ): { curation: string; rollup: string } {
     const models = (names: readonly string[]) =>
-        names.map((name) => compileModel(`curation/${name}`, lake.bulkEngine.dialect).fingerprint);
+        names.map((name) => compileModel(name, lake.bulkEngine.dialect).fingerprint);
     // edits stand above every feed for good: the first one makes nothing stale but its own days
     const ranked = feeds.filter(({ rank }) => rank < EDIT_RANK);
     return {
@@ -56,6 +76,7 @@ interface StateRow {
     versionRows: number;
     newVersionRows: number;
     registration: string;
+    attributes: string;
     isExpected: boolean;
     expectedIntervals: number;
     publishedVersion: number | null;
@@ -71,6 +92,7 @@ export async function readStates(
 ): Promise<PartitionState[]> {
     const rules = curationRules(lake, feeds);
     const horizon = lake.horizon ?? newestOf(coming.versions, await newestMarketDay(lake, db));
+    const validationOf = await settingsFingerprints(lake, db, OWN_DAY_SCOPES);
     const { versions, expected } = coming;
     const parameters = [
         versions.map((v) => v.marketDay),
@@ -79,6 +101,7 @@ export async function readStates(
         expected.map((e) => e.bucket),
         expected.map((e) => e.from),
         expected.map((e) => e.to),
+        validatingAttributes(lake),
     ];
     const rows =
         horizon === undefined
@@ -90,6 +113,8 @@ export async function readStates(
         current: {
             versions: row.versions,
             registration: row.registration,
+            attributes: row.attributes,
+            validation: validationOf(row),
             isExpected: row.isExpected,
             ...rules,
         },
@@ -185,6 +210,7 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(
            + coalesce(n.row_count, 0)::bigint as "newVersionRows",
        ${registrationOf('k')} || (select repeat('+', count(*)::integer) from coming_expected e
                                    where e.bucket = k.bucket and e.days @> k.market_day) as registration,
+       ${attributesOf('k', '$9')} as attributes,
        e.market_day is not null as "isExpected",
        case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs
   from keys k

@@ -1,5 +1,5 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import type { EngineSession } from '../engine/engine.ts';
+import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
@@ -15,9 +15,10 @@ import {
 } from './curation-job.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
-import { commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
+import { type CountedMarks, commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
 import { type ComingReadings, type FeedPrecedence, readStates, stillAsPlanned } from './refresh-state.ts';
+import { readValidationInputs } from './validation-inputs.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -143,7 +144,8 @@ async function readJobInputs(
     const previous = {} as Record<PublishedTable, readonly LiveFile[]>;
     for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
     const channels = await channelSnapshot(lake);
-    return { rebuilds, versionFiles, previous, channels, feeds };
+    const validation = await readValidationInputs(lake, lake.db, rebuilds);
+    return { rebuilds, versionFiles, previous, channels, feeds, validation };
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
@@ -201,6 +203,7 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
            from next_reading_gaps group by 1, 2`,
     );
     const gapCounts = new Map(gaps.map((g) => [`${g.market_day}/${g.bucket}`, Number(g.gap_count)]));
+    const validated = await validationSummaries(session, lake);
     return new Map(
         rows.map((row) => {
             const key = `${row.market_day}/${row.bucket}`;
@@ -222,10 +225,42 @@ async function partitionSummaries(session: EngineSession, lake: Lake): Promise<M
                     estimated: count('estimated_count'),
                     missing: count('missing_count'),
                     gaps: gapCounts.get(key) ?? 0,
+                    rejected: validated.rejected.get(key) ?? 0,
+                    marks: validated.marks.get(key) ?? [],
                 },
             ];
         }),
     );
+}
+
+/** What validation found in each partition, counted by rule, severity and feed. */
+async function validationSummaries(
+    session: EngineSession,
+    lake: Lake,
+): Promise<{ rejected: Map<string, number>; marks: Map<string, CountedMarks[]> }> {
+    const place = `cast(market_day as ${session.typeName('string')}) as market_day,
+        cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket`;
+    const keyOf = (row: EngineRow) => `${row.market_day}/${row.bucket}`;
+    const rejected = await session.rows(
+        `select ${place}, count(*) as n from next_rejected_readings group by 1, 2`,
+    );
+    const marks = await session.rows(
+        `select ${place}, rule_id, severity, feed_id, count(*) as days, sum(interval_count) as intervals
+           from next_reading_marks group by 1, 2, 3, 4, 5
+          order by 1 nulls last, 2 nulls last, 3 nulls last, 4 nulls last, 5 nulls last`,
+    );
+    const counted = (row: EngineRow): CountedMarks => ({
+        rule: String(row.rule_id),
+        severity: String(row.severity),
+        feedId: row.feed_id === null ? null : Number(row.feed_id),
+        channelDays: Number(row.days),
+        intervals: Number(row.intervals),
+    });
+    const grouped = Map.groupBy(marks, keyOf);
+    return {
+        rejected: new Map(rejected.map((row) => [keyOf(row), Number(row.n)])),
+        marks: new Map([...grouped].map(([key, rows]) => [key, rows.map(counted)])),
+    };
 }
 
 /** One file for each partition that has rows of the table. */
@@ -236,6 +271,7 @@ async function writeTable(
     rebuilds: readonly PlannedRebuild[],
 ): Promise<NewFile[]> {
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
+    if (rebuilds.length === 0) return [];
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
     const written = await session.writeParts(`select ${columns} from next_${table}`, folder, {
@@ -252,6 +288,8 @@ async function writeTable(
 function rowsOf(summary: PartitionResult | undefined, table: PublishedTable): number {
     if (!summary) return 0;
     if (table === 'reading_gaps') return summary.gaps;
+    if (table === 'rejected_readings') return summary.rejected;
+    if (table === 'reading_marks') return summary.marks.length;
     if (table === 'reads_hourly') return summary.expected + summary.measured + summary.estimated;
     return summary.channels;
 }

@@ -3,7 +3,7 @@ import type { EngineSession } from '../engine/engine.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
 
 /** What decides between reads of several feeds, and what their files call a meter. */
-export interface RegisterFeed extends FeedPrecedence {
+export interface RegisterFeed extends Pick<FeedPrecedence, 'feedId' | 'rank' | 'newestAlways'> {
     readonly identifies: 'meter' | 'meteringPoint';
 }
 

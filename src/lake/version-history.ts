@@ -3,17 +3,24 @@ import { compileModel } from '../engine/compile.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { addDays } from '../kernel/calendar-date.ts';
+import { assert } from '../kernel/errors.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText, type Period } from '../kernel/period.ts';
 import type { ChannelEntry } from '../registry/channel-directory.ts';
-import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
+import { distinctPaths, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
+import { registerFeeds, registerMarketDays } from './curation-job.ts';
 import type { Lake } from './lake.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { readValidationInputs, registerValidation } from './validation-inputs.ts';
 
-/** `outside`: begins when its channel is not installed, so that it counts with another channel, or waits. */
+/**
+ * `outside`: begins when its channel is not installed, so that it counts with another channel, or waits. `rejected`: wins, and fails a rule
+ * of validation by which it does not count as measured, so that the interval is missing.
+ */
 export type VersionOutcome =
     | 'winning'
+    | 'rejected'
     | 'withdrawn'
     | 'superseded'
     | 'duplicate'
@@ -39,6 +46,8 @@ export interface DecidedVersion {
     readonly placeNo: number | null;
     readonly outcome: VersionOutcome;
     readonly isConflict: boolean;
+    /** Rules of validation that it fails; only of the one that wins. */
+    readonly failedRules: readonly string[];
 }
 
 export interface AskedChannels {
@@ -48,7 +57,16 @@ export interface AskedChannels {
     readonly period: Period;
 }
 
-const MODELS = ['job_versions', 'contested_keys', 'contested_versions', 'version_outcomes'];
+const MODELS = [
+    'curation/job_versions',
+    'curation/contested_keys',
+    'curation/contested_versions',
+    'curation/version_outcomes',
+    'curation/winning_versions',
+    'vee/measured_days',
+    'vee/failed_days',
+    'vee/judged_versions',
+];
 
 /**
  * Every version of the channels' intervals that begin in the period, with what the models of curation say about it; in the order of channel,
@@ -60,65 +78,70 @@ export async function decideAgain(
     asked: AskedChannels,
 ): Promise<DecidedVersion[]> {
     if (asked.channels.length === 0 || asked.period.from >= asked.period.to) return [];
-    const files = await filesOf(lake, asked);
-    await registerAsked(session, asked, files);
-    for (const model of MODELS)
-        await session.materialise(model, compileModel(`curation/${model}`, session.dialect).sql);
-    const rows = await session.rows(DECIDED);
+    const days = daysOf(lake, asked);
+    await registerAsked(session, lake, asked, days);
+    for (const model of MODELS) {
+        const table = model.slice(model.indexOf('/') + 1);
+        await session.materialise(table, compileModel(model, session.dialect).sql);
+    }
+    const { from, to } = asked.period;
+    const rows = await session.rows(decidedQuery(instantText(from), instantText(to)));
     return rows.map(decidedVersion);
 }
 
-/** The live files of `reading_versions` of the partitions that the channels have in the period. */
-async function filesOf(lake: Lake, { channels, period }: AskedChannels): Promise<LiveFile[]> {
-    const range = {
-        from: marketDayOf(lake.zone, period.from),
-        to: addDays(marketDayOf(lake.zone, period.to - 1), 1),
-    };
-    const buckets = new Set(channels.map(({ channelNo }) => Math.floor(channelNo / lake.bucketSize)));
-    const files = await liveFiles(lake, 'reading_versions', range);
-    return files.filter(({ bucket }) => buckets.has(bucket));
+/** The market days that have a part of the period: what rules say about a reading depends on its whole day. */
+function daysOf(lake: Lake, { period }: AskedChannels): CalendarDate[] {
+    const last = marketDayOf(lake.zone, period.to - 1);
+    const days: CalendarDate[] = [];
+    for (let day = marketDayOf(lake.zone, period.from); day <= last; day = addDays(day, 1)) days.push(day);
+    return days;
 }
 
 async function registerAsked(
     session: EngineSession,
-    { channels, feeds, period }: AskedChannels,
-    files: readonly LiveFile[],
+    lake: Lake,
+    { channels, feeds }: AskedChannels,
+    days: readonly CalendarDate[],
 ): Promise<void> {
     const numbers = [...new Set(channels.map(({ channelNo }) => channelNo))];
+    const buckets = [...new Set(numbers.map((no) => Math.floor(no / lake.bucketSize)))];
+    const partitions = days.flatMap((marketDay) => buckets.map((bucket) => ({ marketDay, bucket })));
+    const [first, last] = [days[0], days.at(-1)];
+    assert(first !== undefined && last !== undefined, 'a period has a market day');
+    const live = await liveFiles(lake, 'reading_versions', { from: first, to: addDays(last, 1) });
+    const files = live.filter(({ bucket }) => buckets.includes(bucket));
     await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(files));
     await session.materialise(
         'reading_versions',
         `select * from version_files where channel_no in (${numbers.join(', ')})
-            and period_from >= timestamptz '${instantText(period.from)}' and period_from < timestamptz '${instantText(period.to)}'`,
+            and market_day >= date '${first}' and market_day <= date '${last}'`,
     );
     await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.map(channelRow));
     // every partition of the period: which rows are asked for is decided already
     await session.materialise('job_partitions', 'select distinct market_day, bucket from reading_versions');
-    await session.registerRows(
-        'feed_precedence',
-        [
-            { name: 'feed_id', type: 'smallint' },
-            { name: 'rank', type: 'integer' },
-            { name: 'newest_always', type: 'integer' },
-        ],
-        feeds.map((f) => [f.feedId, f.rank, f.newestAlways ? 1 : 0]),
-    );
+    await registerFeeds(session, feeds);
+    await registerMarketDays(session, lake, days);
+    await registerValidation(session, await readValidationInputs(lake, lake.db, partitions));
 }
 
 const SAME_ROW = ['channel_no', 'period_from', 'feed_id', 'sequence', 'ordinal'];
 const sameRow = (other: string) => SAME_ROW.map((name) => `${other}.${name} = v.${name}`).join(' and ');
 
-const DECIDED = `
+const decidedQuery = (from: string, to: string): string => `
 select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.period_from) as period_ms, v.interval_minutes,
        cast(v.kwh as varchar) as kwh, v.quality, v.source_code, v.feed_id, v.version_stamp, v.sequence, v.ordinal,
        epoch_ms(v.received_at) as received_ms,
        case when j.channel_no is not null then coalesce(o.place_no, 1) end as place_no,
        case when j.channel_no is null then 'outside'
+            when w.is_rejected = 1 then 'rejected'
             else coalesce(o.outcome, case when v.kwh is null then 'withdrawn' else 'winning' end) end as outcome,
-       o.flags
+       coalesce(w.flags, o.flags) as flags
   from reading_versions as v
   left join (select distinct ${SAME_ROW.join(', ')} from job_versions) as j on ${sameRow('j')}
   left join version_outcomes as o on ${sameRow('o')}
+  left join judged_versions as w
+    on w.channel_no = j.channel_no and w.period_from = j.period_from and coalesce(o.outcome, 'winning') = 'winning'
+ where v.period_from >= timestamptz '${from}' and v.period_from < timestamptz '${to}'
  order by v.channel_no nulls last, v.period_from nulls last, place_no nulls last, v.sequence nulls last, v.ordinal nulls last`;
 
 function decidedVersion(row: EngineRow): DecidedVersion {
@@ -138,6 +161,11 @@ function decidedVersion(row: EngineRow): DecidedVersion {
         receivedAt: Number(row.received_ms),
         placeNo: numberOrNull('place_no'),
         outcome: String(row.outcome) as VersionOutcome,
-        isConflict: row.flags === 'conflict',
+        isConflict: flagsOf(row).includes('conflict'),
+        failedRules: flagsOf(row).filter((flag) => flag !== 'conflict'),
     };
+}
+
+function flagsOf(row: EngineRow): string[] {
+    return row.flags === null ? [] : String(row.flags).split(',');
 }

@@ -162,6 +162,7 @@ export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
         feedId,
         rank: contract.feed === EDIT_FEED ? EDIT_RANK : contract.precedence.rank,
         newestAlways: contract.precedence.newestAlways,
+        isBackfill: contract.delivery.isBackfill,
     }));
 }
 

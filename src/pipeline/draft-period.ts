@@ -1,12 +1,13 @@
 import { type DraftOutcome, draftBills } from '../billing/draft-bills.ts';
-import type { BillingInputs } from '../billing/rating-dimensions.ts';
+import type { BillingInputs, MarkTable } from '../billing/rating-dimensions.ts';
 import { readRatingDimensions } from '../billing/registered-dimensions.ts';
 import { addDays, type DatePeriod } from '../kernel/calendar-date.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
-import { partitionText } from '../lake/lake.ts';
+import { type PartitionKey, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
+import type { Transaction } from '../store/database.ts';
 import type { Chain } from './chain.ts';
 import { publishOpen } from './open-tables.ts';
 
@@ -27,6 +28,12 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
         async (tx) => {
             const intervals = await liveFiles(lake, 'reads_interval', period, tx);
             const gaps = await liveFiles(lake, 'reading_gaps', period, tx);
+            const held = await heldPartitions(tx, period);
+            const marks = async (table: MarkTable) => {
+                if (held.size === 0) return [];
+                const files = await liveFiles(lake, table, period, tx);
+                return distinctPaths(files.filter((file) => held.has(partitionText(file))));
+            };
             const horizon = lake.horizon ?? (await newestMarketDay(lake, tx));
             const newest = await tx.query<{ commitNo: number }>(
                 'select coalesce(max(commit_no), 0) as "commitNo" from commits',
@@ -39,6 +46,10 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
                 channels: await channelDirectory(tx),
                 readsIntervalFiles: distinctPaths(intervals),
                 gapFiles: distinctPaths(gaps),
+                markFiles: {
+                    reading_marks: await marks('reading_marks'),
+                    day_marks: await marks('day_marks'),
+                },
                 horizonTo: horizon === undefined ? null : addDays(horizon, 1),
                 lakeCommitNo: newest[0]?.commitNo ?? 0,
                 partitionVersions: Object.fromEntries(
@@ -48,4 +59,14 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
         },
         { isolation: 'repeatable read', readOnly: true },
     );
+}
+
+/** Partitions of the period with a mark whose severity is `hold`, as the catalogue counts them. */
+async function heldPartitions(tx: Transaction, period: DatePeriod): Promise<Set<string>> {
+    const rows = await tx.query<PartitionKey>(
+        `select distinct market_day as "marketDay", bucket from partitions
+          where market_day >= $1 and market_day < $2 and stats @> '{"marks": [{"severity": "hold"}]}'`,
+        [period.from, period.to],
+    );
+    return new Set(rows.map(partitionText));
 }

@@ -189,12 +189,13 @@ const QUERIES: readonly {
             'currency',
             'state',
             'is_complete boolean',
+            'is_held boolean',
             'issued_at timestamp',
         ],
         query: `
             select b.bill_id, u.customer_id, c.account_id, b.period_from as period_start, b.period_to as period_end,
                    b.energy_kwh as kwh_total, b.amount_due as total_due, b.currency, b.state, b.is_complete,
-                   b.drafted_at as issued_at
+                   coalesce((b.document ->> 'isHeld')::boolean, false) as is_held, b.drafted_at as issued_at
               from bills b join accounts c using (account_no)
               left join account_holders h on h.account_no = c.account_no and ${believedAt('h', '$1')}
               left join customers u on u.customer_no = h.customer_no

@@ -115,6 +115,8 @@ const RECOMPUTED: readonly LakeTable[] = [
     'reads_hourly',
     'reads_daily',
     'reading_gaps',
+    'rejected_readings',
+    'reading_marks',
     'reading_versions',
 ];
 
@@ -146,12 +148,12 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
     reads_15min: named(
         `select c.meter_id, r.period_from as read_at, r.kwh,
                 case r.quality when 'measured' then 'good' else r.quality end as quality_flag,
-                r.received_at as ingested_at, r.interval_minutes as minutes, c.register_id, r.market_day
+                r.received_at as ingested_at, r.interval_minutes as minutes, c.register_id, r.market_day, r.flags
             from lake_reads_interval as r inner join ${NAMED} as c on c.channel_no = r.channel_no
             union all
             select c.meter_id, make_timestamptz(epoch_us(g.gap_from) + i.n * c.interval_minutes * 60000000) as read_at,
                 cast(null as decimal(18, 6)) as kwh, 'missing' as quality_flag, cast(null as timestamptz) as ingested_at,
-                c.interval_minutes as minutes, c.register_id, g.market_day
+                c.interval_minutes as minutes, c.register_id, g.market_day, cast(null as varchar) as flags
             from lake_reading_gaps as g inner join ${NAMED} as c on c.channel_no = g.channel_no
             inner join (select unnest(range(0, 400)) as n) as i on i.n < g.missing_count`,
         'reads_interval',
@@ -172,6 +174,24 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
             inner join ${NAMED} as c on c.channel_no = g.channel_no`,
         'reading_gaps',
     ),
+    rejected_readings: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, c.flow, r.* from lake_rejected_readings as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        'rejected_readings',
+    ),
+    reading_marks: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, m.* from lake_reading_marks as m
+            inner join ${NAMED} as c on c.channel_no = m.channel_no`,
+        'reading_marks',
+    ),
+    validation_counts: {
+        text: `select rule_id, severity, feed_id, market_day, count(*) as channel_days,
+                cast(sum(interval_count) as bigint) as interval_count
+            from lake_reading_marks group by rule_id, severity, feed_id, market_day`,
+        reads: ['reading_marks'],
+        namesChannels: false,
+        isReceived: false,
+    },
     reading_versions: plain('reading_versions'),
     register_versions: plain('register_versions', true),
     register_reads: named(

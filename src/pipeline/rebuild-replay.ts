@@ -125,7 +125,13 @@ export async function enterReplay(db: Database, { contractNo, segmentNos }: Judg
 export async function believeUntil(db: Database, from: string, to: string): Promise<void> {
     await db.transaction(
         async (tx) => {
-            for (const table of ['channel_validities', 'registration_changes', 'loads'])
+            for (const table of [
+                'channel_validities',
+                'registration_changes',
+                'metering_point_attributes',
+                'attribute_changes',
+                'loads',
+            ])
                 await tx.query(`delete from ${table}`);
             await tx.query(
                 `insert into channel_validities
@@ -138,6 +144,19 @@ export async function believeUntil(db: Database, from: string, to: string): Prom
             await tx.query(
                 `insert into registration_changes overriding system value
                  select * from ${from}.registration_changes where changed_at < $1::timestamptz`,
+                [to],
+            );
+            await tx.query(
+                `insert into metering_point_attributes
+                     (metering_point_no, attribute, value, valid_during, is_open_ended, known_from, known_to)
+                 select metering_point_no, attribute, value, valid_during, is_open_ended, known_from,
+                        case when known_to < $1::timestamptz then known_to end
+                   from ${from}.metering_point_attributes where known_from < $1::timestamptz`,
+                [to],
+            );
+            await tx.query(
+                `insert into attribute_changes overriding system value
+                 select * from ${from}.attribute_changes where changed_at < $1::timestamptz`,
                 [to],
             );
             await tx.query(

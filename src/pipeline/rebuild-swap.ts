@@ -13,7 +13,7 @@ export interface SwapCounts {
 }
 
 const RECEIVED = `('reading_versions', 'register_versions', 'waiting_rows', 'quarantined_rows', 'replayed_rows')`;
-const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps')`;
+const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'rejected_readings', 'reading_marks')`;
 
 /**
  * Makes the rebuilt lake, which the catalogue of another schema names, the home's, by one commit. Undefined where readings or registrations came

@@ -22,12 +22,16 @@ export interface HomeStatus {
     readonly duplicatesOfSuperseded: number;
     readonly superseded: number;
     readonly withdrawn: number;
+    /** Versions that go before all others and fail a rule of validation by which they do not count as measured. */
+    readonly rejected: number;
     readonly winning: number;
     /** Versions of partitions that are published without them, or by other registrations: a refresh decides what becomes of them; 0 afterwards. */
     readonly awaitingRefresh: number;
     /** Of the others, versions that lie outside the validity of their channel: the end of a refresh brings them elsewhere; 0 afterwards. */
     readonly outsideValidity: number;
     readonly conflicts: number;
+    /** What failed each rule of validation, in the published partitions. */
+    readonly failedByRule: Readonly<Record<string, number>>;
     readonly intervalsExpected: number;
     readonly intervalsMeasured: number;
     readonly intervalsEstimated: number;
@@ -100,6 +104,10 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
     const [curated] = await tx.query<
         Record<string, number> & { kwh: string; first: string | null; last: string | null }
     >(CURATED);
+    const marks = await tx.query<{ rule: string; n: number }>(
+        `select m ->> 'rule' as rule, sum((m ->> 'intervals')::bigint)::bigint as n
+           from partitions, jsonb_array_elements(stats -> 'marks') as m where stats ? 'marks' group by 1 order by 1`,
+    );
     const [kept] = await tx.query<{ waiting: number; registers: number }>(
         `select coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting,
                 coalesce(sum(row_count) filter (where table_name = 'register_versions'), 0)::bigint as registers
@@ -127,10 +135,12 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         duplicatesOfSuperseded: n(curated, 'stale_duplicates'),
         superseded: n(curated, 'superseded'),
         withdrawn: n(curated, 'withdrawn'),
+        rejected: n(curated, 'rejected'),
         winning: n(curated, 'measured') + n(curated, 'estimated'),
         awaitingRefresh,
         outsideValidity,
         conflicts: n(curated, 'conflicts'),
+        failedByRule: Object.fromEntries(marks.map((m) => [m.rule, m.n])),
         intervalsExpected: n(curated, 'expected'),
         intervalsMeasured: n(curated, 'measured'),
         intervalsEstimated: n(curated, 'estimated'),
@@ -150,6 +160,7 @@ select ${[
     'duplicates',
     'superseded',
     'withdrawn',
+    'rejected',
     'conflicts',
     'expected',
     'measured',

@@ -9,6 +9,12 @@ import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { type Lake, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { curationRules, registrationOf } from '../lake/refresh-state.ts';
+import {
+    attributesOf,
+    OWN_DAY_SCOPES,
+    settingsFingerprints,
+    validatingAttributes,
+} from '../lake/validation-inputs.ts';
 import { decideAgain } from '../lake/version-history.ts';
 import type { NamedChannels } from '../registry/named-channels.ts';
 import { type PublishedTotals, type TracedDay, traceDays } from '../trace/traced-total.ts';
@@ -29,6 +35,7 @@ export interface TotalQuestion {
 const LOOKS_MAX = 5;
 const HOUR_MS = 3_600_000;
 const REGISTRATION = registrationOf('k');
+const ATTRIBUTES = attributesOf('k', '$5');
 
 /**
  * Takes the published days of the channels apart: hours, intervals, versions, payloads and lines. Only files of these partitions are read, and
@@ -54,6 +61,8 @@ interface PublishedPartition {
     readonly bucket: number;
     readonly version: number;
     readonly isStale: boolean;
+    /** Fingerprint of the settings that it was validated by; null: nothing is published. */
+    readonly validation: string | null;
 }
 
 /** The versions of the partitions concerned, as text. Throws `trace.stale` where one is not published from what is there. */
@@ -62,16 +71,18 @@ async function publishedVersions(chain: Chain, { named, days }: TotalQuestion): 
     const { curation } = curationRules(lake, precedenceOf(await feedsOf(chain)));
     const rows = await lake.db.query<PublishedPartition>(
         `select k.market_day as "marketDay", k.bucket, coalesce(p.version, 0) as version,
-                (coalesce(v.version, 0)::text, $4, ${REGISTRATION}) is distinct from
-                (coalesce(p.inputs ->> 'versions', '0'), p.inputs ->> 'curation', p.inputs ->> 'registration') as "isStale"
+                (coalesce(v.version, 0)::text, $4, ${REGISTRATION}, ${ATTRIBUTES}) is distinct from
+                (coalesce(p.inputs ->> 'versions', '0'), p.inputs ->> 'curation', p.inputs ->> 'registration', p.inputs ->> 'attributes')
+                    as "isStale", p.inputs ->> 'validation' as validation
            from (select distinct market_day, bucket from partitions
                   where table_name in ('reading_versions', 'reads_interval') and bucket = any($1) and market_day >= $2 and market_day < $3) k
                 left join partitions v on v.table_name = 'reading_versions' and v.market_day = k.market_day and v.bucket = k.bucket
                 left join partitions p on p.table_name = 'reads_interval' and p.market_day = k.market_day and p.bucket = k.bucket
           order by 1, 2`,
-        [bucketsOf(lake, named), days.from, days.to, curation],
+        [bucketsOf(lake, named), days.from, days.to, curation, validatingAttributes(lake)],
     );
-    const stale = rows.filter(({ isStale }) => isStale);
+    const validationOf = await settingsFingerprints(lake, lake.db, OWN_DAY_SCOPES);
+    const stale = rows.filter((row) => row.isStale || row.validation !== validationOf(row));
     if (stale.length > 0) {
         const faults = stale.map((row) => ({ message: `partition ${partitionText(row)} is not refreshed` }));
         throw new GridtallyError(

@@ -44,7 +44,8 @@ export async function loadTownMaster(
 export function townContract(shipped: string, feedName: string): string {
     return shipped
         .replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${feedName}`)
-        .replace(/(property: unknownMeter\n\s+value: )register/, '$1wait');
+        .replace(/(property: unknownMeter\n\s+value: )register/, '$1wait')
+        .replace(/\n*$/, '\n      - property: backfill\n        value: true\n');
 }
 
 interface Delivery {

@@ -1,5 +1,5 @@
 import { type History, historyTable, makeDesiredHistory } from './history.ts';
-import type { KindLoader } from './master-data-kind.ts';
+import type { ChannelsOfLoad, KindLoader, LoadWork } from './master-data-kind.ts';
 import { findAttributeOverlaps } from './overlap-sentences.ts';
 import { refuseUnknown } from './references.ts';
 import { type ColumnRules, type RowReader, refuseRepeats } from './row-reader.ts';
@@ -43,6 +43,32 @@ function pairsOf(
         row.refuse('attribute', 'is not lower-case letters, digits and underscores');
     }
     return [[attribute, row.requiredText('value')]];
+}
+
+/** Enters on which market days of which buckets an attribute says something else than before, as few ranges as say so. */
+async function recordChangedAttributes({ tx, settings, knownAt }: LoadWork): Promise<ChannelsOfLoad> {
+    await tx.query(
+        `insert into attribute_changes (bucket, attribute, days, changed_at)
+         select bucket, attribute, unnest(range_agg(days)), $1
+           from (
+               select distinct c.channel_no / $2::integer as bucket, p.attribute, d.days
+                 from belief_plan p
+                 left join metering_point_attributes b
+                   on b.known_to = $1 and b.metering_point_no = p.metering_point_no and b.attribute = p.attribute
+                  and lower(b.valid_during) is not distinct from lower(p.valid_during)
+                 join channel_validities c on c.metering_point_no = p.metering_point_no and c.known_to is null
+                 cross join lateral unnest(case
+                     when b.value = p.value
+                     then (datemultirange(b.valid_during) - datemultirange(p.valid_during))
+                        + (datemultirange(p.valid_during) - datemultirange(b.valid_during))
+                     else datemultirange(p.valid_during) + coalesce(datemultirange(b.valid_during), '{}')
+                 end) as d (days)
+                where not p.is_same
+           ) as changes
+          group by bucket, attribute order by bucket, attribute`,
+        [knownAt, settings.bucketSize],
+    );
+    return { registeredChannels: [], takenOverChannels: [] };
 }
 
 /** Attributes of metering points with their own validity. One row per metering point, attribute and beginning. */
@@ -98,4 +124,5 @@ export const attributesLoader: KindLoader = {
     },
     believed: historyTable(HISTORY),
     findOverlaps: findAttributeOverlaps,
+    finish: recordChangedAttributes,
 };

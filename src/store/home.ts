@@ -3,11 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import { type CalendarDate, calendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
+import { policyOf, validationSettings } from './validation-settings.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
 
@@ -60,6 +62,7 @@ const homeFile = z.strictObject({
         .strictObject({ url: z.string().min(1).optional(), schema: schemaName.default('gridtally') })
         .prefault({}),
     openTables: z.boolean().default(true),
+    validation: validationSettings.prefault({}),
     horizon: z
         .string()
         .refine((text) => tryCalendarDate(text) !== undefined, 'must be a date such as 2013-12-31')
@@ -89,6 +92,8 @@ export interface Home {
     readonly horizon?: CalendarDate;
     /** Whether other programs read the lake's tables (docs/open-tables.md). */
     readonly openTables: boolean;
+    /** Which rules judge readings, how, and what is done about those that fail (docs/validation.md). */
+    readonly validation: ValidationPolicy;
 }
 
 export interface HomeOptions {
@@ -152,6 +157,7 @@ function parseHome(text: string, folder: string): Home {
         rawFolder: path.join(root, 'raw'),
         scratchFolder: path.resolve(root, config.store.scratch),
         openTables: config.openTables,
+        validation: policyOf(config.validation),
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
     };
@@ -222,6 +228,13 @@ ${url}
 
 # Logs beside the lake's tables, by which other programs read them as Delta Lake; false takes them away.
 openTables: true
+
+# Rules that judge readings (docs/validation.md lists them with their defaults); classes of metering points may have their own.
+# validation:
+#   rules:
+#     vee.spike: { severity: mark, percent: 180 }
+#   classes:
+#     industrial: { vee.zero: off, vee.maximum: { ratedKw: 500, severity: hold } }
 
 # Last market day that is expected to have readings; without it the newest one in the lake.
 # horizon: 2013-12-31

@@ -25,6 +25,8 @@ export interface TracedVersion extends SourceLine {
     readonly versionStamp: number | null;
     readonly outcome: VersionOutcome;
     readonly isConflict: boolean;
+    /** Rules of validation that the version fails; only of the one that goes before the others. */
+    readonly failedRules: readonly string[];
     readonly reason: ReasonCode;
     readonly why: string;
 }
@@ -93,6 +95,7 @@ function tracedInterval(
                 versionStamp: version.versionStamp,
                 outcome: version.outcome,
                 isConflict: version.isConflict,
+                failedRules: version.failedRules,
                 reason: code,
                 why,
                 ...sources.lineOf(version),

@@ -12,6 +12,7 @@ export interface FeedStanding {
 export type ReasonCode =
     | 'only'
     | 'won'
+    | 'rejected'
     | 'duplicate'
     | 'precedence'
     | 'edited'
@@ -52,6 +53,10 @@ export function explainVersions(
         if (winner === undefined || version.placeNo === null) {
             const why = 'begins outside the validity of its channel: it counts with another one, or waits';
             return { code: 'outside-validity', why };
+        }
+        if (version === winner && winner.outcome === 'rejected') {
+            const why = `goes before the others and fails ${winner.failedRules.join(' and ')}: it does not count as measured, so the interval is missing`;
+            return { code: 'rejected', why };
         }
         if (version === winner) return reasonOfWinner(winner, inside, rankOf, standing);
         if (version.outcome === 'duplicate' || version.outcome === 'duplicate_of_superseded')

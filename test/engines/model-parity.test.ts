@@ -15,10 +15,12 @@ import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { readStates } from '../../src/lake/refresh-state.ts';
 import { decideRegisterReads } from '../../src/lake/register-reads.ts';
+import { readValidationInputs } from '../../src/lake/validation-inputs.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { judgeDevices } from '../../src/vee/clock-drift.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
+import { policy } from '../chain/validation-world.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { type SparkServer, sharedSparkServer } from './spark-server.ts';
 
@@ -65,7 +67,16 @@ const TABLE_OF: Readonly<Record<string, string>> = {
     job_versions: 'job_versions',
     present_hours: 'present_hours',
     version_outcomes: 'version_outcomes',
+    winning_versions: 'winning_versions',
 };
+
+const VALIDATION_TABLES = [
+    'failed_days',
+    'interval_marks',
+    'judged_versions',
+    'measured_days',
+    'rejected_intervals',
+];
 
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
 const REGISTER_TABLES = ['placed_reads', 'curated_reads'];
@@ -78,11 +89,16 @@ test('every model of curation, of clocks and of registers is compared here; thos
             .map((file) => path.basename(file, '.yml'))
             .sort();
     assert.deepEqual(names('curation'), Object.keys(TABLE_OF).sort());
-    assert.deepEqual(names('billing'), ['interval_amounts', 'rated_gaps', 'rated_quantities']);
-    assert.deepEqual(names('vee'), [...DRIFT_TABLES].sort());
+    assert.deepEqual(names('billing'), ['held_days', 'interval_amounts', 'rated_gaps', 'rated_quantities']);
+    assert.deepEqual(names('vee'), [...DRIFT_TABLES, ...VALIDATION_TABLES].sort());
     assert.deepEqual(names('registers'), [...REGISTER_TABLES].sort());
     assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'registers', 'vee']);
 });
+
+/** By which every rule but that of age and those of whole days marks something, and one of them rejects. */
+const MANY_MARKS = policy(
+    'rules: { vee.spike: { severity: estimate, percent: 20, leastKw: 0.5 }, vee.maximum: { ratedKw: 1 } }',
+);
 
 async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
     const { lake } = town.workspace;
@@ -104,6 +120,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         previous,
         channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
         feeds,
+        validation: await readValidationInputs({ ...lake, validation: MANY_MARKS }, lake.db, states),
     };
 }
 
@@ -123,7 +140,11 @@ async function textsOf(session: EngineSession, tables: readonly string[]): Promi
 async function tablesOf(session: EngineSession, inputs: JobInputs): Promise<Record<string, string[]>> {
     await decideVersions(session, town.workspace.lake, inputs);
     await rollUp(session, inputs);
-    return textsOf(session, [...Object.values(TABLE_OF), ...PUBLISHED_TABLES.map((name) => `next_${name}`)]);
+    return textsOf(session, [
+        ...Object.values(TABLE_OF),
+        ...VALIDATION_TABLES,
+        ...PUBLISHED_TABLES.map((name) => `next_${name}`),
+    ]);
 }
 
 async function onBoth<T>(work: (session: EngineSession) => Promise<T>): Promise<{ duckdb: T; spark: T }> {
@@ -152,8 +173,7 @@ for (const kind of ['curate', 'merge'] as const) {
         const empty = Object.entries(duckdb).filter(([, rows]) => rows.length === 0);
         assert.deepEqual(
             empty.map(([table]) => table),
-            // nothing has changed since it was published
-            ['changed_channel_days'],
+            [],
         );
     });
 }
