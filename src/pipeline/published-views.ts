@@ -4,6 +4,7 @@ import { registerAsOf } from '../lake/as-of.ts';
 import { channelRow } from '../lake/channel-row.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { compareAdvances, type SpanInputs, spanRegisters } from '../lake/register-advances.ts';
 import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.ts';
 import { knownBy } from '../lake/watermark.ts';
 import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
@@ -62,8 +63,8 @@ async function withViews<T>(
 
 interface ViewWants extends Wants {
     readonly views: readonly (readonly [name: string, view: PublishedView])[];
-    /** Reads of registers are decided for this query. */
-    readonly hasRegisters: boolean;
+    /** The query reads registers, and does not only ask which tables there are. */
+    readonly namesRegisters: boolean;
 }
 
 function wantsOf(options: ViewOptions): ViewWants {
@@ -78,6 +79,7 @@ function wantsOf(options: ViewOptions): ViewWants {
         hasChannels: readsChannels && !isRecomputed,
         isRecomputed,
         hasRegisters: views.some(([name]) => REGISTERS.includes(name)),
+        namesRegisters: REGISTERS.some((name) => options.query?.toLowerCase().includes(name) ?? true),
     };
 }
 
@@ -85,7 +87,7 @@ async function registerViews(
     session: EngineSession,
     lake: Lake,
     look: CatalogueLook,
-    { views, hasRegisters }: ViewWants,
+    { views, namesRegisters: isNamed }: ViewWants,
     feeds: readonly RegisterFeed[],
 ): Promise<void> {
     if (look.known) await registerAsOf(session, lake, look.known);
@@ -93,15 +95,44 @@ async function registerViews(
     for (const [table, files] of look.files)
         await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], files);
     const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
-    if (hasRegisters) {
-        const versions = 'known_register_versions';
-        await session.run(
-            `create or replace temp view ${versions} as select * from lake_register_versions${received}`,
-        );
-        await decideRegisterReads(session, { versions, channels: 'channels', feeds });
+    if (look.registers) {
+        const comparesAdvances = views.some(([name]) => name === 'register_advances');
+        const asked = { received, isNamed, comparesAdvances, feeds };
+        await registerRegisters(session, lake, look.registers, asked);
     }
     for (const [name, { text, isReceived }] of views)
         await session.run(`create or replace temp view ${name} as ${text}${isReceived ? received : ''}`);
+}
+
+/** Leaves `lake_register_reads` and, where they are asked for, `lake_register_advances`, which are decided now; of a query that only asks for names, without rows. */
+async function registerRegisters(
+    session: EngineSession,
+    lake: Lake,
+    inputs: SpanInputs,
+    asked: {
+        readonly received: string;
+        readonly isNamed: boolean;
+        readonly comparesAdvances: boolean;
+        readonly feeds: readonly RegisterFeed[];
+    },
+): Promise<void> {
+    const { received, isNamed, comparesAdvances, feeds } = asked;
+    const versions = 'known_register_versions';
+    await session.run(
+        `create or replace temp view ${versions} as
+         select * from (select * from lake_register_versions${received}) as v where ${isNamed}`,
+    );
+    await decideRegisterReads(session, { versions, channels: 'channels', feeds });
+    await session.run('alter table curated_reads rename to lake_register_reads');
+    if (!comparesAdvances) return;
+    await spanRegisters(session, inputs, 'lake_register_reads');
+    await compareAdvances(session, {
+        zone: lake.zone,
+        readsInterval: 'lake_reads_interval',
+        readsDaily: 'lake_reads_daily',
+        channels: 'channels',
+    });
+    await session.run('alter table register_advances rename to lake_register_advances');
 }
 
 async function registerChannels(session: EngineSession, channels: LookedChannels): Promise<void> {
@@ -121,7 +152,7 @@ const RECOMPUTED: readonly LakeTable[] = [
 ];
 
 /** What is made of the reads of registers. */
-const REGISTERS: readonly string[] = ['register_reads'];
+const REGISTERS: readonly string[] = ['register_reads', 'register_advances'];
 
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
@@ -195,9 +226,16 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
     reading_versions: plain('reading_versions'),
     register_versions: plain('register_versions', true),
     register_reads: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, r.* from curated_reads as r
+        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_reads as r
             inner join ${NAMED} as c on c.channel_no = r.channel_no`,
         'register_versions',
+    ),
+    register_advances: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_advances as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        'register_versions',
+        'reads_interval',
+        'reads_daily',
     ),
     quarantined_rows: plain('quarantined_rows', true),
     replayed_rows: plain('replayed_rows', true),

@@ -8,12 +8,14 @@ import type { Engine, EngineSession, EngineValue } from '../../src/engine/engine
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { zoneOf } from '../../src/kernel/zone.ts';
 import { liveFiles } from '../../src/lake/catalogue.ts';
 import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { readStates } from '../../src/lake/refresh-state.ts';
+import { compareAdvances, spanRegisters } from '../../src/lake/register-advances.ts';
 import { decideRegisterReads } from '../../src/lake/register-reads.ts';
 import { readValidationInputs } from '../../src/lake/validation-inputs.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
@@ -79,7 +81,7 @@ const VALIDATION_TABLES = [
 ];
 
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
-const REGISTER_TABLES = ['placed_reads', 'curated_reads'];
+const REGISTER_TABLES = ['placed_reads', 'curated_reads', 'register_spans', 'span_days', 'register_advances'];
 const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
 
 test('every model of curation, of clocks and of registers is compared here; those of billing by the bills in engine-parity', () => {
@@ -240,8 +242,8 @@ test('the clocks of devices are judged alike on both engines', { skip }, async (
     assert.deepEqual([...new Set(verdicts)].sort(), VERDICTS);
 });
 
-/** Two meters, one after the other at one point, read by two feeds; one read is estimated, one comes again, one is withdrawn. */
-function registerRows(): { readonly versions: EngineValue[][]; readonly channels: EngineValue[][] } {
+/** Two meters, one after the other at one point, read by two feeds; one read is estimated, one comes again, one is withdrawn, one register rolls over. */
+function registerRows(): Readonly<Record<'versions' | 'channels' | 'intervals' | 'days', EngineValue[][]>> {
     const [day, exchange] = [86_400_000, Date.parse('2013-06-15T10:00:00Z')];
     const versions: EngineValue[][] = [];
     const add = (at: number, feed: number, kwh: string | null, quality: string, stamp: number | null) =>
@@ -250,7 +252,7 @@ function registerRows(): { readonly versions: EngineValue[][]; readonly channels
             ...[versions.length + 1, 0, instantText(at + day + versions.length * 1000)],
         ]);
     for (let n = -10; n <= 10; n += 1) {
-        const index = n < 0 ? 99_990 + n : 3 * n;
+        const index = n < 0 ? (99_993 + n) % 99_990 : n === 9 ? 1 : 3 * n;
         add(exchange + n * 7 * day, 1, `${index}.25`, n % 4 === 0 ? 'estimated' : 'measured', null);
         if (n % 3 === 0) add(exchange + n * 7 * day, 2, `${index}.5`, 'measured', 5);
         if (n % 6 === 0) add(exchange + n * 7 * day, 2, null, 'withdrawn', 6);
@@ -259,11 +261,40 @@ function registerRows(): { readonly versions: EngineValue[][]; readonly channels
         ...[no, 'P1', meter, '1', 'to_customer', 30],
         ...[from === null ? null : instantText(from), to === null ? null : instantText(to), null],
     ];
-    return { versions, channels: [channel(1, 'A', null, exchange), channel(2, 'B', exchange, null)] };
+    const intervals: EngineValue[][] = [];
+    const days: EngineValue[][] = [];
+    for (let at = Date.parse('2013-03-31T23:00:00Z'); at < exchange + 80 * day; at += day / 48) {
+        const no = at < exchange ? 1 : 2;
+        const [marketDay, slot] = [instantText(at + day / 24).slice(0, 10), Math.floor(at / (day / 48)) % 48];
+        const kwh = slot === 20 ? '0.6' : '0.05';
+        intervals.push([
+            marketDay,
+            no,
+            instantText(at),
+            30,
+            kwh,
+            'measured',
+            null,
+            null,
+            1,
+            1,
+            instantText(at),
+        ]);
+        if (slot !== 46) continue;
+        days.push([marketDay, no, '2.95', '2.95', null, 48, 48, 0, 0, 1, 1, 48, 0, 0, 0, 0, 0]);
+    }
+    return {
+        versions,
+        intervals,
+        days,
+        channels: [channel(1, 'A', null, exchange), channel(2, 'B', exchange, null)],
+    };
 }
 
-test('reads of registers are decided alike on both engines', { skip }, async () => {
-    const { versions, channels } = registerRows();
+test('reads of registers, their advances and the sum check are decided alike on both engines', {
+    skip,
+}, async () => {
+    const rows = registerRows();
     const feeds = [1, 2].map(
         (feedId) =>
             ({
@@ -273,14 +304,30 @@ test('reads of registers are decided alike on both engines', { skip }, async () 
                 identifies: feedId === 1 ? 'meteringPoint' : 'meter',
             }) as const,
     );
+    const validation = { policy: policy(''), classes: [], ratings: [] };
+    const dials = [{ channelNo: 1, digits: 5, multiplier: '7.05' }];
+    const zone = zoneOf('Europe/London');
     const found = await onBoth(async (session) => {
-        await session.registerRows('register_versions', LAKE_TABLES.register_versions, versions);
-        await session.registerRows('channels', CHANNEL_SNAPSHOT, channels);
+        await session.registerRows('register_versions', LAKE_TABLES.register_versions, rows.versions);
+        await session.registerRows('channels', CHANNEL_SNAPSHOT, rows.channels);
+        await session.registerRows('intervals', LAKE_TABLES.reads_interval, rows.intervals);
+        await session.registerRows('days', LAKE_TABLES.reads_daily, rows.days);
         await decideRegisterReads(session, { versions: 'register_versions', channels: 'channels', feeds });
+        await spanRegisters(session, { dials, validation });
+        const names = { readsInterval: 'intervals', readsDaily: 'days', channels: 'channels' };
+        await compareAdvances(session, { zone, ...names });
         return textsOf(session, REGISTER_TABLES);
     });
     assert.deepEqual(found.spark, found.duckdb);
-    const channelsRead = (found.duckdb.curated_reads ?? []).map((row) => /"channel_no":(\d)/.exec(row)?.[1]);
-    assert.ok(channelsRead.length > 10);
-    assert.deepEqual([...new Set(channelsRead)].sort(), ['1', '2']);
+    const seen = (key: string, table: string) =>
+        [
+            ...new Set(
+                (found.duckdb[table] ?? []).map((row) =>
+                    String((JSON.parse(row) as Record<string, unknown>)[key]),
+                ),
+            ),
+        ].sort();
+    assert.deepEqual(seen('channel_no', 'curated_reads'), ['1', '2']);
+    assert.deepEqual(seen('kind', 'register_advances'), ['normal', 'reverse', 'rollover']);
+    assert.deepEqual(seen('verdict', 'register_advances'), ['estimated-read', 'failed', 'passed', 'reverse']);
 });

@@ -11,6 +11,7 @@ const SCOPES: Readonly<Record<ValidationRule['scope'], string>> = {
     interval: 'each reading',
     day: "the channel's market day",
     'other-days': 'the market day beside other days',
+    register: 'two reads of a register and what lies between them',
 };
 
 /** The text of `docs/validation.md` with its tables as the catalogue has them; what stands around them is kept. */
