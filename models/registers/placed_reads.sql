@@ -84,6 +84,7 @@ select
     k.sequence,
     k.ordinal,
     k.received_at,
+    k.channel_no as received_channel_no,
 from keyed as k
 inner join named as n
     on n.names_meters = k.names_meters

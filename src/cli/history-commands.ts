@@ -5,7 +5,7 @@ import { marketDayPeriod } from '../kernel/market-day.ts';
 import { parseInstant } from '../kernel/period.ts';
 import type { Zone } from '../kernel/zone.ts';
 import { type ReadingHistory, readingHistory, type UnplacedRow } from '../pipeline/reading-history.ts';
-import type { SourceLine } from '../trace/traced-version.ts';
+import type { SourceLine, TracedInterval } from '../trace/traced-version.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { tableText } from './output.ts';
 
@@ -54,26 +54,39 @@ export function instantOrDay(zone: Zone, text: string): number {
 }
 
 function historyText(history: ReadingHistory): string[] {
-    const versions = history.intervals.flatMap((interval) =>
-        interval.versions.map((v) => [
-            interval.periodFrom,
-            interval.registerId,
-            v.kwh,
-            v.quality,
-            v.sourceCode,
-            v.outcome.replaceAll('_', ' '),
-            ...placeCells(v),
-            v.why,
-        ]),
-    );
-    const columns = ['interval', 'register', 'kWh', 'quality', 'code', 'outcome', ...PLACE_COLUMNS, 'why'];
+    const versions = history.intervals.flatMap(versionCells);
+    const reads = history.registerReads.flatMap(versionCells);
+    const columns = (of: string) => [
+        of,
+        'register',
+        'kWh',
+        'quality',
+        'code',
+        'outcome',
+        ...PLACE_COLUMNS,
+        'why',
+    ];
     return [
         versions.length === 0
             ? `no version of ${history.meter} begins from ${history.periodFrom} until ${history.periodTo}`
-            : tableText(columns, versions),
+            : tableText(columns('interval'), versions),
+        reads.length === 0 ? [] : ['', 'reads of registers:', ...tableText(columns('read'), reads)],
         unplacedText('waiting', history.waiting),
         unplacedText('quarantined', history.quarantined),
     ].flat();
+}
+
+function versionCells(interval: TracedInterval): (string | number | null)[][] {
+    return interval.versions.map((v) => [
+        interval.periodFrom,
+        interval.registerId,
+        v.kwh,
+        v.quality,
+        v.sourceCode,
+        v.outcome.replaceAll('_', ' '),
+        ...placeCells(v),
+        v.why,
+    ]);
 }
 
 const PLACE_COLUMNS = ['feed', 'file', 'line', 'received', 'receipt'];

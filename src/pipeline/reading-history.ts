@@ -6,10 +6,11 @@ import { assert, GridtallyError } from '../kernel/errors.ts';
 import { instantText, type Period } from '../kernel/period.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { decideReadsAgain } from '../lake/register-history.ts';
 import { type DecidedVersion, decideAgain } from '../lake/version-history.ts';
 import { type NamedChannels, namedChannels } from '../registry/named-channels.ts';
 import { type SourceLine, type TracedInterval, traceIntervals } from '../trace/traced-version.ts';
-import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
 import { readSourceLines, type SourceLines } from './source-lines.ts';
 
 export interface HistoryQuestion {
@@ -36,6 +37,8 @@ export interface ReadingHistory {
     readonly periodFrom: string;
     readonly periodTo: string;
     readonly intervals: readonly TracedInterval[];
+    /** Of its registers, in which an index stands where an interval has its energy. */
+    readonly registerReads: readonly TracedInterval[];
     readonly waiting: readonly UnplacedRow[];
     readonly quarantined: readonly UnplacedRow[];
 }
@@ -50,20 +53,27 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
         const named = await namedChannels(lake.db, question.meter, question.registerId);
         const session = await lake.engine.openSession();
         try {
-            const feeds = precedenceOf(await feedsOf(inUse));
+            const delivering = await feedsOf(inUse);
             const { channels } = named;
-            const versions = await decideAgain(session, lake, { channels, feeds, period: question.period });
+            const { period } = question;
+            const feeds = precedenceOf(delivering);
+            const versions = await decideAgain(session, lake, { channels, feeds, period });
+            const registers = { channels, feeds: registerFeedsOf(delivering), period };
+            const reads = await decideReadsAgain(session, lake, registers);
             const names = allNames(named, question.meter);
             const waiting = await waitingRows(session, inUse, names, question);
             const quarantined = await quarantinedRows(session, inUse, names);
             if (named.channels.length + waiting.length + quarantined.length === 0) throw unknown(question);
-            const sequences = [...versions, ...waiting, ...quarantined].map(({ sequence }) => sequence);
+            const sequences = [...versions, ...reads, ...waiting, ...quarantined].map(
+                ({ sequence }) => sequence,
+            );
             const sources = await readSourceLines(inUse, sequences, names);
             return {
                 meter: question.meter,
                 periodFrom: instantText(question.period.from),
                 periodTo: instantText(question.period.to),
                 intervals: traceWithLines(versions, named, sources),
+                registerReads: traceWithLines(reads, named, sources),
                 waiting: waiting.map((row) => waitingRow(row, sources)),
                 quarantined: quarantined.flatMap((row) => quarantinedRow(row, names, question, sources)),
             };

@@ -1,9 +1,11 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
+import { registerChecks } from '../../src/pipeline/register-checks.ts';
 import { type ChainWorld, handClock, openChainWorld, type ReadingRow, readingsCsv } from './chain-world.ts';
 import { validatedBy } from './validation-world.ts';
 
@@ -254,4 +256,36 @@ test('what is done about a difference is policy, by severity and percentage', as
     const held = await first('{ percent: 2.439, severity: hold }');
     assert.equal(held, 'normal 24.6 failed 48/48 -0.6 vee.sum-check hold');
     assert.equal(await first('off'), 'normal 24.6 failed 48/48 -0.6');
+});
+
+test('differences are listed, by meter and days, and all are counted', async () => {
+    const june = { from: calendarDate('2013-06-01'), to: calendarDate('2013-06-02') };
+    const {
+        advances: listed,
+        byVerdict,
+        byRule,
+    } = await registerChecks(world.workspace, { ...june, meter: 'P-SPLIT' });
+    assert.deepEqual([byVerdict, byRule], [{ failed: 1 }, { 'vee.sum-check': 1 }]);
+    assert.deepEqual(listed, [
+        {
+            meterId: 'SPLIT',
+            meteringPointId: 'P-SPLIT',
+            registerId: '1',
+            readFrom: '2013-05-31T23:00:00Z',
+            readTo: '2013-06-01T23:00:00Z',
+            startKwh: '0.000000',
+            endKwh: '24.600000',
+            kind: 'normal',
+            advanceKwh: '24.600000',
+            intervalKwh: '24.000000',
+            differenceKwh: '-0.600000',
+            expectedCount: 48,
+            measuredCount: 48,
+            verdict: 'failed',
+            rules: ['vee.sum-check'],
+            severity: 'mark',
+        },
+    ]);
+    const nobody = registerChecks(world.workspace, { meter: 'nobody' });
+    await assert.rejects(nobody, { code: 'trace.meter-unknown' });
 });

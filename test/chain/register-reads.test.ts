@@ -1,11 +1,20 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { REGISTER_EDIT_FEED } from '../../src/contracts/edit-feed.ts';
 import { instantText } from '../../src/kernel/period.ts';
 import { compact } from '../../src/lake/compaction.ts';
+import { replayFaulty } from '../../src/pipeline/chain.ts';
+import { editReadings, editsMade, withdrawEdit } from '../../src/pipeline/edit-readings.ts';
+import { traceFiles } from '../../src/pipeline/file-trace.ts';
+import { readingHistory } from '../../src/pipeline/reading-history.ts';
+import { rebuildFromRaw } from '../../src/pipeline/rebuild-from-raw.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { type ChainWorld, handClock, openChainWorld, variedContract } from './chain-world.ts';
 
+const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const clock = handClock('2014-01-10T00:00:00Z');
 const METERS = 'metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to\n';
 let world: ChainWorld;
@@ -168,4 +177,140 @@ test('an exchange that is loaded late takes along the reads of a feed that names
     await deliver('more.csv', [{ meter: 'A', at: '2013-06-01T00:00:00Z', kwh: '1000.5' }]);
     assert.ok((await compact(world.workspace.lake)).filesBefore > 3);
     assert.deepEqual(await reads('[YZ]'), after);
+});
+
+test('a read of a person wins, is listed and traced to its line, and can be taken back', async () => {
+    const period = { from: Date.parse('2013-12-24T00:00:00Z'), to: Date.parse('2013-12-25T00:00:00Z') };
+    const at = '2013-12-24T12:00:00Z';
+    await deliver('late.csv', [{ meter: 'A', at, kwh: '1500', version: 99 }]);
+    const run = (...args: string[]) => {
+        const all = [MAIN, ...args, '--home', world.homeFolder, '--json'];
+        const done = spawnSync(process.execPath, all, { encoding: 'utf8' });
+        return { status: done.status, said: JSON.parse(done.stdout) as Record<string, unknown> };
+    };
+    const why = ['--reason', 'read on site', '--by', 'ada'];
+    const made = run('register-read', 'P1', '--at', at, '--kwh', '1450.5', ...why);
+    assert.equal(made.status, 0);
+    const again = await editReadings(
+        world.workspace,
+        'ada',
+        [
+            {
+                meter: 'A',
+                from: Date.parse(at),
+                kwh: '1450.5',
+                quality: 'measured',
+                reason: 'read on site',
+                place: {},
+            },
+        ],
+        REGISTER_EDIT_FEED,
+    );
+    assert.deepEqual([again.editNo, again.isNew], [made.said.readNo, false]);
+    assert.equal((await reads('A')).at(-1), `P1/A ${at} 1450.5 measured`);
+    clock.at += 60_000;
+    const asked = { editNo: again.editNo, by: 'ben', reason: 'another meter' };
+    const told = async () => {
+        const { registerReads } = await readingHistory(world.workspace, { meter: 'P1', period });
+        return registerReads.flatMap(({ kwh, versions }) => [
+            String(Number(kwh)),
+            ...versions.map(
+                (v) => `${v.kwh === null ? '-' : Number(v.kwh)} ${v.feed}:${v.line} ${v.outcome} ${v.reason}`,
+            ),
+        ]);
+    };
+    assert.deepEqual(await told(), [
+        '1450.5',
+        '1450.5 gridtally-register-read:1 winning won',
+        '1500 generic-register-csv:2 superseded edited',
+    ]);
+    await withdrawEdit(world.workspace, asked, REGISTER_EDIT_FEED);
+    assert.deepEqual(await told(), [
+        '1500',
+        '1500 generic-register-csv:2 winning won',
+        '- gridtally-register-read:1 superseded withdraws-edit',
+        '1450.5 gridtally-register-read:1 superseded edit-withdrawn',
+    ]);
+    const listed = await editsMade(world.workspace, 'A', REGISTER_EDIT_FEED);
+    assert.deepEqual(
+        listed.map((e) => [e.state, e.by, e.withdrawnBy, e.withdrawalReason]),
+        [['withdrawn', 'ada', 'ben', 'another meter']],
+    );
+    assert.deepEqual(await editsMade(world.workspace), []);
+});
+
+test('a read of a person that cannot be is refused, with every fault at its place', async () => {
+    const at = '2013-12-24T12:00:00Z';
+    const refused = editReadings(
+        world.workspace,
+        ' ',
+        [
+            {
+                meter: 'A',
+                from: Date.parse(at),
+                kwh: '1e3',
+                quality: 'measured',
+                reason: 'x',
+                place: { line: 1 },
+            },
+            {
+                meter: 'B',
+                from: Date.parse(at),
+                kwh: '1',
+                quality: 'measured',
+                reason: 'x',
+                place: { line: 2 },
+            },
+            {
+                meter: 'A',
+                from: Date.parse(at),
+                kwh: '1',
+                quality: 'measured',
+                reason: '',
+                place: { line: 3 },
+            },
+        ],
+        REGISTER_EDIT_FEED,
+    );
+    await assert.rejects(refused, (error: { faults: { line?: number; field?: string }[] }) => {
+        assert.deepEqual(
+            error.faults.map(({ line, field }) => `${line} ${field}`),
+            ['undefined by', '1 kwh', '2 at', '3 reason'],
+        );
+        return true;
+    });
+});
+
+test('reads come back from raw as they were, and are traced by their file', async () => {
+    const everything = 'select * from register_reads order by channel_no, read_at';
+    const before = await world.query(everything);
+    const { workspace } = world;
+    const rebuilt = await rebuildFromRaw(workspace, workspace.openSchema);
+    assert.equal(rebuilt.contentRebuilt, rebuilt.contentBefore);
+    assert.deepEqual(await world.query(everything), before);
+    const [file] = await traceFiles(workspace, { named: 'a.csv', daysMax: 1 });
+    assert.deepEqual([file?.records, file?.registerReads, file?.quarantined], [8, 3, 5]);
+});
+
+test('what an older contract quarantined comes in by a new one', async () => {
+    const settings = { stampFormat: '"%d/%m/%Y"', clock: 'Europe/London', unit: 'Wh' };
+    const row = (at: string): ReadRow => ({ meter: 'C', at, kwh: '2000', quality: 'E' });
+    const text = variedContract('generic-register-csv', 'by-day', {
+        ...settings,
+        repeatedInPayload: 'refuse',
+    });
+    world.contract('by-day', text);
+    const parsed = await deliver(
+        'twice.csv',
+        [row('03/12/2013'), row('03/12/2013'), row('04/12/2013')],
+        'by-day',
+    );
+    assert.deepEqual([parsed.versions, parsed.quarantinedByRule], [1, { 'row.repeated': 2 }]);
+    world.contract('by-day', variedContract('generic-register-csv', 'by-day', settings));
+    const { versions, quarantined } = await replayFaulty(world.workspace, 'by-day');
+    assert.deepEqual([versions, quarantined], [2, 0]);
+    assert.deepEqual((await reads('C')).slice(-2), [
+        'P2/C 2013-12-03T00:00:00Z 2 estimated',
+        'P2/C 2013-12-04T00:00:00Z 2 estimated',
+    ]);
 });

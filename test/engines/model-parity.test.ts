@@ -252,9 +252,10 @@ function registerRows(): Readonly<Record<'versions' | 'channels' | 'intervals' |
             ...[versions.length + 1, 0, instantText(at + day + versions.length * 1000)],
         ]);
     for (let n = -10; n <= 10; n += 1) {
-        const index = n < 0 ? (99_993 + n) % 99_990 : n === 9 ? 1 : 3 * n;
-        add(exchange + n * 7 * day, 1, `${index}.25`, n % 4 === 0 ? 'estimated' : 'measured', null);
-        if (n % 3 === 0) add(exchange + n * 7 * day, 2, `${index}.5`, 'measured', 5);
+        const index = n < 0 ? (99_993 + n) % 99_990 : n === 9 ? 1 : 20.65 * n;
+        const text = (more: number) => (index + more).toFixed(2);
+        add(exchange + n * 7 * day, 1, text(0.25), n % 4 === 0 ? 'estimated' : 'measured', null);
+        if (n % 3 === 0) add(exchange + n * 7 * day, 2, text(0.5), 'measured', 5);
         if (n % 6 === 0) add(exchange + n * 7 * day, 2, null, 'withdrawn', 6);
     }
     const channel = (no: number, meter: string, from: number | null, to: number | null): EngineValue[] => [
