@@ -6,6 +6,7 @@ import { machineText } from './machine.ts';
 import { benchMarket, marketText } from './market.ts';
 import { benchSeam, seamText } from './seam.ts';
 import { benchSpark, sparkText } from './spark.ts';
+import { benchValidation, validationText } from './validation.ts';
 
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
@@ -15,6 +16,7 @@ npm run bench -- market [--channels N] [--workers W] [--bucket B] [--threads T] 
                                                            a market's day through many workers
 npm run bench -- seam   [--meters N] [--json]                what the seam adds to the engine's own time
 npm run bench -- spark  [--meters N] [--json]                curation and rollups on a Spark server of this machine
+npm run bench -- validation [--meters N] [--runs K] [--json]  what the rules of validation add to curation, by rule
 Add --quick for a size that runs in seconds.`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -73,6 +75,14 @@ async function main(args: readonly string[]): Promise<number> {
     if (args[0] === 'spark') {
         const spark = await benchSpark(number('--meters', isQuick ? 5000 : 200_000));
         process.stdout.write(isJson ? `${JSON.stringify({ spark }, null, 2)}\n` : sparkText(spark));
+        return 0;
+    }
+    if (args[0] === 'validation') {
+        const meters = number('--meters', isQuick ? 200 : 2000);
+        const validation = await benchValidation(meters, number('--runs', 2));
+        process.stdout.write(
+            isJson ? `${JSON.stringify({ validation }, null, 2)}\n` : validationText(validation),
+        );
         return 0;
     }
     process.stderr.write(`${USAGE}\n`);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { describeMarks } from '../lake/day-mark-plan.ts';
 import { describePlan } from '../lake/refresh-plan.ts';
-import { load, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
+import { load, planMarksOf, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
@@ -75,8 +76,9 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
         for (const line of refusedFeedText(await refusedFeeds(workspace))) output.notice(line);
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
-            const lines = describePlan(plan);
-            output.result(plan, [
+            const marks = await planMarksOf(workspace, plan);
+            const lines = [...describePlan(plan), ...describeMarks(marks)];
+            output.result({ ...plan, marks }, [
                 ...(lines.length > 0 ? lines : ['nothing is stale']),
                 `${counted(plan.upToDate, 'partition')} up to date`,
             ]);

@@ -120,8 +120,8 @@ export const READING_MARKS = columns(`
     interval_count integer`);
 
 /**
- * One row per channel, market day and rule of validation that judges the day beside other days and fails. `usual_kwh` and `day_count` say what it was
- * compared with.
+ * One row per channel, market day and rule of validation by which the day fails beside other days. `compared_kwh` is the energy of the `day_count`
+ * days that it was compared with, together; of estimates in a row, null, and how many days.
  */
 export const DAY_MARKS = columns(`
     market_day date
@@ -129,7 +129,7 @@ export const DAY_MARKS = columns(`
     rule_id string
     severity string
     kwh decimal(38,6)
-    usual_kwh decimal(38,6)
+    compared_kwh decimal(38,6)
     day_count integer`);
 
 /** One row per channel-day whose content a commit changed; a null digest: there was, or is, no content. */

@@ -6,6 +6,7 @@ import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
+import { registerMarks } from './day-marks.ts';
 import type { Lake } from './lake.ts';
 import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
@@ -81,6 +82,9 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     await rollUp(session, inputs);
     // a recomputation publishes nothing, so it has no changes; the published ones have this name
     await session.run('drop table changed_channel_days');
+    await session.run('create or replace temp view window_days as select * from next_reads_daily');
+    await registerMarks(session, lake, rebuilds, known.validation);
+    await session.run('create or replace temp view lake_day_marks as select * from marked_days');
     for (const table of PUBLISHED_TABLES)
         await session.run(`create or replace temp view lake_${table} as select * from next_${table}`);
     await session.run(

@@ -8,7 +8,7 @@ import { distinctPaths } from './catalogue.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
-import { registerValidation, type ValidationInputs } from './validation-inputs.ts';
+import { judgesReadings, registerValidation, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark } from './watermark.ts';
 
 /** Inputs of one job, read from the catalogue before the engine starts. */
@@ -78,8 +78,9 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     for (const name of ['expected_channel_days', 'contested_keys', 'contested_versions', 'version_outcomes'])
         await materialiseModel(session, name, name);
     await viewModel(session, 'winning_versions');
-    for (const name of ['measured_days', 'failed_days']) await materialiseModel(session, name, `vee/${name}`);
-    await viewModel(session, 'judged_versions', 'vee/judged_versions');
+    await sumMeasuredDays(session, inputs.validation);
+    await materialiseModel(session, 'failed_days', 'vee/failed_days');
+    await viewJudged(session);
     await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
     await viewModel(session, 'curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
@@ -108,6 +109,32 @@ export async function rollUp(session: EngineSession, inputs: JobInputs): Promise
     for (const table of PUBLISHED_TABLES)
         if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));
     await materialiseModel(session, 'changed_channel_days', 'changed_days');
+}
+
+/** Where a home judges no readings at all, it sums none for that. */
+async function sumMeasuredDays(session: EngineSession, { policy }: ValidationInputs): Promise<void> {
+    if (judgesReadings(policy)) return materialiseModel(session, 'measured_days', 'vee/measured_days');
+    await session.registerRows(
+        'measured_days',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'channel_no', type: 'integer' },
+            { name: 'measured_count', type: 'bigint' },
+            { name: 'lowest_kwh', type: 'decimal(18,6)' },
+            { name: 'highest_kwh', type: 'decimal(18,6)' },
+            { name: 'third_highest_kwh', type: 'decimal(18,6)' },
+            { name: 'newest_received_at', type: 'timestamp' },
+        ],
+        [],
+    );
+}
+
+/** Where no day of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs. */
+async function viewJudged(session: EngineSession): Promise<void> {
+    const [failed] = await session.rows('select count(*) as n from failed_days');
+    if (Number(failed?.n) > 0) return viewModel(session, 'judged_versions', 'vee/judged_versions');
+    const passed = 'select w.*, 0 as is_rejected from winning_versions as w';
+    await session.run(`create or replace temp view judged_versions as ${passed}`);
 }
 
 async function viewModel(session: EngineSession, view: string, model = view): Promise<void> {

@@ -74,13 +74,14 @@ export async function commitJob(lake: Lake, inputs: JobInputs, result: JobResult
         });
     } catch (error) {
         if (!(error instanceof LostRace)) throw error;
-        return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: count };
+        return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0, lostRaces: count };
     }
     return {
         rebuilt: kind === 'curate' ? count : 0,
         merged: kind === 'merge' ? count : 0,
         removed: kind === 'remove' ? count : 0,
         changedChannelDays: result.changedChannelDays,
+        marked: 0,
         lostRaces: 0,
     };
 }

@@ -13,6 +13,7 @@ import {
     type PublishedTable,
     rollUp,
 } from './curation-job.ts';
+import { refreshDayMarks } from './day-marks.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { type CountedMarks, commitJob, type JobResult, type PartitionResult } from './refresh-commit.ts';
@@ -33,8 +34,19 @@ export interface RefreshResult {
     readonly merged: number;
     readonly removed: number;
     readonly changedChannelDays: number;
+    /** Partitions whose marks beside other days were made. */
+    readonly marked: number;
     readonly lostRaces: number;
 }
+
+export const NOTHING: RefreshResult = {
+    rebuilt: 0,
+    merged: 0,
+    removed: 0,
+    changedChannelDays: 0,
+    marked: 0,
+    lostRaces: 0,
+};
 
 /** What a refresh would do now, or once what is `coming` is there. */
 export async function currentPlan(
@@ -54,10 +66,14 @@ export async function refresh(
     feeds: readonly FeedPrecedence[],
     onProgress: (progress: RefreshProgress) => void = () => {},
 ): Promise<RefreshResult> {
-    const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    const total = { ...NOTHING };
     for (;;) {
         const plan = await currentPlan(lake, feeds);
-        if (plan.rebuilds.length === 0 || lake.stop?.aborted) return total;
+        if (lake.stop?.aborted) return total;
+        if (plan.rebuilds.length === 0) {
+            total.marked = await refreshDayMarks(lake);
+            return total;
+        }
         let done = 0;
         await inTurns(
             groupIntoJobs(plan.rebuilds, lake.bulkEngine.jobLimits),
@@ -102,15 +118,14 @@ async function runJob(
     feeds: readonly FeedPrecedence[],
     planned: readonly PlannedRebuild[],
 ): Promise<RefreshResult> {
-    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
-    if (lake.stop?.aborted) return nothing;
+    if (lake.stop?.aborted) return NOTHING;
     const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
     try {
         const claimed = planned.filter((r) => claim.held.has(`rebuild ${partitionText(r)}`));
         if (claimed.length === 0) await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
         // a claim is free again once its work is done: what another process has published since the plan was made is not made twice
         const rebuilds = await stillAsPlanned(lake.db, claimed);
-        if (rebuilds.length === 0) return { ...nothing, lostRaces: planned.length };
+        if (rebuilds.length === 0) return { ...NOTHING, lostRaces: planned.length };
         const inputs = await readJobInputs(lake, feeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
         const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });

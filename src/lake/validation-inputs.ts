@@ -142,6 +142,14 @@ const SETTING_COLUMNS: readonly SettingColumn[] = [
     severity('flat_severity', 'vee.flat-line'),
     scaled('flat_minutes', 'vee.flat-line', 'hours', 60 / 1000),
     severity('count_severity', 'vee.interval-count'),
+    severity('high_low_severity', 'vee.high-low'),
+    scaled('high_low_weeks', 'vee.high-low', 'weeks', 1 / 1000),
+    scaled('high_low_weeks_min', 'vee.high-low', 'weeksMin', 1 / 1000),
+    scaled('high_thousandths', 'vee.high-low', 'highPercent', 1),
+    scaled('low_thousandths', 'vee.high-low', 'lowPercent', 1),
+    scaled('high_low_least_wh', 'vee.high-low', 'leastKwh', 1),
+    severity('prolonged_severity', 'vee.prolonged-estimation'),
+    scaled('prolonged_days', 'vee.prolonged-estimation', 'days', 1 / 1000),
     severity('maximum_severity', 'vee.maximum'),
     scaled('maximum_watts', 'vee.maximum', 'ratedKw', 1),
     scaled('maximum_thousandths', 'vee.maximum', 'percent', 1),
@@ -158,6 +166,30 @@ const SETTING_COLUMNS: readonly SettingColumn[] = [
     severity('zero_severity', 'vee.zero'),
     scaled('zero_minutes', 'vee.zero', 'hours', 60 / 1000),
 ];
+
+/** The rules that judge single readings; `vee.interval-count` goes by what is not there. */
+const OF_READINGS: readonly ValidationRuleId[] = [
+    'vee.flat-line',
+    'vee.maximum',
+    'vee.spike',
+    'vee.too-old',
+    'vee.zero',
+];
+
+/** Whether any of them is on for any metering point. */
+export function judgesReadings(policy: ValidationPolicy): boolean {
+    return [policy.rules, ...Object.values(policy.classes)].some((rules) =>
+        OF_READINGS.some((id) => rules[id].severity !== 'off'),
+    );
+}
+
+/** The most of a parameter in thousandths that any metering point may have; 0 where the rule is off for all. */
+export function largestOf(policy: ValidationPolicy, id: ValidationRuleId, parameter: string): number {
+    const judging = [policy.rules, ...Object.values(policy.classes)].filter(
+        (rules) => rules[id].severity !== 'off',
+    );
+    return Math.max(0, ...judging.map((rules) => rules[id].parameters[parameter] ?? 0));
+}
 
 /** SQL of what attributes, named by this parameter, are known to have changed for a partition, whose key has this alias: as `count:highest`. */
 export function attributesOf(key: string, names: string): string {

@@ -6,8 +6,10 @@ import { type KnownFeed, type ParseTotals, parsePending } from '../ingest/parse-
 import { type ReplayTotals, replay } from '../ingest/replay.ts';
 import { planReplay, type ReplayPlan } from '../ingest/replay-plan.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import type { PlannedDayMarks } from '../lake/day-mark-plan.ts';
+import { currentMarkPlan } from '../lake/day-marks.ts';
 import type { Lake } from '../lake/lake.ts';
-import { currentPlan, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
+import { currentPlan, NOTHING, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
 import type { RegisterFeed } from '../lake/register-reads.ts';
@@ -183,6 +185,11 @@ export async function planRefreshOf(chain: Chain): Promise<RefreshPlan> {
     return currentPlan(chain.lake, precedenceOf(feeds), await foreseeMatch(chain.lake, feeds));
 }
 
+/** The marks beside other days that a refresh would make by this plan: those that are stale now, and those that look at days to be rebuilt. */
+export async function planMarksOf(chain: Chain, plan: RefreshPlan): Promise<PlannedDayMarks[]> {
+    return currentMarkPlan(chain.lake, plan.rebuilds);
+}
+
 /** Brings readings to their channels and rebuilds what is stale, until nothing is; then publishes the open tables. */
 export async function refreshAll(
     chain: Chain,
@@ -201,7 +208,7 @@ export async function refreshReadings(
     const feeds = await feedsOf(chain);
     // what a load that was cut off, or a registration by a feed, left to do
     await matchReadings(chain.lake, feeds);
-    const total = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    const total = { ...NOTHING };
     for (;;) {
         const result = await refresh(chain.lake, precedenceOf(feeds), onProgress);
         for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += result[name];

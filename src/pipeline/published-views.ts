@@ -148,6 +148,7 @@ const RECOMPUTED: readonly LakeTable[] = [
     'reading_gaps',
     'rejected_readings',
     'reading_marks',
+    'day_marks',
     'reading_versions',
 ];
 
@@ -215,11 +216,19 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
             inner join ${NAMED} as c on c.channel_no = m.channel_no`,
         'reading_marks',
     ),
+    day_marks: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, m.* from lake_day_marks as m
+            inner join ${NAMED} as c on c.channel_no = m.channel_no`,
+        'day_marks',
+    ),
     validation_counts: {
         text: `select rule_id, severity, feed_id, market_day, count(*) as channel_days,
                 cast(sum(interval_count) as bigint) as interval_count
-            from lake_reading_marks group by rule_id, severity, feed_id, market_day`,
-        reads: ['reading_marks'],
+            from lake_reading_marks group by rule_id, severity, feed_id, market_day
+            union all
+            select rule_id, severity, cast(null as smallint), market_day, count(*), cast(null as bigint)
+            from lake_day_marks group by rule_id, severity, market_day`,
+        reads: ['reading_marks', 'day_marks'],
         namesChannels: false,
         isReceived: false,
     },

@@ -30,7 +30,7 @@ export interface HomeStatus {
     /** Of the others, versions that lie outside the validity of their channel: the end of a refresh brings them elsewhere; 0 afterwards. */
     readonly outsideValidity: number;
     readonly conflicts: number;
-    /** What failed each rule of validation, in the published partitions. */
+    /** What fails each rule of validation: readings, intervals without a value or, of a rule that looks at other days, days of a channel. */
     readonly failedByRule: Readonly<Record<string, number>>;
     readonly intervalsExpected: number;
     readonly intervalsMeasured: number;
@@ -105,8 +105,8 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         Record<string, number> & { kwh: string; first: string | null; last: string | null }
     >(CURATED);
     const marks = await tx.query<{ rule: string; n: number }>(
-        `select m ->> 'rule' as rule, sum((m ->> 'intervals')::bigint)::bigint as n
-           from partitions, jsonb_array_elements(stats -> 'marks') as m where stats ? 'marks' group by 1 order by 1`,
+        `select m ->> 'rule' as rule, sum(case when p.table_name = 'day_marks' then m ->> 'channelDays' else m ->> 'intervals' end::bigint)::bigint as n
+           from partitions p, jsonb_array_elements(p.stats -> 'marks') as m where p.stats ? 'marks' group by 1 order by 1`,
     );
     const [kept] = await tx.query<{ waiting: number; registers: number }>(
         `select coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting,

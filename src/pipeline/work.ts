@@ -151,7 +151,7 @@ function noWork(): WorkCounts {
         waiting: 0,
         quarantined: 0,
     };
-    const refreshed = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, lostRaces: 0 };
+    const refreshed = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0, lostRaces: 0 };
     return { ...parsed, rounded: 0, ...refreshed };
 }
 

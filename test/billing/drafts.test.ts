@@ -153,6 +153,7 @@ test('a changed price replaces drafts, a closed account loses its draft, a seale
         removed: 1,
         sealed: 1,
         incomplete: 0,
+        held: 0,
         totalDue: '16.38',
     });
     assert.deepEqual(await loadBill(db, sealed.document.billId), sealed);

@@ -85,9 +85,9 @@ test('what another process has published since the plan was made is not made aga
         }),
     };
     const result = await refresh(own, feeds);
-    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0 };
+    const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0 };
     assert.deepEqual(otherResults, [{ ...nothing, rebuilt: 1, changedChannelDays: 1, lostRaces: 1 }]);
-    assert.deepEqual(result, { ...nothing, merged: 1, changedChannelDays: 1, lostRaces: 1 });
+    assert.deepEqual(result, { ...nothing, merged: 1, changedChannelDays: 1, marked: 2, lostRaces: 1 });
     assert.deepEqual(await namelessFiles(), []);
     assert.deepEqual(await currentPlan(lake, feeds), { rebuilds: [], upToDate: 2 });
 });

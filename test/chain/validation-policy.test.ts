@@ -242,3 +242,14 @@ test('published step by step is what a computation of everything gives', async (
     const flags = 'select meter_id, read_at, flags from reads_15min where flags is not null order by all';
     assert.deepEqual(await world.query(flags, clock.at + 60_000), await world.query(flags));
 });
+
+test('a home that judges no readings has no flags, and still counts what is missing', async () => {
+    const own = ['flat-line', 'maximum', 'spike', 'too-old', 'zero'].map((name) => `vee.${name}: off`);
+    const chain = validatedBy(world, `rules: { ${own.join(', ')} }`);
+    await refreshAll(chain);
+    assert.deepEqual(((await outcome()) as { flags: string[] }).flags, []);
+    const rules = await world.query('select distinct rule_id from reading_marks');
+    assert.deepEqual(rules, [{ rule_id: 'vee.interval-count' }]);
+    await refreshAll(world.workspace);
+    assert.ok(((await outcome()) as { flags: string[] }).flags.length > 3);
+});

@@ -1,0 +1,87 @@
+import {
+    DEFAULT_VALIDATION,
+    type RuleSetting,
+    type RuleSettings,
+    VALIDATION_RULES,
+    type ValidationPolicy,
+    type ValidationRuleId,
+} from '../src/contracts/validation-rules.ts';
+import { refreshDayMarks } from '../src/lake/day-marks.ts';
+import { refresh } from '../src/lake/refresh.ts';
+import { type Chain, feedsOf, precedenceOf } from '../src/pipeline/chain.ts';
+import { readStatus } from '../src/pipeline/status.ts';
+import { ingestFile, withTownHome } from './home.ts';
+import type { RuleCost, ValidationResult } from './validation.ts';
+
+const DEFAULTS = DEFAULT_VALIDATION.rules;
+const IDS = Object.keys(VALIDATION_RULES) as ValidationRuleId[];
+const OWN_DAY = IDS.filter((id) => VALIDATION_RULES[id].scope !== 'other-days');
+
+/** All rules off but these. */
+function policyWith(on: Partial<Record<ValidationRuleId, RuleSetting>>): ValidationPolicy {
+    const rules = IDS.map((id) => [id, on[id] ?? { ...DEFAULTS[id], severity: 'off' }]);
+    return { ...DEFAULT_VALIDATION, rules: Object.fromEntries(rules) as RuleSettings };
+}
+
+function named(ids: readonly ValidationRuleId[]): Partial<Record<ValidationRuleId, RuleSetting>> {
+    return Object.fromEntries(ids.map((id) => [id, DEFAULTS[id]]));
+}
+
+async function cpuSecondsOf(work: () => Promise<unknown>): Promise<number> {
+    const before = process.cpuUsage();
+    await work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+}
+
+/** Every partition is curated anew, because its settings differ from those it was made by. */
+async function curate(chain: Chain, policy: ValidationPolicy): Promise<number> {
+    const lake = { ...chain.lake, validation: policy };
+    const feeds = precedenceOf(await feedsOf(chain));
+    return cpuSecondsOf(() => refresh(lake, feeds));
+}
+
+async function measure(
+    chain: Chain,
+    rounds: number,
+): Promise<Omit<ValidationResult, 'meters' | 'days' | 'readings'>> {
+    // limits that no day of the town keeps: what readings of failed days cost
+    const spikes = { severity: 'mark', parameters: { percent: 1000, leastKw: 0 } } as const;
+    const variants: [string, ValidationPolicy][] = [
+        ...OWN_DAY.map((id): [string, ValidationPolicy] => [`${id} alone`, policyWith(named([id]))]),
+        ['all of these', policyWith(named(OWN_DAY))],
+        ['all, and a spike on every day', policyWith({ ...named(OWN_DAY), 'vee.spike': spikes })],
+    ];
+    const off = policyWith({});
+    let base = Number.POSITIVE_INFINITY;
+    const costs = new Map<string, RuleCost>();
+    for (let round = 0; round < rounds; round++) {
+        for (const [rules, policy] of variants) {
+            const cpuSeconds = await curate(chain, policy);
+            const { failedByRule } = await readStatus(chain.lake);
+            const flagged = Object.entries(failedByRule)
+                .filter(([id]) => id !== 'vee.interval-count')
+                .reduce((sum, [, n]) => sum + n, 0);
+            const before = costs.get(rules)?.cpuSeconds ?? Number.POSITIVE_INFINITY;
+            costs.set(rules, { rules, cpuSeconds: Math.min(before, cpuSeconds), flagged });
+        }
+        base = Math.min(base, await curate(chain, off));
+    }
+    const lake = { ...chain.lake, validation: policyWith(named(IDS.filter((id) => !OWN_DAY.includes(id)))) };
+    const dayMarksCpuSeconds = await cpuSecondsOf(() => refreshDayMarks(lake));
+    return { baseCpuSeconds: base, costs: [...costs.values()], dayMarksCpuSeconds };
+}
+
+async function main(folder: string, days: number, rounds: number): Promise<void> {
+    await withTownHome(folder, async (workspace) => {
+        for (let n = 0; n < days; n++)
+            for (const name of ['readings.csv', 'corrections.csv'])
+                await ingestFile(workspace, folder, n === 0 ? name : `day-${n}/${name}`);
+        // the first time everything is read from a disk that has just been written
+        await curate(workspace, policyWith({ 'vee.zero': { ...DEFAULTS['vee.zero'], severity: 'hold' } }));
+        await curate(workspace, policyWith({}));
+        process.stdout.write(`${JSON.stringify(await measure(workspace, rounds))}\n`);
+    });
+}
+
+await main(process.argv[2] ?? '', Number(process.argv[3]), Number(process.argv[4]));

@@ -1,0 +1,248 @@
+import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import { compileModel } from '../engine/compile.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import { distinctPaths, insertFiles, liveFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
+import {
+    type DailyPartition,
+    type DayMarkInputs,
+    groupMarkJobs,
+    lookBackOf,
+    type PlannedDayMarks,
+    planDayMarks,
+    windowFrom,
+    windowOf,
+} from './day-mark-plan.ts';
+import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
+import { useLake } from './lake-use.ts';
+import type { CountedMarks } from './refresh-commit.ts';
+import {
+    attributesOf,
+    readValidationInputs,
+    registerValidation,
+    settingsFingerprints,
+    type ValidationInputs,
+    validatingAttributes,
+} from './validation-inputs.ts';
+
+const MODEL = 'vee/day_marks';
+const FILE_ORDER = 'channel_no nulls last, rule_id nulls last';
+// another process makes these marks now; when it is done, or dead, its claim is free
+const CLAIMED_WAIT_MS = 100;
+
+/** The day marks that are stale now or, with `rebuilt`, will be once these partitions are made anew. */
+export async function currentMarkPlan(
+    lake: Lake,
+    rebuilt: readonly PartitionKey[] = [],
+): Promise<PlannedDayMarks[]> {
+    const { fingerprint } = compileModel(MODEL, lake.bulkEngine.dialect);
+    return planDayMarks(await dailyPartitions(lake), lookBackOf(lake.validation), fingerprint, rebuilt);
+}
+
+/**
+ * Makes anew every stale partition of `day_marks`; gives how many this process made. They are made after what they look at, so that a correction
+ * rewrites no readings of the weeks after it. Any number of processes may do so at once.
+ */
+export async function refreshDayMarks(lake: Lake): Promise<number> {
+    let marked = 0;
+    for (;;) {
+        const planned = await currentMarkPlan(lake);
+        if (planned.length === 0 || lake.stop?.aborted) return marked;
+        for (const job of groupMarkJobs(planned)) {
+            if (lake.stop?.aborted) return marked;
+            marked += await useLake(lake, (inUse) => runMarkJob(inUse, job));
+        }
+    }
+}
+
+async function dailyPartitions(lake: Lake, db: Pick<Database, 'query'> = lake.db): Promise<DailyPartition[]> {
+    interface Row extends PartitionKey {
+        readonly version: number;
+        readonly rowCount: number;
+        readonly hasEstimates: boolean;
+        readonly attributes: string;
+        readonly markVersion: number | null;
+        readonly inputs: DayMarkInputs | null;
+    }
+    const settingsOf = await settingsFingerprints(lake, db, ['other-days']);
+    const rows = await db.query<Row>(
+        `select k.market_day as "marketDay", k.bucket, k.version, k.row_count as "rowCount",
+                coalesce((i.stats ->> 'estimated')::bigint, 0) > 0 as "hasEstimates", ${attributesOf('k', '$1')} as attributes,
+                m.version as "markVersion", m.inputs
+           from partitions k
+           left join partitions i on i.table_name = 'reads_interval' and i.market_day = k.market_day and i.bucket = k.bucket
+           left join partitions m on m.table_name = 'day_marks' and m.market_day = k.market_day and m.bucket = k.bucket
+          where k.table_name = 'reads_daily'`,
+        [validatingAttributes(lake)],
+    );
+    return rows.map(({ markVersion, inputs, ...row }) => ({
+        ...row,
+        settings: settingsOf(row),
+        ...(markVersion !== null && inputs !== null ? { published: { version: markVersion, inputs } } : {}),
+    }));
+}
+
+async function runMarkJob(lake: Lake, planned: readonly PlannedDayMarks[]): Promise<number> {
+    const claim = await lake.db.claim(planned.map((p) => `marks ${partitionText(p)}`));
+    try {
+        const job = planned.filter((p) => claim.held.has(`marks ${partitionText(p)}`));
+        if (job.length === 0) {
+            await new Promise((resolve) => setTimeout(resolve, CLAIMED_WAIT_MS));
+            return 0;
+        }
+        const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });
+        try {
+            await registerWindow(session, lake, job);
+            await registerMarks(session, lake, job, await readValidationInputs(lake, lake.db, job));
+            const counts = await countMarks(session, lake);
+            const files = await writeMarks(session, lake, job, counts);
+            return await commitMarks(lake, job, files, counts);
+        } finally {
+            await session.close();
+        }
+    } finally {
+        await claim.release();
+    }
+}
+
+/** Reads what is published now: where that is newer than the plan, what is recorded stays older, and the marks are made once more. */
+async function registerWindow(
+    session: EngineSession,
+    lake: Lake,
+    job: readonly PlannedDayMarks[],
+): Promise<void> {
+    const back = lookBackOf(lake.validation);
+    const wanted = windowOf(job, back);
+    const from = windowFrom(job, back);
+    const files = await liveFiles(lake, 'reads_daily', from === undefined ? {} : { from });
+    const needed = files.filter((file) => wanted.has(partitionText(file)));
+    await session.registerFiles('window_days', LAKE_TABLES.reads_daily, distinctPaths(needed));
+}
+
+/** Over the session's table `window_days`, rows of `reads_daily`; leaves the table `marked_days` for these partitions. */
+export async function registerMarks(
+    session: EngineSession,
+    lake: Pick<Lake, 'bucketSize'>,
+    partitions: readonly PartitionKey[],
+    validation: ValidationInputs,
+): Promise<void> {
+    await registerValidation(session, validation);
+    await session.registerRows(
+        'mark_partitions',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'first_channel_no', type: 'integer' },
+            { name: 'end_channel_no', type: 'bigint' },
+        ],
+        partitions.map((p) => [p.marketDay, p.bucket * lake.bucketSize, (p.bucket + 1) * lake.bucketSize]),
+    );
+    await session.materialise('marked_days', compileModel(MODEL, session.dialect).sql);
+}
+
+async function countMarks(session: EngineSession, lake: Lake): Promise<Map<string, CountedMarks[]>> {
+    const rows = await session.rows(
+        `select cast(market_day as ${session.typeName('string')}) as market_day,
+                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, rule_id, severity, count(*) as n
+           from marked_days group by 1, 2, 3, 4 order by 1 nulls last, 2 nulls last, 3 nulls last, 4 nulls last`,
+    );
+    const grouped = Map.groupBy(rows, (row) => `${row.market_day}/${row.bucket}`);
+    const counted = (row: (typeof rows)[number]): CountedMarks => ({
+        rule: String(row.rule_id),
+        severity: String(row.severity),
+        feedId: null,
+        channelDays: Number(row.n),
+        intervals: 0,
+    });
+    return new Map([...grouped].map(([key, of]) => [key, of.map(counted)]));
+}
+
+async function writeMarks(
+    session: EngineSession,
+    lake: Lake,
+    job: readonly PlannedDayMarks[],
+    counts: ReadonlyMap<string, readonly CountedMarks[]>,
+): Promise<NewFile[]> {
+    const filled = job.filter((p) => counts.has(partitionText(p)));
+    if (filled.length === 0) return [];
+    const folder = freshFolder(lake, 'day_marks');
+    await makeFolderDurably(folder);
+    const columns = LAKE_TABLES.day_marks.map((c) => c.name).join(', ');
+    const written = await session.writeParts(`select ${columns} from marked_days`, folder, {
+        by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
+        parts: filled.map(({ marketDay, bucket }) => [marketDay, bucket]),
+        order: FILE_ORDER,
+    });
+    const files = filled.flatMap(({ marketDay, bucket }, i): NewFile[] => {
+        const file = written[i];
+        return file ? [{ ...file, parts: [{ marketDay, bucket, rowCount: file.rowCount }] }] : [];
+    });
+    await syncWrittenFiles(
+        files.map((file) => file.path),
+        lake.folder,
+    );
+    return files;
+}
+
+/** All or, where another process has published one of the partitions since, nothing; gives how many. */
+async function commitMarks(
+    lake: Lake,
+    job: readonly PlannedDayMarks[],
+    files: readonly NewFile[],
+    counts: ReadonlyMap<string, readonly CountedMarks[]>,
+): Promise<number> {
+    const commit = async (tx: Transaction) => {
+        const commitNo = await openCommit(tx, lake, 'day-marks', { partitions: job.length });
+        await swapMarks(tx, commitNo, job, files, counts);
+        await retireFiles(tx, 'day_marks', commitNo, job);
+        const versions = new Map(job.map((p) => [partitionText(p), p.publishedVersion + 1]));
+        await insertFiles(
+            tx,
+            lake,
+            'day_marks',
+            commitNo,
+            files,
+            (key) => versions.get(partitionText(key)) ?? 1,
+        );
+        crashPoint('commit');
+        return job.length;
+    };
+    return lake.db.transaction(commit).catch((error) => {
+        if (error instanceof LostRace) return 0;
+        throw error;
+    });
+}
+
+class LostRace extends Error {}
+
+/** Throws `LostRace` where a partition has another version than was planned for. */
+async function swapMarks(
+    tx: Transaction,
+    commitNo: number,
+    job: readonly PlannedDayMarks[],
+    files: readonly NewFile[],
+    counts: ReadonlyMap<string, readonly CountedMarks[]>,
+): Promise<void> {
+    const rowCounts = new Map(files.flatMap((f) => f.parts.map((p) => [partitionText(p), p.rowCount])));
+    const rows = await tx.query(
+        `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs, stats)
+             select 'day_marks', d, b, e + 1, $1, r, '', i::jsonb, s::jsonb
+               from unnest($2::date[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) as t(d, b, e, r, i, s)
+             on conflict (table_name, market_day, bucket) do update
+                set version = excluded.version, commit_no = excluded.commit_no, row_count = excluded.row_count,
+                    inputs = excluded.inputs, stats = excluded.stats
+              where partitions.version = excluded.version - 1
+             returning bucket`,
+        [
+            commitNo,
+            job.map((p) => p.marketDay),
+            job.map((p) => p.bucket),
+            job.map((p) => p.publishedVersion),
+            job.map((p) => rowCounts.get(partitionText(p)) ?? 0),
+            job.map((p) => JSON.stringify(p.inputs)),
+            job.map((p) => JSON.stringify({ marks: counts.get(partitionText(p)) ?? [] })),
+        ],
+    );
+    if (rows.length !== job.length) throw new LostRace();
+}
