@@ -160,4 +160,13 @@ select
         when sum_fails = 'hold' or reverse_fails = 'hold' or digits_fail = 'hold' then 'hold'
         else coalesce(sum_fails, reverse_fails, digits_fail)
     end as severity,
+    nullif(
+        substr(
+            case when digits_fail = 'hold' then ',' || digits_rule else '' end
+            || case when reverse_fails = 'hold' then ',' || reverse_rule else '' end
+            || case when sum_fails = 'hold' then ',' || sum_rule else '' end,
+            2
+        ),
+        ''
+    ) as holds,
 from ruled
