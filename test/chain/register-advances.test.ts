@@ -1,8 +1,10 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { EngineValue } from '../../src/engine/engine.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { findGapAdvances } from '../../src/lake/register-advances.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { registerChecks } from '../../src/pipeline/register-checks.ts';
@@ -288,4 +290,63 @@ test('differences are listed, by meter and days, and all are counted', async () 
     ]);
     const nobody = registerChecks(world.workspace, { meter: 'nobody' });
     await assert.rejects(nobody, { code: 'trace.meter-unknown' });
+});
+
+test('a gap is given what the register counted between the measured reads that enclose it', async () => {
+    const session = await world.workspace.lake.engine.openSession();
+    const span = (from: number, to: number, advance: string | null, qualities: string): EngineValue[] => [
+        ...[7, instantText(JUNE_1 + from * DAY), instantText(JUNE_1 + to * DAY), '2013-06-01', '2013-06-09'],
+        ...[...qualities.split('-'), advance],
+    ];
+    try {
+        const [channel, instant, date, text] = ['integer', 'timestamp', 'date', 'string'];
+        await session.registerRows(
+            'register_spans',
+            [
+                { name: 'channel_no', type: channel },
+                { name: 'read_from', type: instant },
+                { name: 'read_to', type: instant },
+                { name: 'from_day', type: date },
+                { name: 'to_day', type: date },
+                { name: 'start_quality', type: text },
+                { name: 'end_quality', type: text },
+                { name: 'advance_kwh', type: 'decimal(24,6)' },
+            ],
+            [
+                span(0, 2, '10', 'measured-measured'),
+                span(2, 4, '3.5', 'measured-estimated'),
+                span(4, 6, '4.5', 'estimated-measured'),
+                span(6, 8, null, 'measured-measured'),
+                span(8, 9, '1', 'measured-estimated'),
+            ],
+        );
+        const gaps = [
+            [0, 2],
+            [0.5, 1],
+            [1, 3],
+            [3, 4.5],
+            [5, 7],
+            [8.2, 8.5],
+        ].map(([from = 0, to = 0]) => ({
+            channelNo: 7,
+            from: instantText(JUNE_1 + from * DAY),
+            to: instantText(JUNE_1 + to * DAY),
+        }));
+        await findGapAdvances(session, gaps);
+        const rows = await session.rows(
+            'select epoch_ms(gap_from) as a, epoch_ms(read_from) as b, epoch_ms(read_to) as c, advance_kwh from gap_advances order by 1, 3',
+        );
+        const days = (value: unknown) => (Number(value) - JUNE_1) / DAY;
+        assert.deepEqual(
+            rows.map((r) => [days(r.a), days(r.b), days(r.c), Number(r.advance_kwh)]),
+            [
+                [0, 0, 2, 10],
+                [0.5, 0, 2, 10],
+                [1, 0, 6, 18],
+                [3, 2, 6, 8],
+            ],
+        );
+    } finally {
+        await session.close();
+    }
 });

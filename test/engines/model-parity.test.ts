@@ -16,7 +16,7 @@ import { registerMarks } from '../../src/lake/day-marks.ts';
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { readStates } from '../../src/lake/refresh-state.ts';
-import { compareAdvances, spanRegisters } from '../../src/lake/register-advances.ts';
+import { compareAdvances, findGapAdvances, spanRegisters } from '../../src/lake/register-advances.ts';
 import { decideRegisterReads } from '../../src/lake/register-reads.ts';
 import { readValidationInputs } from '../../src/lake/validation-inputs.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
@@ -82,7 +82,14 @@ const VALIDATION_TABLES = [
 ];
 
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
-const REGISTER_TABLES = ['placed_reads', 'curated_reads', 'register_spans', 'span_days', 'register_advances'];
+const REGISTER_TABLES = [
+    'placed_reads',
+    'curated_reads',
+    'register_spans',
+    'span_days',
+    'register_advances',
+    'gap_advances',
+];
 const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
 
 test('every model of curation, of clocks and of registers is compared here; those of billing by the bills in engine-parity', () => {
@@ -293,6 +300,15 @@ function registerRows(): Readonly<Record<'versions' | 'channels' | 'intervals' |
     };
 }
 
+/** One within a week, one over a read, one over the exchange, one before the first read. */
+const REGISTER_GAPS = [
+    { channelNo: 2, from: '2013-06-24T00:00:00Z', to: '2013-06-25T00:00:00Z' },
+    { channelNo: 2, from: '2013-06-24T00:00:00Z', to: '2013-07-05T00:00:00Z' },
+    { channelNo: 1, from: '2013-06-14T00:00:00Z', to: '2013-06-16T00:00:00Z' },
+    { channelNo: 1, from: '2013-01-01T00:00:00Z', to: '2013-05-03T00:00:00Z' },
+    { channelNo: 1, from: '2013-05-01T00:00:00Z', to: '2013-05-03T00:00:00Z' },
+];
+
 test('reads of registers, their advances and the sum check are decided alike on both engines', {
     skip,
 }, async () => {
@@ -318,6 +334,7 @@ test('reads of registers, their advances and the sum check are decided alike on 
         await spanRegisters(session, { dials, validation });
         const names = { readsInterval: 'intervals', readsDaily: 'days', channels: 'channels' };
         await compareAdvances(session, { zone, ...names });
+        await findGapAdvances(session, REGISTER_GAPS);
         return textsOf(session, REGISTER_TABLES);
     });
     assert.deepEqual(found.spark, found.duckdb);
@@ -329,6 +346,7 @@ test('reads of registers, their advances and the sum check are decided alike on 
                 ),
             ),
         ].sort();
+    assert.ok(seen('advance_kwh', 'gap_advances').length > 1);
     assert.deepEqual(seen('channel_no', 'curated_reads'), ['1', '2']);
     assert.deepEqual(seen('kind', 'register_advances'), ['normal', 'reverse', 'rollover']);
     assert.deepEqual(seen('verdict', 'register_advances'), ['estimated-read', 'failed', 'passed', 'reverse']);
