@@ -278,6 +278,7 @@ function benchInputs(size: DraftsSize, files: readonly string[]): BillingInputs 
         })),
         readsIntervalFiles: files,
         gapFiles: [],
+        registerHolds: [],
         markFiles: { reading_marks: [], day_marks: [] },
         horizonTo: to,
         lakeCommitNo: 1,

@@ -111,7 +111,11 @@ table channel_validities (
     known_from timestamp with time zone not null,
     known_to timestamp with time zone,
     meter_no bigint not null,
+    register_digits smallint,
+    register_multiplier numeric(12,4),
     constraint channel_validities_check CHECK (known_to > known_from),
+    constraint channel_validities_register_digits_check CHECK (register_digits >= 1 AND register_digits <= 11),
+    constraint channel_validities_register_multiplier_check CHECK (register_multiplier > 0::numeric),
     constraint channel_validities_valid_during_check CHECK (NOT isempty(valid_during)),
     constraint one_meter_at_a_metering_point EXCLUDE USING gist (metering_point_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL),
     constraint one_place_of_a_meter EXCLUDE USING gist (meter_no WITH =, register_id WITH =, valid_during WITH &&) WHERE (known_to IS NULL)

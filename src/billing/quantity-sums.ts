@@ -88,7 +88,9 @@ export async function sumQuantities(
         }
         const amounts = prices.rows.length === 0 ? [] : await session.rows(model('interval_amounts'));
         const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
-        const hasMarks = MARK_TABLES.some((table) => inputs.markFiles[table].length > 0);
+        const hasMarks =
+            inputs.registerHolds.length > 0 ||
+            MARK_TABLES.some((table) => inputs.markFiles[table].length > 0);
         const holds = hasMarks ? await session.rows(model('held_days')) : [];
         return {
             quantities,
@@ -129,6 +131,12 @@ async function registerInputs(
         await session.registerFiles(table, markColumns, inputs.markFiles[table]);
         marks.push(`select * from ${table} where ${within}`);
     }
+    await session.registerRows(
+        'register_holds',
+        LAKE_TABLES.reading_marks.filter((column) => MARK_COLUMNS.has(column.name)),
+        inputs.registerHolds.map(({ day, channelNo, ruleId }) => [day, channelNo, ruleId, 'hold']),
+    );
+    marks.push(`select * from register_holds where ${within}`);
     await session.run(`create or replace temp view period_marks as ${marks.join(' union all ')}`);
     await session.registerRows('rated_channels', RATED_CHANNELS, channelRows(plan, slots));
     await session.registerRows('rate_slots', RATE_SLOTS, slots.slotRows);

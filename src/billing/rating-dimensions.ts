@@ -73,6 +73,13 @@ export interface RatingChannel {
 export const MARK_TABLES = ['reading_marks', 'day_marks'] as const;
 export type MarkTable = (typeof MARK_TABLES)[number];
 
+/** A market day that is part of an advance which fails a rule. */
+export interface RegisterHold {
+    readonly channelNo: number;
+    readonly day: CalendarDate;
+    readonly ruleId: string;
+}
+
 /** Everything that one run is made from. The same inputs give the same documents. */
 export interface BillingInputs {
     /** Local days, half-open. */
@@ -88,6 +95,8 @@ export interface BillingInputs {
     readonly gapFiles: readonly string[];
     /** The same of marks of validation; of the period's partitions that have one whose severity is `hold`. */
     readonly markFiles: Readonly<Record<MarkTable, readonly string[]>>;
+    /** Days of advances of registers that fail a rule by which bills are held. */
+    readonly registerHolds: readonly RegisterHold[];
     /** First market day for which no reading is expected yet; null: no reading has come at all. */
     readonly horizonTo: CalendarDate | null;
     /** Newest commit of the lake that the files are of: with it the partitions read can be named again. */

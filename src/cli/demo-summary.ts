@@ -144,9 +144,14 @@ function accountOf(s: HomeStatus): string[] {
         line(
             'rows received',
             s.rowsReceived,
-            sumRemark(s.rowsReceived, s.versions + s.rowsQuarantined + s.rowsWaiting, 'three'),
+            sumRemark(
+                s.rowsReceived,
+                s.versions + s.registerReads + s.rowsQuarantined + s.rowsWaiting,
+                s.registerReads === 0 ? 'three' : 'four',
+            ),
         ),
         line('  accepted as versions', s.versions),
+        ...(s.registerReads === 0 ? [] : [line('  reads of registers', s.registerReads)]),
         line('  quarantined', s.rowsQuarantined),
         ...Object.entries(s.quarantinedByRule).map(([rule, n]) => line(`    ${rule}`, n)),
         line('  waiting for master data', s.rowsWaiting),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { GridtallyError } from '../kernel/errors.ts';
 import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings.ts';
+import type { EditSummary } from '../vee/edit-ledger.ts';
 import { EDIT_QUALITIES } from '../vee/edit-payload.ts';
 import type { EditRequest } from '../vee/edit-request.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
@@ -101,32 +102,37 @@ async function listCommand(_options: CommonOptions, self: Command): Promise<void
     const options = self.optsWithGlobals<CommonOptions & { readonly meter?: string }>();
     await withWorkspace(options, async (workspace, output) => {
         const edits = await editsMade(workspace, options.meter);
-        const columns = [
-            'edit',
-            'state',
-            'by',
-            'meters',
-            'from',
-            'to',
-            'intervals',
-            'received',
-            'receipt',
-            'reason',
-        ];
-        const cells = edits.map((e) => [
-            e.editNo,
-            e.withdrawnBy === null ? e.state : `${e.state} by ${e.withdrawnBy}`,
-            e.by,
-            e.meterIds.join(' '),
-            e.periodFrom,
-            e.periodTo,
-            e.intervalCount,
-            e.receivedAt,
-            e.receiptId,
-            e.reasons.join('; '),
-        ]);
-        output.result(edits, edits.length === 0 ? 'no edit was made' : tableText(columns, cells));
+        output.result(edits, edits.length === 0 ? 'no edit was made' : editTable(edits));
     });
+}
+
+/** A line for each edit, or register read of a person. */
+export function editTable(edits: readonly EditSummary[]): string[] {
+    const columns = [
+        'edit',
+        'state',
+        'by',
+        'meters',
+        'from',
+        'to',
+        'intervals',
+        'received',
+        'receipt',
+        'reason',
+    ];
+    const cells = edits.map((e) => [
+        e.editNo,
+        e.withdrawnBy === null ? e.state : `${e.state} by ${e.withdrawnBy}`,
+        e.by,
+        e.meterIds.join(' '),
+        e.periodFrom,
+        e.periodTo,
+        e.intervalCount,
+        e.receivedAt,
+        e.receiptId,
+        e.reasons.join('; '),
+    ]);
+    return tableText(columns, cells);
 }
 
 async function withdrawCommand(no: string, _options: CommonOptions, self: Command): Promise<void> {

@@ -42,7 +42,7 @@ export async function checkFeedFile(
                     r.register,
                     r.periodFrom,
                     localText(zone, parseInstant(r.periodFrom)),
-                    r.minutes,
+                    r.minutes === 0 ? null : r.minutes,
                     r.kwh,
                     r.quality,
                 ]),

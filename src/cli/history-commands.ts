@@ -57,22 +57,24 @@ export function instantOrDay(zone: Zone, text: string): number {
 function historyText(history: ReadingHistory): string[] {
     const versions = history.intervals.flatMap((interval) => [
         ...estimateCells(interval),
-        ...interval.versions.map((v) => [
-            interval.periodFrom,
-            interval.registerId,
-            v.kwh,
-            v.quality,
-            v.sourceCode,
-            v.outcome.replaceAll('_', ' '),
-            ...placeCells(v),
-            v.why,
-        ]),
+        ...versionCells(interval),
     ]);
-    const columns = ['interval', 'register', 'kWh', 'quality', 'code', 'outcome', ...PLACE_COLUMNS, 'why'];
+    const reads = history.registerReads.flatMap(versionCells);
+    const columns = (of: string) => [
+        of,
+        'register',
+        'kWh',
+        'quality',
+        'code',
+        'outcome',
+        ...PLACE_COLUMNS,
+        'why',
+    ];
     return [
         versions.length === 0
             ? `no version of ${history.meter} begins from ${history.periodFrom} until ${history.periodTo}`
-            : tableText(columns, versions),
+            : tableText(columns('interval'), versions),
+        reads.length === 0 ? [] : ['', 'reads of registers:', ...tableText(columns('read'), reads)],
         unplacedText('waiting', history.waiting),
         unplacedText('quarantined', history.quarantined),
     ].flat();
@@ -94,6 +96,19 @@ function estimateCells({ estimate, periodFrom, registerId, kwh, quality }: Trace
             estimateText(estimate),
         ],
     ];
+}
+
+function versionCells(interval: TracedInterval): (string | number | null)[][] {
+    return interval.versions.map((v) => [
+        interval.periodFrom,
+        interval.registerId,
+        v.kwh,
+        v.quality,
+        v.sourceCode,
+        v.outcome.replaceAll('_', ' '),
+        ...placeCells(v),
+        v.why,
+    ]);
 }
 
 const PLACE_COLUMNS = ['feed', 'file', 'line', 'received', 'receipt'];

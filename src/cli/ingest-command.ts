@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import { EDIT_FEED, isEditFeed } from '../contracts/edit-feed.ts';
 import type { PayloadRefused } from '../ingest/parse-commit.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
@@ -35,8 +35,13 @@ export function addIngestCommand(program: Command): void {
 }
 
 async function ingestCommand(paths: string[], options: IngestOptions): Promise<void> {
-    if (options.feed === EDIT_FEED)
-        throw new GridtallyError('usage.invalid', 'edits are not ingested; make them with `gridtally edit`');
+    if (isEditFeed(options.feed)) {
+        const how = options.feed === EDIT_FEED ? 'edit' : 'register-read';
+        throw new GridtallyError(
+            'usage.invalid',
+            `edits are not ingested; make them with \`gridtally ${how}\``,
+        );
+    }
     await withWorkspace(options, async (workspace, output) => {
         const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
             output.progress(`${stage}: ${counted(done, 'payload')}`),

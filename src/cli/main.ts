@@ -13,6 +13,7 @@ import { addOpenTablesCommand } from './open-tables-command.ts';
 import { printErrorJson, reportError } from './output.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
+import { addRegisterCommands } from './register-commands.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { addTraceCommands } from './trace-commands.ts';
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     addReplayCommand(program);
     addHistoryCommands(program);
     addEditCommands(program);
+    addRegisterCommands(program);
     addTraceCommands(program);
     addDriftCommand(program);
     addBillCommands(program);

@@ -55,14 +55,14 @@ function planLines(plan: ReplayPlan): string[] {
 
 type RowCounts = Pick<
     HomeStatus,
-    'payloadsRefused' | 'rowsReceived' | 'versions' | 'rowsQuarantined' | 'rowsWaiting'
+    'payloadsRefused' | 'rowsReceived' | 'versions' | 'registerReads' | 'rowsQuarantined' | 'rowsWaiting'
 >;
 
 function rowCounts(status: HomeStatus): RowCounts {
-    const { payloadsRefused, rowsReceived, versions, rowsQuarantined, rowsWaiting } = status;
-    return { payloadsRefused, rowsReceived, versions, rowsQuarantined, rowsWaiting };
+    const { payloadsRefused, rowsReceived, versions, registerReads, rowsQuarantined, rowsWaiting } = status;
+    return { payloadsRefused, rowsReceived, versions, registerReads, rowsQuarantined, rowsWaiting };
 }
 
 function sumLine(c: RowCounts): string {
-    return `${count(c.rowsReceived)} rows = ${count(c.versions)} accepted + ${count(c.rowsQuarantined)} quarantined + ${count(c.rowsWaiting)} waiting; ${count(c.payloadsRefused)} files refused`;
+    return `${count(c.rowsReceived)} rows = ${count(c.versions + c.registerReads)} accepted + ${count(c.rowsQuarantined)} quarantined + ${count(c.rowsWaiting)} waiting; ${count(c.payloadsRefused)} files refused`;
 }

@@ -5,6 +5,7 @@
  */
 export interface FeedContract {
     readonly feed: string;
+    readonly kind: FeedKind;
     readonly version: string;
     /** SHA-256 of the document's text: what a parse records as its input. */
     readonly sha256: string;
@@ -14,6 +15,9 @@ export interface FeedContract {
     readonly reading: ReadingRules;
     readonly precedence: PrecedenceRules;
 }
+
+/** What a row of the feed is: energy of an interval, or the index of a cumulative register at an instant. */
+export type FeedKind = 'interval' | 'register';
 
 /** How bytes become records of text fields. One line is one record; blank lines are skipped and counted. */
 export interface RecordLayout {
@@ -76,7 +80,7 @@ export interface ReadingRules {
     readonly defaultRegister: string;
     readonly flow: 'to_customer' | 'from_customer';
     readonly unit: EnergyUnit;
-    /** Length when the feed has no minutes column. */
+    /** Length when the feed has no minutes column; 0 where the rows are register reads, which have none. */
     readonly intervalMinutes: number;
     readonly stamp: StampRules;
     readonly value: ValueRules;
@@ -107,7 +111,7 @@ export interface StampRules {
 export interface ValueRules {
     /** More decimals than this quarantine the row; up to six are kept, finer ones rounded half-even and counted. */
     readonly maxDecimals: number;
-    /** Largest kWh of one interval, exact text, inclusive. */
+    /** Largest kWh of one interval, or largest index of a register; exact text, inclusive. */
     readonly maxKwh: string;
     readonly allowsNegative: boolean;
     /** Texts that say that there is no value (quality becomes missing). */

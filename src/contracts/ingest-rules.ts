@@ -33,7 +33,7 @@ export const ROW_RULES = {
     'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
     'row.period-surplus': 'The local day has fewer periods than the number of the column.',
     'row.stamp-off-grid': 'The stamp is not a multiple of the interval length from local midnight.',
-    'row.stamp-future': 'The interval lies in the future of its receipt.',
+    'row.stamp-future': 'The interval, or the register read, lies in the future of its receipt.',
     'row.stamp-crosses-midnight': 'The interval reaches across local midnight.',
     'row.minutes':
         'The interval length is not a whole number of minutes that gridtally knows (5, 10, 15, 30, 60).',
@@ -42,11 +42,13 @@ export const ROW_RULES = {
     'row.value-missing': 'The value is blank, and the quality does not say that it is missing.',
     'row.value-decimals': 'The value has more decimals than the contract allows.',
     'row.value-negative': 'The value is negative, and the contract has no export.',
-    'row.value-too-large': 'The value is larger than the contract allows for one interval.',
-    'row.unit': 'The unit is not kWh, Wh, MWh or kW.',
+    'row.value-too-large':
+        'The value is larger than the contract allows for one interval, or for the index of a register.',
+    'row.unit': 'The unit is not kWh, Wh, MWh or kW; of a register read, not kWh, Wh or MWh.',
     'row.quality': 'The contract does not know the quality code.',
     'row.version': 'The version stamp is not written as the contract says.',
-    'row.repeated': 'The payload holds the interval more than once, and the contract refuses that.',
+    'row.repeated':
+        'The payload holds the interval, or the instant of a register, more than once, and the contract refuses that.',
 } as const;
 
 /** A row that is right in itself, of a meter that nobody registered, or outside the channel's validity. */

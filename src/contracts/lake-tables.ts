@@ -30,6 +30,24 @@ export const READING_VERSIONS = columns(`
     ordinal bigint
     received_at timestamp`);
 
+/**
+ * Reads of cumulative registers, as they were received: the index at an instant. channel_no is the one that had the register when the row was
+ * parsed; whose a read is now is decided when it is asked for. quality as above.
+ */
+export const REGISTER_VERSIONS = columns(`
+    market_day date
+    bucket integer
+    channel_no integer
+    read_at timestamp
+    index_kwh decimal(18,6)
+    quality string
+    source_code string
+    feed_id smallint
+    version_stamp bigint
+    sequence bigint
+    ordinal bigint
+    received_at timestamp`);
+
 /** One row per channel and interval that has a value. What was estimated here has no feed, no receipt, and its method as `source_code`. */
 export const READS_INTERVAL = columns(`
     market_day date
@@ -173,7 +191,7 @@ export const REPLAYED_ROWS = columns(`
     replayed_contract_no integer
     outcome string`);
 
-/** One row per typed row that no channel takes yet. */
+/** One row per typed row that no channel takes yet; of a register read the length is 0, and kwh is the index. */
 export const WAITING_ROWS = columns(`
     feed_id smallint
     sequence bigint
@@ -227,6 +245,7 @@ export const BILL_LINES = columns(`
 
 export const LAKE_TABLES = {
     reading_versions: READING_VERSIONS,
+    register_versions: REGISTER_VERSIONS,
     reads_interval: READS_INTERVAL,
     reads_hourly: READS_HOURLY,
     reads_daily: READS_DAILY,
@@ -242,6 +261,9 @@ export const LAKE_TABLES = {
 } as const;
 
 export type LakeTable = keyof typeof LAKE_TABLES;
+
+/** Tables of what was received, which only grow: of each kind of feed its own. */
+export type VersionTable = 'reading_versions' | 'register_versions';
 
 /** Whatever has files in the catalogue: also what is a copy of rows in Postgres. */
 export type CatalogueTable = LakeTable | 'channels' | 'bill_lines';

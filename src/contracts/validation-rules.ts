@@ -11,7 +11,7 @@ export type SeveritySetting = Severity | 'off';
  * What a rule looks at. Only one that looks at a channel's own market day may say `estimate`: so what is measured on a day depends on the versions
  * of that day alone, and what other days are compared with, or estimated from, never depends on itself.
  */
-export type RuleScope = 'interval' | 'day' | 'other-days' | 'other-channels';
+export type RuleScope = 'interval' | 'day' | 'other-days' | 'other-channels' | 'register';
 
 export interface RuleParameter {
     readonly unit: string;
@@ -174,6 +174,30 @@ export const VALIDATION_RULES = {
         },
         source: 'Oracle; 14 days ○',
     },
+    'vee.register-digits': {
+        says: 'A register read has more digits before the decimal point than its register.',
+        scope: 'register',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {},
+        source: 'Energinet E89, Oracle ○',
+    },
+    'vee.reverse-register': {
+        says: 'A register read is below the one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
+        scope: 'register',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {
+            mostKw: {
+                unit: 'kW',
+                default: '100',
+                min: 0.001,
+                max: 1_000_000,
+                means: 'the most that a register may count, where the rated power of the metering point is not known ○',
+            },
+        },
+        source: 'Oracle ○',
+    },
     'vee.spike': {
         says: 'The highest measured value of the market day exceeds the third highest by more than a percentage of it.',
         scope: 'day',
@@ -196,6 +220,22 @@ export const VALIDATION_RULES = {
             },
         },
         source: 'California, 180 %',
+    },
+    'vee.sum-check': {
+        says: "The measured intervals between two reads of a register do not add up to its advance: they differ by more than one interval's worth and by more than a percentage of the advance.",
+        scope: 'register',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {
+            percent: {
+                unit: '%',
+                default: '0.5',
+                min: 0,
+                max: 100,
+                means: 'of the advance ○',
+            },
+        },
+        source: 'California, Oracle, Norway; 0.5 % ○',
     },
     'vee.too-old': {
         says: 'The interval began so long before the receipt of its reading. Off for feeds that are marked with `backfill`.',

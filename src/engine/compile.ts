@@ -36,17 +36,22 @@ export function overrideModel(name: string, transform: (text: string) => string)
 
 /**
  * Reads `models/<name>.sql`, or `models/<name>.<dialect>.sql` where a hot step has an engine's own text,
- * resolves `ref('table')` and expands macros. Throws `engine.unsupported` where the engine has no text for a macro; asserts that calls
+ * resolves `ref('table')` and expands macros. `inputs` gives tables of a session other names than the model does, so that one text decides for
+ * several tables. Throws `engine.unsupported` where the engine has no text for a macro; asserts that calls
  * are balanced.
  */
-export function compileModel(name: string, dialect: Dialect): CompiledModel {
-    const key = `${name}.${dialect}`;
+export function compileModel(
+    name: string,
+    dialect: Dialect,
+    inputs: Readonly<Record<string, string>> = {},
+): CompiledModel {
+    const key = `${name}.${dialect}.${JSON.stringify(inputs)}`;
     const known = compiled.get(key);
     if (known) return known;
     const own = `${MODELS}${name}.${dialect}.sql`;
     const change = overrides.get(name) ?? ((text: string) => text);
     const text = change(readFileSync(existsSync(own) ? own : `${MODELS}${name}.sql`, 'utf8'));
-    const sql = compileText(text, dialect, name);
+    const sql = compileText(text, dialect, name, inputs);
     // the portable text is the meaning; an engine's own text is held equal to it by the tests
     const meaning = existsSync(`${MODELS}${name}.sql`)
         ? change(readFileSync(`${MODELS}${name}.sql`, 'utf8'))
@@ -58,12 +63,20 @@ export function compileModel(name: string, dialect: Dialect): CompiledModel {
 }
 
 /** Expands `ref('x')` and macros in any SQL text; `name` is for messages. */
-export function compileText(text: string, dialect: Dialect, name: string): string {
+export function compileText(
+    text: string,
+    dialect: Dialect,
+    name: string,
+    inputs: Readonly<Record<string, string>> = {},
+): string {
     const withoutComments = text
         .replace(/--[^\n]*/g, '')
         .trim()
         .replace(/;$/, '');
-    const resolved = withoutComments.replace(/\bref\(\s*'([a-z_0-9]+)'\s*\)/g, '$1');
+    const resolved = withoutComments.replace(
+        /\bref\(\s*'([a-z_0-9]+)'\s*\)/g,
+        (_, table: string) => inputs[table] ?? table,
+    );
     return expandMacros(withoutLastCommas(resolved), dialect, name);
 }
 

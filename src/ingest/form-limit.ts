@@ -2,7 +2,7 @@ import type { FeedContract } from '../contracts/feed-contract.ts';
 import type { FileRule, RowRule } from '../contracts/ingest-rules.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
-import { UNITS } from './value-sql.ts';
+import { unitsOf } from './value-sql.ts';
 
 /** A payload, by its number in the batch, that is refused for what its rows are. */
 export interface RefusedBatchPayload {
@@ -96,7 +96,7 @@ async function differenceOf(
         return texts(rows.map((r) => String(r.code)));
     };
     if (ruleId === 'file.unit-unknown')
-        return `unit added: ${await codes('odd_unit')}; known are ${texts(UNITS)}.`;
+        return `unit added: ${await codes('odd_unit')}; known are ${texts(unitsOf(contract.kind))}.`;
     if (ruleId === 'file.quality-unknown') {
         const known = Object.keys(contract.reading.qualityCodes);
         return `quality code added: ${await codes('odd_quality')}; known are ${texts(known)}.`;

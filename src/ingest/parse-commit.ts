@@ -48,7 +48,7 @@ export async function commitParsed(
     flagged: readonly RefusedPayload[],
 ): Promise<void> {
     const commitNo = await openCommit(tx, lake, 'append', { segments: segmentNos.length });
-    await commitVersions(tx, lake, commitNo, parsed.versionFiles);
+    await commitVersions(tx, lake, commitNo, parsed.versionFiles, parsed.table);
     await appendWhole(tx, lake, 'waiting_rows', commitNo, parsed.waitingFiles);
     await appendWhole(tx, lake, 'quarantined_rows', commitNo, parsed.quarantinedFiles);
     await enterRefused(tx, lake, feed.feedId, refused);

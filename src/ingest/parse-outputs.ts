@@ -1,5 +1,5 @@
-import type { FeedContract } from '../contracts/feed-contract.ts';
-import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import type { FeedContract, FeedKind } from '../contracts/feed-contract.ts';
+import { LAKE_TABLES, type VersionTable } from '../contracts/lake-tables.ts';
 import type { EngineSession, WrittenFile } from '../engine/engine.ts';
 import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
@@ -25,6 +25,8 @@ export interface SegmentCounts {
 }
 
 export interface ParsedBatch {
+    readonly table: VersionTable;
+    /** Of that table. */
     readonly versionFiles: readonly NewFile[];
     readonly waitingFiles: readonly NewFile[];
     readonly quarantinedFiles: readonly NewFile[];
@@ -38,9 +40,15 @@ export interface OutputOptions {
     readonly bucketSize: number;
 }
 
-const VERSION_SELECT = (o: OutputOptions) => `
+/** What rows of each table say beside what all versions say. */
+const MEASURED: Readonly<Record<VersionTable, string>> = {
+    reading_versions: 'make_timestamptz(period_us) as period_from, minutes as interval_minutes, kwh',
+    register_versions: 'make_timestamptz(period_us) as read_at, kwh as index_kwh',
+};
+
+const VERSION_SELECT = (o: OutputOptions, table: VersionTable = 'reading_versions') => `
     make_date(cast(market_day_no as integer)) as market_day, cast(channel_no // ${o.bucketSize} as integer) as bucket, channel_no,
-    make_timestamptz(period_us) as period_from, minutes as interval_minutes, kwh, quality, source_code,
+    ${MEASURED[table]}, quality, source_code,
     cast(${o.feedId} as smallint) as feed_id, version_stamp, sequence, cast(ordinal as bigint) as ordinal,
     make_timestamptz(received_us) as received_at`;
 
@@ -127,11 +135,13 @@ export async function matchAgain(engine: EngineSession): Promise<void> {
 export async function writeParsed(
     session: ParseSession,
     lake: Lake,
-    options: OutputOptions,
+    options: OutputOptions & { readonly kind: FeedKind },
 ): Promise<ParsedBatch> {
     const { engine } = session;
+    const table = options.kind === 'register' ? 'register_versions' : 'reading_versions';
     return {
-        versionFiles: await writeVersions(engine, lake, options),
+        table,
+        versionFiles: await writeVersions(engine, lake, options, table),
         waitingFiles: await writeWhole(lake, engine, 'waiting_rows', {
             rows: `select ${WAITING_SELECT(options)}, line_no as place from parsed where faults = '' and channel_no is null`,
             order: IN_PLACE,
@@ -159,16 +169,21 @@ function offsetOption(session: ParseSession): { fixedOffsetUs?: number } {
 // below this many rows a partition, one file for all partitions is cheaper to write and to read than many
 const SPLIT_FROM_ROWS = 50_000;
 
-async function writeVersions(engine: EngineSession, lake: Lake, options: OutputOptions): Promise<NewFile[]> {
+async function writeVersions(
+    engine: EngineSession,
+    lake: Lake,
+    options: OutputOptions,
+    table: VersionTable,
+): Promise<NewFile[]> {
     const parts = await engine.rows(
         `select market_day_no, cast(channel_no // ${options.bucketSize} as integer) as bucket, count(*) as row_count
          from parsed where faults = '' and channel_no is not null group by all`,
     );
     if (parts.length === 0) return [];
     const rowCount = parts.reduce((sum, part) => sum + Number(part.row_count), 0);
-    const query = `select ${VERSION_SELECT(options)} from parsed where faults = '' and channel_no is not null
+    const query = `select ${VERSION_SELECT(options, table)} from parsed where faults = '' and channel_no is not null
          order by market_day_no nulls last, channel_no nulls last, period_us nulls last, sequence nulls last, ordinal nulls last`;
-    const folder = freshFolder(lake, 'reading_versions');
+    const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
     if (rowCount / parts.length >= SPLIT_FROM_ROWS) {
         const files = await engine.writePartitioned(query, folder, ['market_day', 'bucket']);
@@ -289,6 +304,7 @@ export async function parsePlain(
         quarantinedByRule: {},
     };
     return {
+        table: 'reading_versions',
         versionFiles: [{ ...file, parts }],
         waitingFiles: [],
         quarantinedFiles: [],

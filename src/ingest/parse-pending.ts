@@ -392,7 +392,7 @@ async function parseWithRegistration(
         await session.prepare(feed.contract);
         await matchAgain(session.engine);
     }
-    const parsed = await writeParsed(session, ingest.lake, options);
+    const parsed = await writeParsed(session, ingest.lake, { ...options, kind: feed.contract.kind });
     await extend(ingest, parsed);
     return { parsed, refused, flagged };
 }

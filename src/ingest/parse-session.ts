@@ -37,9 +37,11 @@ export async function openParseSession(lake: Lake): Promise<ParseSession> {
         async prepare(contract) {
             const snapshot = await channelSnapshot(lake);
             const { clock } = contract.reading.stamp;
-            const key = `${snapshot.path} ${contract.reading.identifies} ${JSON.stringify(clock)}`;
+            const { identifies } = contract.reading;
+            const key = `${snapshot.path} ${contract.kind} ${identifies} ${JSON.stringify(clock)}`;
             if (key === shapedFor) return;
-            await registerChannelMap(engine, snapshot.path, contract.reading.identifies);
+            const register = contract.kind === 'register' ? registerRegisterMap : registerChannelMap;
+            await register(engine, snapshot.path, identifies);
             if (clock.kind === 'local') await registerStampDays(engine, zoneOf(clock.zone), days);
             shapedFor = key;
         },
@@ -165,5 +167,26 @@ async function registerChannelMap(
         from channels as c
         left join (select distinct metering_point_id from channels where flow = 'from_customer') as e
             on e.metering_point_id = c.metering_point_id`,
+    );
+}
+
+/**
+ * The same for reads of registers, which have no interval: the read with which a meter is taken out stands at the end of its validity, and is its
+ * own unless another validity of the same name begins there. Nothing is expected, and an index is never negative.
+ */
+async function registerRegisterMap(
+    engine: EngineSession,
+    path: string,
+    identifies: 'meter' | 'meteringPoint',
+): Promise<void> {
+    await registerChannelMap(engine, path, identifies);
+    await engine.materialise(
+        'channel_map',
+        `select c.external_key, c.register_key, c.channel_no, cast(0 as smallint) as interval_minutes, c.valid_from_us,
+            case when n.external_key is null then c.valid_to_us + 1 else c.valid_to_us end as valid_to_us,
+            cast(null as integer) as expected_day_no, false as has_export
+        from channel_map as c
+        left join (select distinct external_key, register_key, valid_from_us from channel_map) as n
+            on n.external_key = c.external_key and n.register_key = c.register_key and n.valid_from_us = c.valid_to_us`,
     );
 }

@@ -1,4 +1,4 @@
-import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import { LAKE_TABLES, type VersionTable } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { calendarDate } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
@@ -8,7 +8,6 @@ import type { ComingReadings } from '../lake/refresh-state.ts';
 import { extendExpectation } from '../registry/feed-channels.ts';
 import { writeWhole } from './whole-table.ts';
 
-const COLUMNS = LAKE_TABLES.reading_versions.map((c) => c.name);
 const ORDER =
     'market_day nulls last, channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last';
 
@@ -29,13 +28,28 @@ export async function writePlaced(
     options: { readonly wereVersions: boolean },
 ): Promise<NewFile[]> {
     if (options.wereVersions) await leaveOutKnown(lake, engine);
-    const parts = await partsOf(engine);
-    if (parts.length === 0) return [];
     await expectEarlier(lake, engine);
-    const folder = freshFolder(lake, 'reading_versions');
+    return writeTable(lake, engine, { from: 'placed', table: 'reading_versions', order: ORDER });
+}
+
+/** The same for register reads: the session's table `placed_reads`, in the shape of `register_versions`. */
+export async function writePlacedReads(lake: Lake, engine: EngineSession): Promise<NewFile[]> {
+    const order = ORDER.replace('period_from', 'read_at');
+    return writeTable(lake, engine, { from: 'placed_reads', table: 'register_versions', order });
+}
+
+async function writeTable(
+    lake: Lake,
+    engine: EngineSession,
+    { from, table, order }: { readonly from: string; readonly table: VersionTable; readonly order: string },
+): Promise<NewFile[]> {
+    const parts = await partsOf(engine, from);
+    if (parts.length === 0) return [];
+    const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
+    const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     const file = await engine.writeFile(
-        `select ${COLUMNS.join(', ')} from placed order by ${ORDER}`,
+        `select ${columns} from ${from} order by ${order}`,
         `${folder}/placed.parquet`,
     );
     await syncWrittenFiles([file.path], lake.folder);
@@ -70,9 +84,9 @@ export async function writeWaiting(lake: Lake, engine: EngineSession, query: str
     return writeWhole(lake, engine, 'waiting_rows', { rows: query, order });
 }
 
-async function partsOf(engine: EngineSession): Promise<NewFile['parts'][number][]> {
+async function partsOf(engine: EngineSession, from = 'placed'): Promise<NewFile['parts'][number][]> {
     const parts = await engine.rows(
-        'select cast(market_day as varchar) as market_day, bucket, count(*) as n from placed group by all order by all',
+        `select cast(market_day as varchar) as market_day, bucket, count(*) as n from ${from} group by all order by all`,
     );
     return parts.map((p) => ({
         marketDay: calendarDate(String(p.market_day)),

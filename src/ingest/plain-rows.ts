@@ -27,6 +27,7 @@ const ABSENT = '\u0001';
 export function isPlain(contract: FeedContract): boolean {
     const { layout, reading, precedence } = contract;
     return (
+        contract.kind === 'interval' &&
         layout.format === 'delimited' &&
         layout.quoting === 'none' &&
         contract.delivery.stampShift === 'off' &&

@@ -107,8 +107,9 @@ async function feedIdOf(lake: Lake, name: string): Promise<number> {
     return rows[0]?.id ?? 0;
 }
 
-function stampText({ columns, reading }: FeedContract): string {
+function stampText({ kind, columns, reading }: FeedContract): string {
     const { format, marks } = reading.stamp;
+    if (kind === 'register') return `${format}, the instant of the read`;
     const cells = columns.filter(({ role }) => role === 'cell');
     const [first, last] = [cells[0], cells.at(-1)];
     if (!first || !last) return `${format}, interval ${marks}`;

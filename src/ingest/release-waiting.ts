@@ -13,7 +13,7 @@ import { appendWhole } from './parse-commit.ts';
 import { waitingReason } from './parse-outputs.ts';
 import type { KnownFeed } from './parse-pending.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
-import { foreseePlaced, writePlaced, writeWaiting } from './placed-rows.ts';
+import { foreseePlaced, writePlaced, writePlacedReads, writeWaiting } from './placed-rows.ts';
 
 /** Rows that stopped waiting, and those that wait on. */
 export interface ReleaseCounts {
@@ -30,7 +30,7 @@ interface WaitingState {
 }
 
 /**
- * Moves waiting rows whose meter is registered by now into `reading_versions`, with the sequence that they were received under. Rows
+ * Moves waiting rows whose meter is registered by now into `reading_versions` or `register_versions`, with the sequence that they were received under. Rows
  * keep waiting, under the reason that holds now, where the meter is unknown, not valid then, or of another interval length. Does nothing where neither the rows
  * nor the registrations are others than at the last look. The caller holds the lock `release waiting`.
  */
@@ -148,6 +148,7 @@ async function commitReleased(
     const { engine } = session;
     const wereVersions = await placeReleased(lake, engine);
     const versions = released === 0 ? [] : await writePlaced(lake, engine, { wereVersions });
+    const reads = released === 0 ? [] : await writePlacedReads(lake, engine);
     const names = LAKE_TABLES.waiting_rows
         .map((c) => (c.name === 'reason' ? 'reason_now as reason' : c.name))
         .join(', ');
@@ -155,6 +156,7 @@ async function commitReleased(
     await lake.db.transaction(async (tx) => {
         const commitNo = await openCommit(tx, lake, 'release', { released });
         await commitVersions(tx, lake, commitNo, versions);
+        await commitVersions(tx, lake, commitNo, reads, 'register_versions');
         const retired = await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
         assert(retired === fileIds.length, 'the waiting rows to release are still those that were read');
         await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [
@@ -166,7 +168,7 @@ async function commitReleased(
     });
 }
 
-/** Makes the session's table `placed`. Gives whether some of its rows were versions once: they have no text. */
+/** Makes the session's tables `placed`, of readings, and `placed_reads`, of registers. Gives whether some of its rows were versions once: they have no text. */
 async function placeReleased(lake: Lake, engine: EngineSession): Promise<boolean> {
     const instants = await engine.rows(
         'select distinct epoch_ms(period_from) as instant_ms from matched where channel_no is not null',
@@ -184,7 +186,14 @@ async function placeReleased(lake: Lake, engine: EngineSession): Promise<boolean
         `select d.market_day, cast(m.channel_no // ${lake.bucketSize} as integer) as bucket, m.channel_no, m.period_from,
             m.interval_minutes, m.kwh, m.quality, m.source_code, m.feed_id, m.version_stamp, m.sequence, m.ordinal, m.received_at
          from matched as m inner join released_days as d on d.instant_ms = epoch_ms(m.period_from)
-         where m.channel_no is not null`,
+         where m.channel_no is not null and m.interval_minutes > 0`,
+    );
+    await engine.materialise(
+        'placed_reads',
+        `select d.market_day, cast(m.channel_no // ${lake.bucketSize} as integer) as bucket, m.channel_no, m.period_from as read_at,
+            m.kwh as index_kwh, m.quality, m.source_code, m.feed_id, m.version_stamp, m.sequence, m.ordinal, m.received_at
+         from matched as m inner join released_days as d on d.instant_ms = epoch_ms(m.period_from)
+         where m.channel_no is not null and m.interval_minutes = 0`,
     );
     const were = await engine.rows(
         'select count(*) as n from matched where channel_no is not null and original_text is null',

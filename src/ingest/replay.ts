@@ -155,7 +155,7 @@ async function judgeAgain(
         }
         const judgedBy = new Map(segments.map((s) => [s.segmentNo, s.judgedContractNo]));
         const superseded = await supersede(ingest.lake, engine, feed, judgedBy);
-        const parsed = await writeParsed(session, ingest.lake, options);
+        const parsed = await writeParsed(session, ingest.lake, { ...options, kind: feed.contract.kind });
         await extend(ingest, parsed);
         // a payload whose right rows came in before is not refused for what the new contract says of the whole file
         const byRows = judged.refused.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
@@ -173,7 +173,7 @@ async function commitReplay(
     { parsed, superseded, refusedBefore, refused, flagged }: JudgedAgain,
 ): Promise<void> {
     const commitNo = await openCommit(tx, lake, 'replay', { segments: segments.length });
-    await commitVersions(tx, lake, commitNo, parsed.versionFiles);
+    await commitVersions(tx, lake, commitNo, parsed.versionFiles, parsed.table);
     await appendWhole(tx, lake, 'waiting_rows', commitNo, parsed.waitingFiles);
     const { retired, kept, history } = superseded;
     if (retired.length > 0) {

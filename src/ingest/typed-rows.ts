@@ -2,7 +2,7 @@ import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import type { RowRule } from '../contracts/ingest-rules.ts';
 import { sqlText } from '../engine/sql-text.ts';
 import { stampSql } from './stamp-sql.ts';
-import { UNITS, valueSql } from './value-sql.ts';
+import { unitsOf, valueSql } from './value-sql.ts';
 import { cellRecords, cellsOf, placedPeriods } from './wide-rows.ts';
 
 /** A rule of a row and the SQL condition, never null, under which the row breaks it. */
@@ -43,7 +43,9 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
         `mapped as (${mappedCte(contract)})`,
     ].join(',\n')}
 select * from mapped`;
-    return { query, checks: rowChecks(contract, (role) => column(contract, role) !== undefined) };
+    const checks = rowChecks(contract, (role) => column(contract, role) !== undefined);
+    const isInterval = contract.kind === 'interval';
+    return { query, checks: checks.filter(({ rule }) => isInterval || !OF_INTERVALS.has(rule)) };
 }
 
 function column(contract: FeedContract, role: ColumnRole): string | undefined {
@@ -85,7 +87,7 @@ function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
     ${numbers.kwh} as kwh,
     ${numbers.isRounded} as is_rounded,
     ${unit ? unitText : 'cast(null as varchar)'} as unit_text,
-    ${unit ? `${unitText} in (${UNITS.map(sqlText).join(', ')})` : 'true'} as unit_is_known,
+    ${unit ? `${unitText} in (${unitsOf(contract.kind).map(sqlText).join(', ')})` : 'true'} as unit_is_known,
     ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
     ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,
     ${versionSql(of('version'), contract)} as version_stamp,
@@ -263,3 +265,10 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
     ];
 }
+
+/** Rules about the length of an interval, which a register read has not. */
+const OF_INTERVALS: ReadonlySet<RowRule> = new Set([
+    'row.stamp-off-grid',
+    'row.stamp-crosses-midnight',
+    'row.interval-length',
+]);

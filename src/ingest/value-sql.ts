@@ -1,4 +1,4 @@
-import type { EnergyUnit, ReadingRules } from '../contracts/feed-contract.ts';
+import type { EnergyUnit, FeedKind, ReadingRules } from '../contracts/feed-contract.ts';
 
 /** Exact conversion of a number's text to kWh with six decimals, as SQL over trimmed text columns. */
 export interface ValueSql {
@@ -21,7 +21,12 @@ const FACTORS: Readonly<Record<EnergyUnit, { times: string; per: string }>> = {
     kW: { times: 'minutes', per: '60' },
 };
 
-export const UNITS = Object.keys(FACTORS) as EnergyUnit[];
+const UNITS = Object.keys(FACTORS) as EnergyUnit[];
+
+/** A register counts energy: power has no index. */
+export function unitsOf(kind: FeedKind): EnergyUnit[] {
+    return kind === 'interval' ? UNITS : UNITS.filter((unit) => unit !== 'kW');
+}
 
 /**
  * @param value text column

@@ -24,6 +24,7 @@ const JOIN_FROM_FILES = 4;
 const ORDER = {
     reading_versions:
         'channel_no nulls last, period_from nulls last, sequence nulls last, ordinal nulls last',
+    register_versions: 'channel_no nulls last, read_at nulls last, sequence nulls last, ordinal nulls last',
     quarantined_rows: 'sequence nulls last, line_no nulls last',
     replayed_rows: 'sequence nulls last, line_no nulls last, replayed_contract_no nulls last',
     waiting_rows: 'sequence nulls last, ordinal nulls last',
@@ -79,7 +80,7 @@ async function joinPartition(
         await session.registerFiles('parts', LAKE_TABLES[table], distinctPaths(files));
         const names = LAKE_TABLES[table].map((c) => c.name).join(', ');
         const only =
-            table === 'reading_versions'
+            table === 'reading_versions' || table === 'register_versions'
                 ? `where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`
                 : '';
         const folder = freshFolder(lake, table);

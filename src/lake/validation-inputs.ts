@@ -93,14 +93,15 @@ function wattsOf(text: string): number | undefined {
     return watts > 0 && watts <= WATTS_MAX ? watts : undefined;
 }
 
-/** Leaves the session's tables `rule_settings`, `channel_classes` and `channel_ratings`. */
+/** Leaves the session's tables `rule_settings`, `channel_classes` and `channel_ratings`, each with the prefix before its name. */
 export async function registerValidation(
     session: EngineSession,
     { policy, classes, ratings }: ValidationInputs,
+    prefix = '',
 ): Promise<void> {
     const named = [['', policy.rules] as const, ...Object.entries(policy.classes)];
     await session.registerRows(
-        'rule_settings',
+        `${prefix}rule_settings`,
         [
             { name: 'class_name', type: 'string' },
             ...SETTING_COLUMNS.map(({ name, type }) => ({ name, type })),
@@ -110,9 +111,9 @@ export async function registerValidation(
     const days = ['from_day', 'to_day'].map((name) => ({ name, type: 'date' }));
     const channel = { name: 'channel_no', type: 'integer' };
     const className = { name: 'class_name', type: 'string' };
-    await session.registerRows('channel_classes', [channel, className, ...days], classes);
+    await session.registerRows(`${prefix}channel_classes`, [channel, className, ...days], classes);
     const watts = { name: 'rated_watts', type: 'bigint' };
-    await session.registerRows('channel_ratings', [channel, watts, ...days], ratings);
+    await session.registerRows(`${prefix}channel_ratings`, [channel, watts, ...days], ratings);
 }
 
 interface SettingColumn {
@@ -155,6 +156,11 @@ const SETTING_COLUMNS: readonly SettingColumn[] = [
     severity('maximum_severity', 'vee.maximum'),
     scaled('maximum_watts', 'vee.maximum', 'ratedKw', 1),
     scaled('maximum_thousandths', 'vee.maximum', 'percent', 1),
+    severity('digits_severity', 'vee.register-digits'),
+    severity('reverse_severity', 'vee.reverse-register'),
+    scaled('most_watts', 'vee.reverse-register', 'mostKw', 1),
+    severity('sum_severity', 'vee.sum-check'),
+    scaled('sum_thousandths', 'vee.sum-check', 'percent', 1),
     severity('spike_severity', 'vee.spike'),
     scaled('spike_thousandths', 'vee.spike', 'percent', 1),
     scaled('spike_watts', 'vee.spike', 'leastKw', 1),

@@ -144,7 +144,8 @@ select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.per
  where v.period_from >= timestamptz '${from}' and v.period_from < timestamptz '${to}'
  order by v.channel_no nulls last, v.period_from nulls last, place_no nulls last, v.sequence nulls last, v.ordinal nulls last`;
 
-function decidedVersion(row: EngineRow): DecidedVersion {
+/** A row of what was decided, with instants in milliseconds and numbers as texts. */
+export function decidedVersion(row: EngineRow): DecidedVersion {
     const numberOrNull = (name: string) => (row[name] === null ? null : Number(row[name]));
     return {
         channelNo: Number(row.channel_no),

@@ -20,7 +20,7 @@ export function consistencyFaults(
     return [
         ...columnFaults(settings, columns),
         ...settingFaults(settings, columns),
-        ...wideFaults(settings, columns),
+        ...(settings.kind === 'register' ? registerFaults(columns) : wideFaults(settings, columns)),
     ];
 }
 
@@ -78,6 +78,22 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
         add('stampFormat', 'Blanks around a field are cut off, so a pattern cannot begin or end with one.');
     }
     return faults;
+}
+
+/** A stamp without a time of day is the first instant of the day: registers are often read by the day. */
+function registerFaults(columns: readonly FeedColumn[]): ConsistencyFault[] {
+    return columns.flatMap(({ role, name }, column) =>
+        role === 'minutes' || role === 'cell'
+            ? [
+                  {
+                      column,
+                      field: `${name}.role`,
+                      message:
+                          'A register read has no interval: its roles are not minutes, periods or times.',
+                  },
+              ]
+            : [],
+    );
 }
 
 /** What a file with one row a day needs: a date, one kind of cells, and as many as a day may have. */

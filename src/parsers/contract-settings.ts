@@ -10,9 +10,14 @@ const DELIMITER = /^[\t!#$%&'()*,/:;<=>?@\\^`{|}~]$/;
 const STAMP_FORMAT_RULE =
     'A stamp is iso, or a pattern with %Y, %m, %d and %H once each (a wide file has no %H), %M and %S at most once, and literals without %.';
 
+const exactKwh = z
+    .union([z.int().transform(String), z.string()])
+    .refine((text) => EXACT_DECIMAL.test(text), 'A plain decimal number with at most 6 decimals.');
+
 const codeTexts = z.array(z.union([z.string(), z.int().transform(String)]));
 
 export const feedSettings = z.strictObject({
+    kind: z.enum(['interval', 'register']).default('interval'),
     format: z.enum(['csv', 'tsv', 'ndjson']),
     delimiter: z
         .string()
@@ -46,10 +51,7 @@ export const feedSettings = z.strictObject({
     allows2400: z.boolean().default(false),
     maxFutureMinutes: z.int().min(0).max(525_600).default(60),
     maxDecimals: z.int().min(0).max(12).default(6),
-    maxKwh: z
-        .union([z.int().transform(String), z.string()])
-        .refine((text) => EXACT_DECIMAL.test(text), 'A plain decimal number with at most 6 decimals.')
-        .default('100000'),
+    maxKwh: exactKwh.default('100000'),
     allowsNegative: z.boolean().default(false),
     nullTexts: codeTexts.default([]),
     qualityCodes: z
@@ -62,7 +64,38 @@ export const feedSettings = z.strictObject({
     versionStamp: z.enum(['none', 'integer', 'instant']).default('none'),
 });
 
-export type FeedSettings = z.infer<typeof feedSettings>;
+/** What the rows of a feed of register reads leave no room for: an interval, and a meter that nobody registered, whose interval length nobody knows. */
+const OF_INTERVALS = {
+    intervalMinutes: true,
+    stampMarks: true,
+    stampShift: true,
+    unknownMeter: true,
+    flow: true,
+    allowsNegative: true,
+} as const;
+
+export const registerSettings = feedSettings.omit(OF_INTERVALS).extend({
+    kind: z.literal('register'),
+    unit: z.enum(['kWh', 'Wh', 'MWh']),
+    maxKwh: exactKwh.default('999999999.999999'),
+});
+
+/** Of both kinds of feeds; what register reads have not is as if it did not matter. */
+export type FeedSettings = Omit<z.infer<typeof feedSettings>, 'intervalMinutes'> & {
+    readonly intervalMinutes: number;
+};
+
+export function settingsOfRegister(settings: z.infer<typeof registerSettings>): FeedSettings {
+    return {
+        ...settings,
+        intervalMinutes: 0,
+        stampMarks: 'start',
+        stampShift: 'off',
+        unknownMeter: 'wait',
+        flow: 'toCustomer',
+        allowsNegative: false,
+    };
+}
 
 export const columnSettings = z.strictObject({
     role: z.enum([

@@ -11,7 +11,13 @@ import {
     contractDocument,
     contractParts,
 } from './contract-document.ts';
-import { columnSettings, type FeedSettings, feedSettings } from './contract-settings.ts';
+import {
+    columnSettings,
+    type FeedSettings,
+    feedSettings,
+    registerSettings,
+    settingsOfRegister,
+} from './contract-settings.ts';
 import { periodColumns, timeColumns, type WideColumn } from './wide-columns.ts';
 
 /**
@@ -106,7 +112,11 @@ function fieldText(path: YamlPath): string {
 
 function readSettings(document: ContractParts, faults: FaultList): FeedSettings | undefined {
     const properties = document.schema[0]?.customProperties ?? [];
-    return readCustom(feedSettings, properties, ['schema', 0, 'customProperties'], '', faults);
+    const path = ['schema', 0, 'customProperties'];
+    const isRegister = properties.some(({ property, value }) => property === 'kind' && value === 'register');
+    if (!isRegister) return readCustom(feedSettings, properties, path, '', faults);
+    const settings = readCustom(registerSettings, properties, path, '', faults);
+    return settings && settingsOfRegister(settings);
 }
 
 function readColumns(
@@ -200,6 +210,7 @@ function rules(
     columns: FeedColumn[],
 ): Omit<FeedContract, 'feed' | 'version' | 'sha256'> {
     return {
+        kind: settings.kind,
         layout: layoutOf(settings),
         columns,
         delivery: {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import { EDIT_FEED, REGISTER_EDIT_FEED } from '../contracts/edit-feed.ts';
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { readContract } from './contract.ts';
@@ -46,15 +46,17 @@ function soundContractsIn(folder: string): ReadonlyMap<string, ContractFile> {
 export function homeContracts(homeFolder: string): ContractCatalogue {
     const { contracts: own, refused: faulty } = contractsIn(path.join(homeFolder, 'feeds'));
     const refused = new Map(faulty);
-    const edits = own.get(EDIT_FEED);
-    if (edits !== undefined) refused.set(EDIT_FEED, builtInFeed(edits.file));
+    for (const feed of [EDIT_FEED, REGISTER_EDIT_FEED]) {
+        const edits = own.get(feed);
+        if (edits !== undefined) refused.set(feed, builtInFeed(feed, edits.file));
+    }
     const contracts = new Map([...shippedContracts(), ...own]);
     for (const feed of refused.keys()) contracts.delete(feed);
     return { contracts, refused };
 }
 
-function builtInFeed(file: string): GridtallyError {
-    const message = `The feed ${EDIT_FEED} is built in and cannot be replaced.`;
+function builtInFeed(feed: string, file: string): GridtallyError {
+    const message = `The feed ${feed} is built in and cannot be replaced.`;
     return new GridtallyError('feed.contract-invalid', message, {
         faults: [{ file, field: 'name', message }],
     });

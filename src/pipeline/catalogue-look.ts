@@ -5,6 +5,7 @@ import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { registrationVersion, standingSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import { readSpanInputs, type SpanInputs } from '../lake/register-advances.ts';
 import { type Watermark, watermarkAt } from '../lake/watermark.ts';
 import { settleReceipts } from '../raw/segment-catalogue.ts';
 import { type ChannelEntry, channelDirectory } from '../registry/channel-directory.ts';
@@ -17,6 +18,8 @@ import { registerRelations, type ViewOptions } from './published-relations.ts';
 export interface Wants {
     readonly tables: readonly LakeTable[];
     readonly hasChannels: boolean;
+    /** Reads of registers are decided for this query. */
+    readonly hasRegisters: boolean;
     /** Channels and what is curated are made anew, as they were known at an instant. */
     readonly isRecomputed: boolean;
 }
@@ -33,6 +36,8 @@ export interface CatalogueLook {
     /** Absolute paths of the committed files. */
     readonly files: ReadonlyMap<LakeTable, readonly string[]>;
     readonly channels?: LookedChannels;
+    /** What advances of registers are told by. */
+    readonly registers?: SpanInputs;
     /** With `asOf`: where receipts end that were known. */
     readonly watermark?: Watermark;
     /** What the readings and channels of then are made from. */
@@ -73,8 +78,12 @@ async function lookWithin(
     await registerRelations(tx, session, lake, options);
     const known =
         asOf !== undefined && wants.isRecomputed ? await readKnownLake(lake, tx, feeds, asOf) : undefined;
+    const registers = wants.hasRegisters
+        ? await readSpanInputs(lake, tx, asOf === undefined ? {} : { knownAt: asOf })
+        : undefined;
     return {
         files,
+        ...(registers === undefined ? {} : { registers }),
         ...(wants.hasChannels ? { channels: await channelsNow(lake, tx) } : {}),
         ...(asOf === undefined ? {} : { watermark: known?.watermark ?? (await watermarkAt(tx, asOf)) }),
         ...(known === undefined ? {} : { known }),

@@ -1,4 +1,4 @@
-import { EDIT_FEED, EDIT_RANK } from '../contracts/edit-feed.ts';
+import { EDIT_RANK, isEditFeed } from '../contracts/edit-feed.ts';
 import { deliveringFeeds, knownFeed } from '../ingest/delivering-feeds.ts';
 import { foreseeMatch, type MatchCounts, matchReadings } from '../ingest/match-readings.ts';
 import { type PayloadRefused, refusalsOf } from '../ingest/parse-commit.ts';
@@ -12,6 +12,7 @@ import type { Lake } from '../lake/lake.ts';
 import { currentPlan, NOTHING, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
 import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import type { RegisterFeed } from '../lake/register-reads.ts';
 import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts';
 import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
@@ -158,13 +159,24 @@ export async function load(
     return { ...result, ...matched, stillWaiting: waiting };
 }
 
+/** What decides between versions of intervals. Feeds of registers have none: one that is new makes nothing stale. */
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
-    return feeds.map(({ feedId, contract }) => ({
+    return feeds.filter(({ contract }) => contract.kind === 'interval').map(standingOf);
+}
+
+/** What decides between reads of registers, with what files call a meter; of all feeds, as a contract's kind may have been another. */
+export function registerFeedsOf(feeds: readonly KnownFeed[]): RegisterFeed[] {
+    return feeds.map((feed) => ({ ...standingOf(feed), identifies: feed.contract.reading.identifies }));
+}
+
+/** By which a feed's versions win or lose, of whichever kind they are. */
+export function standingOf({ feedId, contract }: KnownFeed): FeedPrecedence {
+    return {
         feedId,
-        rank: contract.feed === EDIT_FEED ? EDIT_RANK : contract.precedence.rank,
+        rank: isEditFeed(contract.feed) ? EDIT_RANK : contract.precedence.rank,
         newestAlways: contract.precedence.newestAlways,
         isBackfill: contract.delivery.isBackfill,
-    }));
+    };
 }
 
 /** What `refreshAll` would do now, with the readings that it would first bring to their channels. */

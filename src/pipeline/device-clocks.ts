@@ -1,4 +1,4 @@
-import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import { isEditFeed } from '../contracts/edit-feed.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
@@ -40,12 +40,14 @@ async function lastDay({ lake }: Chain): Promise<CalendarDate> {
     return lake.horizon !== undefined && lake.horizon < newest ? lake.horizon : newest;
 }
 
-/** A person's edits are a feed, and have no clock. */
+/** A person's edits are feeds, and have no clock; when a register is read says nothing about one. */
 async function deviceFeeds(
     chain: Chain,
     name: string | undefined,
 ): Promise<Parameters<typeof clockDrift>[1]['feeds']> {
-    const feeds = (await feedsOf(chain)).filter(({ contract }) => contract.feed !== EDIT_FEED);
+    const feeds = (await feedsOf(chain)).filter(
+        ({ contract }) => !isEditFeed(contract.feed) && contract.kind === 'interval',
+    );
     const named = feeds.filter(({ contract }) => name === undefined || contract.feed === name);
     if (name !== undefined && named.length === 0) {
         const names = feeds.map(({ contract }) => contract.feed).join(', ') || 'none';

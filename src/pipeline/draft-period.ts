@@ -8,8 +8,9 @@ import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
-import type { Chain } from './chain.ts';
+import { type Chain, feedsOf, registerFeedsOf } from './chain.ts';
 import { publishOpen } from './open-tables.ts';
+import { registerHolds } from './register-holds.ts';
 
 /** Drafts the bills of a period (local days, half-open) from what is published and believed now; then publishes the open tables. */
 export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
@@ -24,6 +25,7 @@ export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<Dra
 /** Everything at one moment: a refresh that commits meanwhile is seen whole or not at all. */
 async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<BillingInputs> {
     const { lake, home } = chain;
+    const feeds = registerFeedsOf(await feedsOf(chain));
     return lake.db.transaction(
         async (tx) => {
             const intervals = await liveFiles(lake, 'reads_interval', period, tx);
@@ -34,6 +36,7 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
                 const files = await liveFiles(lake, table, period, tx);
                 return distinctPaths(files.filter((file) => held.has(partitionText(file))));
             };
+            const channels = await channelDirectory(tx);
             const horizon = lake.horizon ?? (await newestMarketDay(lake, tx));
             const newest = await tx.query<{ commitNo: number }>(
                 'select coalesce(max(commit_no), 0) as "commitNo" from commits',
@@ -43,13 +46,14 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
                 zone: lake.zone,
                 currency: home.currency,
                 dimensions: await readRatingDimensions(tx, { period, zone: lake.zone }),
-                channels: await channelDirectory(tx),
+                channels,
                 readsIntervalFiles: distinctPaths(intervals),
                 gapFiles: distinctPaths(gaps),
                 markFiles: {
                     reading_marks: await marks('reading_marks'),
                     day_marks: await marks('day_marks'),
                 },
+                registerHolds: await registerHolds(lake, tx, { channels, feeds, period }),
                 horizonTo: horizon === undefined ? null : addDays(horizon, 1),
                 lakeCommitNo: newest[0]?.commitNo ?? 0,
                 partitionVersions: Object.fromEntries(

@@ -1,4 +1,4 @@
-import { EDIT_FEED } from '../contracts/edit-feed.ts';
+import { EDIT_FEED, type EditFeed } from '../contracts/edit-feed.ts';
 import { previewFile } from '../ingest/preview-file.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { payloadsOfFeed } from '../raw/find-payload.ts';
@@ -7,7 +7,7 @@ import { payloadBytes, type StoredPayload } from '../raw/segment-reader.ts';
 import { namedChannels } from '../registry/named-channels.ts';
 import { type EditSummary, listEdits, type ReceivedEdit, sameEdit } from '../vee/edit-ledger.ts';
 import { type EditDocument, type EditedInterval, editPayload, readEditPayload } from '../vee/edit-payload.ts';
-import { type EditRequest, intervalsOf, refuseRepeated } from '../vee/edit-request.ts';
+import { type EditRequest, intervalsOf, readOf, refuseRepeated } from '../vee/edit-request.ts';
 import { type Chain, ingest } from './chain.ts';
 
 export interface EditOutcome {
@@ -23,22 +23,23 @@ export interface EditOutcome {
 const EDIT_LOCK = 'edit readings';
 
 /**
- * Receives a person's values as one edit, once all of it is right; the same edit again changes nothing. What depends on it is stale from then on.
+ * Receives a person's values, or reads of registers, as one edit, once all of it is right; the same edit again changes nothing. What depends on it is stale from then on.
  * Throws `edit.refused` with every fault.
  */
 export async function editReadings(
     chain: Chain,
     by: string,
     requests: readonly EditRequest[],
+    feed: EditFeed = EDIT_FEED,
 ): Promise<EditOutcome> {
     return chain.lake.db.withLock(EDIT_LOCK, 'exclusive', async () => {
-        const intervals = await askedIntervals(chain, by, requests);
-        const received = await receivedEdits(chain);
+        const intervals = await askedIntervals(chain, by, requests, feed);
+        const received = await receivedEdits(chain, feed);
         const known = sameEdit(received, { by, intervals });
         if (known !== undefined) return outcomeOf(received, 'edit', known, false);
         const [editNo = 0] = await takeSequences(chain.lake.db, 1);
-        await receiveEdit(chain, { kind: 'edit', editNo, by, intervals });
-        return outcomeOf(await receivedEdits(chain), 'edit', editNo, true);
+        await receiveEdit(chain, feed, { kind: 'edit', editNo, by, intervals });
+        return outcomeOf(await receivedEdits(chain, feed), 'edit', editNo, true);
     });
 }
 
@@ -46,24 +47,29 @@ export async function editReadings(
 export async function withdrawEdit(
     chain: Chain,
     asked: { readonly editNo: number; readonly by: string; readonly reason: string },
+    feed: EditFeed = EDIT_FEED,
 ): Promise<EditOutcome> {
     const { editNo, by, reason } = asked;
     if (by.trim() === '' || reason.trim() === '') throw refusal([{ message: 'who and why are needed' }]);
     return chain.lake.db.withLock(EDIT_LOCK, 'exclusive', async () => {
-        const received = await receivedEdits(chain);
+        const received = await receivedEdits(chain, feed);
         const edit = received.find(({ document: d }) => d.kind === 'edit' && d.editNo === editNo);
         if (edit === undefined) throw new GridtallyError('edit.unknown', `there is no edit ${editNo}`);
         const isDone = received.some(({ document: d }) => d.kind === 'withdrawal' && d.editNo === editNo);
         if (isDone) return outcomeOf(received, 'withdrawal', editNo, false);
         const intervals = edit.document.intervals.map((interval) => ({ ...interval, reason }));
-        await receiveEdit(chain, { kind: 'withdrawal', editNo, by, intervals });
-        return outcomeOf(await receivedEdits(chain), 'withdrawal', editNo, true);
+        await receiveEdit(chain, feed, { kind: 'withdrawal', editNo, by, intervals });
+        return outcomeOf(await receivedEdits(chain, feed), 'withdrawal', editNo, true);
     });
 }
 
 /** Every edit that was ever made, read from the raw store; of one meter, if it is named as its edits name it. */
-export async function editsMade(chain: Chain, meter?: string): Promise<EditSummary[]> {
-    const edits = listEdits(await receivedEdits(chain));
+export async function editsMade(
+    chain: Chain,
+    meter?: string,
+    feed: EditFeed = EDIT_FEED,
+): Promise<EditSummary[]> {
+    const edits = listEdits(await receivedEdits(chain, feed));
     if (meter === undefined) return edits;
     const { channels } = await namedChannels(chain.lake.db, meter);
     const names = new Set([meter, ...channels.map(({ meterId }) => meterId)]);
@@ -85,20 +91,24 @@ async function askedIntervals(
     chain: Chain,
     by: string,
     requests: readonly EditRequest[],
+    feed: EditFeed,
 ): Promise<EditedInterval[]> {
     const faults: InputFault[] = by.trim() === '' ? [{ field: 'by', message: 'say who makes the edit' }] : [];
     const intervals: EditedInterval[] = [];
     const places: InputFault[] = [];
     for (const request of requests) {
         const { channels } = await namedChannels(chain.lake.db, request.meter, request.registerId);
-        const ofRequest = intervalsOf(request, channels, chain.lake.zone, faults);
+        const ofRequest =
+            feed === EDIT_FEED
+                ? intervalsOf(request, channels, chain.lake.zone, faults)
+                : readOf(request, channels, faults);
         intervals.push(...ofRequest);
         for (const _interval of ofRequest) places.push({ ...request.place, message: '' });
     }
     refuseRepeated(intervals, faults);
     if (faults.length > 0) throw refusal(faults);
     const payload = editPayload({ kind: 'edit', editNo: 1, by, intervals });
-    const arrival = await previewFile(chain, EDIT_FEED, async function* () {
+    const arrival = await previewFile(chain, feed, async function* () {
         yield payload;
     });
     if (arrival.refused !== undefined) throw refusal([{ message: arrival.refused.message }]);
@@ -120,16 +130,16 @@ function refusal(faults: readonly InputFault[]): GridtallyError {
     });
 }
 
-async function receiveEdit(chain: Chain, document: EditDocument): Promise<void> {
+async function receiveEdit(chain: Chain, feed: EditFeed, document: EditDocument): Promise<void> {
     const { kind, editNo } = document;
-    await ingest(chain, EDIT_FEED, [{ sourceKey: `${kind}-${editNo}`, bytes: editPayload(document) }]);
+    await ingest(chain, feed, [{ sourceKey: `${kind}-${editNo}`, bytes: editPayload(document) }]);
 }
 
 /** In the order of receipt. */
-async function receivedEdits({ lake, raw }: Chain): Promise<ReceivedEdit[]> {
+async function receivedEdits({ lake, raw }: Chain, name: EditFeed): Promise<ReceivedEdit[]> {
     const [feed] = await lake.db.query<{ feedId: number }>(
         'select feed_id as "feedId" from feeds where name = $1',
-        [EDIT_FEED],
+        [name],
     );
     const received: ReceivedEdit[] = [];
     if (feed === undefined) return received;

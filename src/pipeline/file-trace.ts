@@ -84,6 +84,7 @@ async function traceFile(
         records: (await countRecords(place, found)) ?? 0,
         versions: n('versions'),
         winning: n('winning'),
+        registerReads: n('register_reads'),
         quarantined: n('quarantined'),
         waiting: n('waiting'),
         displaced: n('displaced'),
@@ -104,6 +105,7 @@ const COUNTS = `
 select (select count(*) from touched where is_inside) as versions,
        (select count(*) from touched where not is_inside) as displaced,
        (select coalesce(sum(n), 0) from winning) as winning,
+       (select count(*) from register_touched) as register_reads,
        (select count(*) from quarantined) as quarantined,
        (select count(*) from waiting) as waiting,
        (select count(*) from touched_days) as days`;
@@ -148,6 +150,7 @@ async function registerTouched(session: EngineSession, lake: Lake, found: FoundP
     for (const [name, table] of [
         ['quarantined', 'quarantined_rows'],
         ['waiting', 'waiting_rows'],
+        ['register_touched', 'register_versions'],
     ] as const) {
         await register(table, await liveFiles(lake, table));
         await session.materialise(name, `select sequence from all_${table} where sequence = ${sequence}`);

@@ -4,9 +4,11 @@ import { registerAsOf } from '../lake/as-of.ts';
 import { channelRow } from '../lake/channel-row.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { compareAdvances, type SpanInputs, spanRegisters } from '../lake/register-advances.ts';
+import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.ts';
 import { knownBy } from '../lake/watermark.ts';
 import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
-import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
 import { isWanted, type ViewOptions } from './published-relations.ts';
 
 interface PublishedView {
@@ -45,12 +47,13 @@ async function withViews<T>(
     work: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
     const wants = wantsOf(options);
-    const feeds = wants.isRecomputed ? precedenceOf(await feedsOf(chain)) : [];
+    const delivering = wants.isRecomputed || wants.hasRegisters ? await feedsOf(chain) : [];
+    const feeds = precedenceOf(delivering);
     return useLake(chain.lake, async (lake) => {
         const session = await lake.engine.openSession();
         try {
             const look = await lookAtCatalogue({ ...chain, lake }, session, { ...options, feeds, wants });
-            await registerViews(session, lake, look, wants.views);
+            await registerViews(session, lake, look, wants, registerFeedsOf(delivering));
             return await work(session);
         } finally {
             await session.close();
@@ -60,6 +63,8 @@ async function withViews<T>(
 
 interface ViewWants extends Wants {
     readonly views: readonly (readonly [name: string, view: PublishedView])[];
+    /** The query reads registers, and does not only ask which tables there are. */
+    readonly namesRegisters: boolean;
 }
 
 function wantsOf(options: ViewOptions): ViewWants {
@@ -73,6 +78,8 @@ function wantsOf(options: ViewOptions): ViewWants {
         tables: [...reads].filter((table) => !isRecomputed || !RECOMPUTED.includes(table)),
         hasChannels: readsChannels && !isRecomputed,
         isRecomputed,
+        hasRegisters: views.some(([name]) => REGISTERS.includes(name)),
+        namesRegisters: REGISTERS.some((name) => options.query?.toLowerCase().includes(name) ?? true),
     };
 }
 
@@ -80,15 +87,52 @@ async function registerViews(
     session: EngineSession,
     lake: Lake,
     look: CatalogueLook,
-    views: ViewWants['views'],
+    { views, namesRegisters: isNamed }: ViewWants,
+    feeds: readonly RegisterFeed[],
 ): Promise<void> {
     if (look.known) await registerAsOf(session, lake, look.known);
     if (look.channels) await registerChannels(session, look.channels);
     for (const [table, files] of look.files)
         await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], files);
     const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
+    if (look.registers) {
+        const comparesAdvances = views.some(([name]) => name === 'register_advances');
+        const asked = { received, isNamed, comparesAdvances, feeds };
+        await registerRegisters(session, lake, look.registers, asked);
+    }
     for (const [name, { text, isReceived }] of views)
         await session.run(`create or replace temp view ${name} as ${text}${isReceived ? received : ''}`);
+}
+
+/** Leaves `lake_register_reads` and, where they are asked for, `lake_register_advances`, which are decided now; of a query that only asks for names, without rows. */
+async function registerRegisters(
+    session: EngineSession,
+    lake: Lake,
+    inputs: SpanInputs,
+    asked: {
+        readonly received: string;
+        readonly isNamed: boolean;
+        readonly comparesAdvances: boolean;
+        readonly feeds: readonly RegisterFeed[];
+    },
+): Promise<void> {
+    const { received, isNamed, comparesAdvances, feeds } = asked;
+    const versions = 'known_register_versions';
+    await session.run(
+        `create or replace temp view ${versions} as
+         select * from (select * from lake_register_versions${received}) as v where ${isNamed}`,
+    );
+    await decideRegisterReads(session, { versions, channels: 'channels', feeds });
+    await session.run('alter table curated_reads rename to lake_register_reads');
+    if (!comparesAdvances) return;
+    await spanRegisters(session, inputs, 'lake_register_reads');
+    await compareAdvances(session, {
+        zone: lake.zone,
+        readsInterval: 'lake_reads_interval',
+        readsDaily: 'lake_reads_daily',
+        channels: 'channels',
+    });
+    await session.run('alter table register_advances rename to lake_register_advances');
 }
 
 async function registerChannels(session: EngineSession, channels: LookedChannels): Promise<void> {
@@ -108,6 +152,9 @@ const RECOMPUTED: readonly LakeTable[] = [
     'day_marks',
     'reading_versions',
 ];
+
+/** What is made of the reads of registers. */
+const REGISTERS: readonly string[] = ['register_reads', 'register_advances'];
 
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
@@ -192,6 +239,19 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
         isReceived: false,
     },
     reading_versions: plain('reading_versions'),
+    register_versions: plain('register_versions', true),
+    register_reads: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_reads as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        'register_versions',
+    ),
+    register_advances: named(
+        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_advances as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        'register_versions',
+        'reads_interval',
+        'reads_daily',
+    ),
     quarantined_rows: plain('quarantined_rows', true),
     replayed_rows: plain('replayed_rows', true),
     waiting_rows: plain('waiting_rows', true),

@@ -10,6 +10,7 @@ import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { type PublishedEstimate, readPublishedEstimates } from '../lake/published-estimates.ts';
+import { decideReadsAgain } from '../lake/register-history.ts';
 import { type DecidedVersion, decideAgain } from '../lake/version-history.ts';
 import { type NamedChannels, namedChannels } from '../registry/named-channels.ts';
 import { withEstimates } from '../trace/traced-estimate.ts';
@@ -19,7 +20,7 @@ import {
     type TracedInterval,
     traceIntervals,
 } from '../trace/traced-version.ts';
-import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
 import { readSourceLines, type SourceLines } from './source-lines.ts';
 
 export interface HistoryQuestion {
@@ -46,6 +47,8 @@ export interface ReadingHistory {
     readonly periodFrom: string;
     readonly periodTo: string;
     readonly intervals: readonly TracedInterval[];
+    /** Of its registers, in which an index stands where an interval has its energy. */
+    readonly registerReads: readonly TracedInterval[];
     readonly waiting: readonly UnplacedRow[];
     readonly quarantined: readonly UnplacedRow[];
 }
@@ -60,14 +63,20 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
         const named = await namedChannels(lake.db, question.meter, question.registerId);
         const session = await lake.engine.openSession();
         try {
-            const feeds = precedenceOf(await feedsOf(inUse));
+            const delivering = await feedsOf(inUse);
             const { channels } = named;
-            const versions = await decideAgain(session, lake, { channels, feeds, period: question.period });
+            const { period } = question;
+            const feeds = precedenceOf(delivering);
+            const versions = await decideAgain(session, lake, { channels, feeds, period });
+            const registers = { channels, feeds: registerFeedsOf(delivering), period };
+            const reads = await decideReadsAgain(session, lake, registers);
             const names = allNames(named, question.meter);
             const waiting = await waitingRows(session, inUse, names, question);
             const quarantined = await quarantinedRows(session, inUse, names);
             if (named.channels.length + waiting.length + quarantined.length === 0) throw unknown(question);
-            const sequences = [...versions, ...waiting, ...quarantined].map(({ sequence }) => sequence);
+            const sequences = [...versions, ...reads, ...waiting, ...quarantined].map(
+                ({ sequence }) => sequence,
+            );
             const sources = await readSourceLines(inUse, sequences, names);
             return {
                 meter: question.meter,
@@ -78,6 +87,7 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
                     await estimatesWithin(session, lake, named, question.period),
                     namingBy(named),
                 ),
+                registerReads: traceWithLines(reads, named, sources),
                 waiting: waiting.map((row) => waitingRow(row, sources)),
                 quarantined: quarantined.flatMap((row) => quarantinedRow(row, names, question, sources)),
             };

@@ -135,8 +135,10 @@ export async function believeUntil(db: Database, from: string, to: string): Prom
                 await tx.query(`delete from ${table}`);
             await tx.query(
                 `insert into channel_validities
-                     (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from, known_to)
-                 select channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from,
+                     (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, register_digits, register_multiplier,
+                      known_from, known_to)
+                 select channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, register_digits,
+                        register_multiplier, known_from,
                         case when known_to < $1::timestamptz then known_to end
                    from ${from}.channel_validities where known_from < $1::timestamptz`,
                 [to],

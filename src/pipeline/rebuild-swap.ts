@@ -12,7 +12,7 @@ export interface SwapCounts {
     readonly contentRebuilt: string;
 }
 
-const RECEIVED = `('reading_versions', 'waiting_rows', 'quarantined_rows', 'replayed_rows')`;
+const RECEIVED = `('reading_versions', 'register_versions', 'waiting_rows', 'quarantined_rows', 'replayed_rows')`;
 const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'rejected_readings', 'reading_marks', 'reading_estimates')`;
 
 /**

@@ -3,7 +3,7 @@ import { instantText } from '../kernel/period.ts';
 import { type FoundPayload, findPayloads } from '../raw/find-payload.ts';
 import type { SourceLine } from '../trace/traced-version.ts';
 import type { FeedStanding } from '../trace/version-reasons.ts';
-import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { type Chain, feedsOf, standingOf } from './chain.ts';
 
 /** A received row, as it is known again in its payload. */
 export interface ReceivedRow {
@@ -95,11 +95,10 @@ function sourceLine(
 /** Every feed by number, with what decides between feeds. */
 async function feedStandings(chain: Chain): Promise<Map<number, FeedStanding>> {
     const feeds = await feedsOf(chain);
-    const ranks = new Map(precedenceOf(feeds).map((feed) => [feed.feedId, feed]));
     return new Map(
-        feeds.map(({ feedId, contract }) => {
-            const { rank = 0, newestAlways = false } = ranks.get(feedId) ?? {};
-            return [feedId, { feed: contract.feed, rank, newestAlways }];
+        feeds.map((feed) => {
+            const { feedId, rank, newestAlways } = standingOf(feed);
+            return [feedId, { feed: feed.contract.feed, rank, newestAlways }];
         }),
     );
 }

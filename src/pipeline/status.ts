@@ -3,7 +3,7 @@ import type { Lake } from '../lake/lake.ts';
 import type { Transaction } from '../store/database.ts';
 
 /**
- * Counts of a home. Rows add up: received = versions + quarantined + waiting, and once everything is refreshed versions = curated rows.
+ * Counts of a home. Rows add up: received = versions + register reads + quarantined + waiting, and once everything is refreshed versions = curated rows.
  * A row that an earlier belief put elsewhere counts once, where it is now.
  */
 export interface HomeStatus {
@@ -16,6 +16,8 @@ export interface HomeStatus {
     readonly rowsWaiting: number;
     readonly valuesRounded: number;
     readonly versions: number;
+    /** Reads of registers, every version of them. */
+    readonly registerReads: number;
     readonly duplicates: number;
     readonly duplicatesOfSuperseded: number;
     readonly superseded: number;
@@ -108,8 +110,10 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         `select m ->> 'rule' as rule, sum(case when p.table_name = 'day_marks' then m ->> 'channelDays' else m ->> 'intervals' end::bigint)::bigint as n
            from partitions p, jsonb_array_elements(p.stats -> 'marks') as m where p.stats ? 'marks' group by 1 order by 1`,
     );
-    const [waiting] = await tx.query<{ rows: number }>(
-        `select coalesce(sum(row_count), 0)::bigint as rows from partitions where table_name = 'waiting_rows'`,
+    const [kept] = await tx.query<{ waiting: number; registers: number }>(
+        `select coalesce(sum(row_count) filter (where table_name = 'waiting_rows'), 0)::bigint as waiting,
+                coalesce(sum(row_count) filter (where table_name = 'register_versions'), 0)::bigint as registers
+           from partitions`,
     );
     const [files] = await tx.query<{ files: number; bytes: number }>(
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
@@ -125,9 +129,10 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         rowsReceived: n(received, 'records'),
         rowsQuarantined: n(received, 'quarantined'),
         quarantinedByRule: Object.fromEntries(rules.map((r) => [r.rule, r.n])),
-        rowsWaiting: n(waiting, 'rows'),
+        rowsWaiting: n(kept, 'waiting'),
         valuesRounded: n(received, 'rounded'),
         versions: held,
+        registerReads: n(kept, 'registers'),
         duplicates: n(curated, 'duplicates'),
         duplicatesOfSuperseded: n(curated, 'stale_duplicates'),
         superseded: n(curated, 'superseded'),

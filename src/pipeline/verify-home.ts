@@ -74,6 +74,7 @@ const REPORT = 'Report this, and restore the home from a backup.';
 /** What is made anew from raw segments; the other tables are copies of rows in the database, or tell of the past. */
 const REBUILT: ReadonlySet<string> = new Set([
     'reading_versions',
+    'register_versions',
     'waiting_rows',
     'quarantined_rows',
     'replayed_rows',

@@ -62,6 +62,29 @@ function directoryQuery(condition: string): string {
          order by c.channel_no, lower(v.valid_during) nulls first`;
 }
 
+/** What the display of a channel's cumulative register is like. */
+export interface RegisterDial {
+    readonly channelNo: number;
+    /** Whole kWh digits: after 10^digits the register begins anew. Null: unknown. */
+    readonly digits: number | null;
+    /** Exact text; an index times it is energy. Null: 1. */
+    readonly multiplier: string | null;
+}
+
+/** Of the channels of which something is known, as believed now or at `knownAt`. */
+export async function registerDials(
+    db: Pick<Transaction, 'query'>,
+    known: AsKnown = {},
+): Promise<RegisterDial[]> {
+    return db.query<RegisterDial>(
+        `select channel_no as "channelNo", register_digits as digits, register_multiplier::text as multiplier
+           from channel_validities v
+          where (register_digits is not null or register_multiplier is not null) and ${believedAt('v', '$1')}
+          order by channel_no`,
+        [knownAtText(known)],
+    );
+}
+
 /** The highest number that a channel has; 0: there is none. */
 export async function highestChannelNo(db: Pick<Transaction, 'query'>): Promise<number> {
     const rows = await db.query<{ no: number }>('select coalesce(max(channel_no), 0) as no from channels');

@@ -231,8 +231,10 @@ async function moveExpectations(tx: Transaction, knownAt: KnownAt, bucketSize: n
     );
     await tx.query(
         `insert into channel_validities
-             (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, known_from)
-         select channel_no, metering_point_no, meter_no, register_id, valid_during, first_day, $1
+             (channel_no, metering_point_no, meter_no, register_id, valid_during, expected_from, register_digits,
+              register_multiplier, known_from)
+         select channel_no, metering_point_no, meter_no, register_id, valid_during, first_day, register_digits,
+             register_multiplier, $1
          from extended order by ${SCATTERED_CHANNELS}`,
         [knownAt.text],
     );

@@ -93,7 +93,7 @@ export function fileNode(file: TracedFile): TextNode {
         children: [
             ...(file.refusal === null ? [] : [leaf(`${file.refusal.ruleId}: ${file.refusal.message}`)]),
             leaf(
-                `${file.records} rows = ${file.versions} versions (${file.winning} of them published) + ${file.quarantined} quarantined + ${file.waiting} waiting`,
+                `${file.records} rows = ${file.versions} versions (${file.winning} of them published)${file.registerReads === 0 ? '' : ` + ${file.registerReads} reads of registers`} + ${file.quarantined} quarantined + ${file.waiting} waiting`,
             ),
             {
                 text: `${file.partitions.length} partitions`,

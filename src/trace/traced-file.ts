@@ -25,7 +25,7 @@ export interface TouchedBill {
     readonly meteringPointIds: readonly string[];
 }
 
-/** A payload and everything that it touched. `records` = versions + quarantined + waiting. */
+/** A payload and everything that it touched. `records` = versions + register reads + quarantined + waiting. */
 export interface TracedFile {
     readonly receiptId: string;
     readonly feed: string;
@@ -42,6 +42,8 @@ export interface TracedFile {
     readonly records: number;
     readonly versions: number;
     readonly winning: number;
+    /** Versions of reads of registers. */
+    readonly registerReads: number;
     readonly quarantined: number;
     readonly waiting: number;
     /** Copies of versions where an earlier belief had put them; they count once, above. */
@@ -55,9 +57,13 @@ export interface TracedFile {
 
 /** Throws `trace.does-not-add-up` where rows of a file are unaccounted for. */
 export function requireAccounted(
-    file: Pick<TracedFile, 'receiptId' | 'sourceKey' | 'records' | 'versions' | 'quarantined' | 'waiting'>,
+    file: Pick<
+        TracedFile,
+        'receiptId' | 'sourceKey' | 'records' | 'versions' | 'registerReads' | 'quarantined' | 'waiting'
+    >,
 ): void {
-    const { receiptId, sourceKey, records, versions, quarantined, waiting } = file;
+    const { receiptId, sourceKey, records, registerReads, quarantined, waiting } = file;
+    const versions = file.versions + registerReads;
     const found = versions + quarantined + waiting;
     if (found === records) return;
     const message = `receipt ${receiptId} (${sourceKey}) has ${records} rows, of which ${versions} are versions, ${quarantined} quarantined and ${waiting} waiting`;

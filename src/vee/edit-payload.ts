@@ -4,14 +4,14 @@ import { instantText, parseInstant } from '../kernel/period.ts';
 export const EDIT_QUALITIES = ['measured', 'estimated', 'missing'] as const;
 export type EditQuality = (typeof EDIT_QUALITIES)[number];
 
-/** A person's value of one interval. */
+/** A person's value of one interval, or read of a register, which is an interval without a length. */
 export interface EditedInterval {
     readonly meterId: string;
     readonly registerId: string;
     /** UTC epoch milliseconds. */
     readonly periodFrom: number;
     readonly minutes: number;
-    /** Exact text; null where the interval is to be missing. */
+    /** Exact text, of a register its index; null where the interval is to be missing. */
     readonly kwh: string | null;
     readonly quality: EditQuality;
     readonly reason: string;
@@ -26,7 +26,7 @@ export interface EditDocument {
     readonly intervals: readonly EditedInterval[];
 }
 
-/** Quality codes of the contract `gridtally-edit`. */
+/** Quality codes of the contracts of edits. */
 const CODES: Readonly<Record<EditQuality, string>> = {
     measured: 'edited',
     estimated: 'edited-estimated',
@@ -39,14 +39,15 @@ interface EditLine {
     readonly meter_id: string;
     readonly register: string;
     readonly read_at: string;
-    readonly minutes: string;
+    /** Absent of a register read. */
+    readonly minutes?: string;
     readonly kwh: string;
     readonly quality: string;
     readonly edited_by: string;
     readonly reason: string;
 }
 
-/** One line of JSON for each interval, as the contract of edits says; numbers are texts, so that they stay exact. */
+/** One line of JSON for each interval or read, as the contracts of edits say; numbers are texts, so that they stay exact. */
 export function editPayload({ kind, editNo, by, intervals }: EditDocument): Buffer {
     const lines = intervals.map(({ meterId, registerId, periodFrom, minutes, kwh, quality, reason }) => {
         const line: EditLine = {
@@ -54,7 +55,7 @@ export function editPayload({ kind, editNo, by, intervals }: EditDocument): Buff
             meter_id: meterId,
             register: registerId,
             read_at: instantText(periodFrom),
-            minutes: String(minutes),
+            ...(minutes === 0 ? {} : { minutes: String(minutes) }),
             kwh: kind === 'withdrawal' ? '' : (kwh ?? ''),
             quality: kind === 'withdrawal' ? WITHDRAWN : CODES[quality],
             edited_by: by,
@@ -82,7 +83,7 @@ export function readEditPayload(payload: Buffer): EditDocument {
             meterId: line.meter_id,
             registerId: line.register,
             periodFrom: parseInstant(line.read_at),
-            minutes: Number(line.minutes),
+            minutes: Number(line.minutes ?? 0),
             kwh: line.kwh === '' ? null : line.kwh,
             quality: EDIT_QUALITIES.find((quality) => CODES[quality] === line.quality) ?? 'missing',
             reason: line.reason,

@@ -38,15 +38,9 @@ export function intervalsOf(
         faults.push({ ...request.place, field, message });
         return [];
     };
-    const { meter, from, kwh, quality, reason } = request;
-    if (reason.trim() === '') return refuse('reason', 'a reason is needed');
-    if (quality === 'missing' && kwh !== null) return refuse('kwh', 'a missing interval has no value');
-    if (quality !== 'missing' && (kwh === null || tryDecimal(kwh) === undefined))
-        return refuse('kwh', `${JSON.stringify(kwh ?? '')} is not a number such as 0.25`);
-    if (channels.length === 0) return refuse('meter', `no meter or metering point ${meter} is registered`);
-    const registers = [...new Set(channels.map(({ registerId }) => registerId))];
-    if (registers.length > 1)
-        return refuse('register', `${meter} has the registers ${registers.join(', ')}: name one`);
+    const { from, kwh, quality, reason } = request;
+    const fault = valueFault(request) ?? registerFault(request, channels);
+    if (fault !== undefined) return refuse(fault.field, fault.message);
     const intervals: EditedInterval[] = [];
     let at = from;
     const end = request.to ?? from + 1;
@@ -65,6 +59,46 @@ export function intervalsOf(
     if (request.to !== undefined && at !== request.to)
         return refuse('to', `no interval ends at ${instantText(request.to)}`);
     return intervals;
+}
+
+/** The read of a register that a request means, of a channel that is installed then; the last one of a meter stands at the very end of its time. */
+export function readOf(
+    request: EditRequest,
+    channels: readonly ChannelEntry[],
+    faults: InputFault[],
+): EditedInterval[] {
+    const { meter, from, kwh, quality, reason } = request;
+    const fault = valueFault(request) ?? registerFault(request, channels);
+    const here =
+        channels.find((one) => isInstalled(one, from)) ??
+        channels.find(({ validToMs }) => validToMs === from);
+    if (fault !== undefined || here === undefined) {
+        const message = `no meter ${meter} is installed at ${instantText(from)}`;
+        faults.push({ ...request.place, ...(fault ?? { field: 'at', message }) });
+        return [];
+    }
+    const { meterId, registerId } = here;
+    return [{ meterId, registerId, periodFrom: from, minutes: 0, kwh, quality, reason }];
+}
+
+type FieldFault = Required<Pick<InputFault, 'field' | 'message'>>;
+
+function valueFault({ kwh, quality, reason }: EditRequest): FieldFault | undefined {
+    if (reason.trim() === '') return { field: 'reason', message: 'a reason is needed' };
+    if (quality === 'missing' && kwh !== null)
+        return { field: 'kwh', message: 'a missing interval has no value' };
+    if (quality !== 'missing' && (kwh === null || tryDecimal(kwh) === undefined))
+        return { field: 'kwh', message: `${JSON.stringify(kwh ?? '')} is not a number such as 0.25` };
+    return undefined;
+}
+
+function registerFault({ meter }: EditRequest, channels: readonly ChannelEntry[]): FieldFault | undefined {
+    if (channels.length === 0)
+        return { field: 'meter', message: `no meter or metering point ${meter} is registered` };
+    const registers = [...new Set(channels.map(({ registerId }) => registerId))];
+    if (registers.length > 1)
+        return { field: 'register', message: `${meter} has the registers ${registers.join(', ')}: name one` };
+    return undefined;
 }
 
 function isInstalled({ validFromMs, validToMs }: ChannelEntry, at: number): boolean {

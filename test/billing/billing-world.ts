@@ -127,6 +127,7 @@ export function inputsOf(
         channels: [],
         readsIntervalFiles: [],
         gapFiles: [],
+        registerHolds: [],
         markFiles: { reading_marks: [], day_marks: [] },
         horizonTo: calendarDate(to),
         lakeCommitNo: 1,

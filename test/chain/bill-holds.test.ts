@@ -135,3 +135,22 @@ test('the hold goes when the readings are corrected', async () => {
     const { outcome, bills } = await draft(chain);
     assert.deepEqual([outcome.held, bills[0]?.isHeld], [0, false]);
 });
+
+test('an advance of a register that the intervals do not add up to holds the bill of its days', async () => {
+    const chain = validatedBy(world, 'rules: { vee.sum-check: hold }');
+    const reads = (end: string, version: number) =>
+        world.ingest('generic-register-csv', {
+            [`reads-${version}.csv`]:
+                'meter_id,register,read_at,value,unit,quality,version\n' +
+                `M2,1,2013-05-03T00:00:00+01:00,100,,,1\nM2,1,2013-05-06T00:00:00+01:00,${end},,,${version}\n`,
+        });
+    await reads('120', 1);
+    const { outcome, bills } = await draft(chain);
+    assert.deepEqual([outcome.held, bills[0]?.isHeld, bills[1]?.isHeld], [1, false, true]);
+    assert.deepEqual(bills[1]?.sections[0]?.holds, [
+        { days: ['2013-05-03', '2013-05-04', '2013-05-05'], meterId: 'M2', ruleId: 'vee.sum-check' },
+    ]);
+    // three days of 47 × 0.1 and 0.2 kWh
+    await reads('114.7', 2);
+    assert.equal((await draft(chain)).outcome.held, 0);
+});

@@ -9,6 +9,7 @@ import type { Engine, EngineSession, EngineValue } from '../../src/engine/engine
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
 import { addDays, calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { zoneOf } from '../../src/kernel/zone.ts';
 import { liveFiles } from '../../src/lake/catalogue.ts';
 import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
@@ -17,6 +18,8 @@ import { estimationRules, readWindowFiles } from '../../src/lake/estimation-inpu
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { newestMarketDay, readStates } from '../../src/lake/refresh-state.ts';
+import { compareAdvances, findGapAdvances, spanRegisters } from '../../src/lake/register-advances.ts';
+import { decideRegisterReads } from '../../src/lake/register-reads.ts';
 import { readValidationInputs } from '../../src/lake/validation-inputs.ts';
 import { feedsOf, precedenceOf } from '../../src/pipeline/chain.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
@@ -93,9 +96,17 @@ const ESTIMATION_TABLES = [
 ];
 
 const VERDICTS = ['certain', 'few-deliveries', 'likely', 'too-old', 'within'];
+const REGISTER_TABLES = [
+    'placed_reads',
+    'curated_reads',
+    'register_spans',
+    'span_days',
+    'register_advances',
+    'gap_advances',
+];
 const DRIFT_TABLES = ['device_deliveries', 'device_ages', 'usual_ages', 'device_drifts'];
 
-test('every model of curation and of clocks is compared here; those of billing by the bills in engine-parity', () => {
+test('every model of curation, of clocks and of registers is compared here; those of billing by the bills in engine-parity', () => {
     const models = path.join(import.meta.dirname, '../../models');
     const names = (room: string) =>
         globSync(`${room}/*.yml`, { cwd: models })
@@ -107,7 +118,8 @@ test('every model of curation and of clocks is compared here; those of billing b
         names('vee'),
         [...DRIFT_TABLES, ...ESTIMATION_TABLES, ...VALIDATION_TABLES, 'day_marks'].sort(),
     );
-    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'vee']);
+    assert.deepEqual(names('registers'), [...REGISTER_TABLES].sort());
+    assert.deepEqual(globSync('*', { cwd: models }).sort(), ['billing', 'curation', 'registers', 'vee']);
 });
 
 /** By which every rule but that of age and those of whole days marks something, and one of them rejects. */
@@ -260,6 +272,108 @@ test('the clocks of devices are judged alike on both engines', { skip }, async (
     assert.deepEqual(found.spark, found.duckdb);
     const verdicts = (found.duckdb.device_drifts ?? []).map((row) => /"verdict":"([\w-]+)"/.exec(row)?.[1]);
     assert.deepEqual([...new Set(verdicts)].sort(), VERDICTS);
+});
+
+/** Two meters, one after the other at one point, read by two feeds; one read is estimated, one comes again, one is withdrawn, one register rolls over. */
+function registerRows(): Readonly<Record<'versions' | 'channels' | 'intervals' | 'days', EngineValue[][]>> {
+    const [day, exchange] = [86_400_000, Date.parse('2013-06-15T10:00:00Z')];
+    const versions: EngineValue[][] = [];
+    const add = (at: number, feed: number, kwh: string | null, quality: string, stamp: number | null) =>
+        versions.push([
+            ...[instantText(at).slice(0, 10), 0, 1, instantText(at), kwh, quality, null, feed, stamp],
+            ...[versions.length + 1, 0, instantText(at + day + versions.length * 1000)],
+        ]);
+    for (let n = -10; n <= 10; n += 1) {
+        const index = n < 0 ? (99_993 + n) % 99_990 : n === 9 ? 1 : 20.65 * n;
+        const text = (more: number) => (index + more).toFixed(2);
+        add(exchange + n * 7 * day, 1, text(0.25), n % 4 === 0 ? 'estimated' : 'measured', null);
+        if (n % 3 === 0) add(exchange + n * 7 * day, 2, text(0.5), 'measured', 5);
+        if (n % 6 === 0) add(exchange + n * 7 * day, 2, null, 'withdrawn', 6);
+    }
+    const channel = (no: number, meter: string, from: number | null, to: number | null): EngineValue[] => [
+        ...[no, 'P1', meter, '1', 'to_customer', 30],
+        ...[from === null ? null : instantText(from), to === null ? null : instantText(to), null],
+    ];
+    const intervals: EngineValue[][] = [];
+    const days: EngineValue[][] = [];
+    for (let at = Date.parse('2013-03-31T23:00:00Z'); at < exchange + 80 * day; at += day / 48) {
+        const no = at < exchange ? 1 : 2;
+        const [marketDay, slot] = [instantText(at + day / 24).slice(0, 10), Math.floor(at / (day / 48)) % 48];
+        const kwh = slot === 20 ? '0.6' : '0.05';
+        intervals.push([
+            marketDay,
+            no,
+            instantText(at),
+            30,
+            kwh,
+            'measured',
+            null,
+            null,
+            1,
+            1,
+            instantText(at),
+        ]);
+        if (slot !== 46) continue;
+        days.push([marketDay, no, '2.95', '2.95', null, 48, 48, 0, 0, 1, 1, 48, 0, 0, 0, 0, 0]);
+    }
+    return {
+        versions,
+        intervals,
+        days,
+        channels: [channel(1, 'A', null, exchange), channel(2, 'B', exchange, null)],
+    };
+}
+
+/** One within a week, one over a read, one over the exchange, one before the first read. */
+const REGISTER_GAPS = [
+    { channelNo: 2, from: '2013-06-24T00:00:00Z', to: '2013-06-25T00:00:00Z' },
+    { channelNo: 2, from: '2013-06-24T00:00:00Z', to: '2013-07-05T00:00:00Z' },
+    { channelNo: 1, from: '2013-06-14T00:00:00Z', to: '2013-06-16T00:00:00Z' },
+    { channelNo: 1, from: '2013-01-01T00:00:00Z', to: '2013-05-03T00:00:00Z' },
+    { channelNo: 1, from: '2013-05-01T00:00:00Z', to: '2013-05-03T00:00:00Z' },
+];
+
+test('reads of registers, their advances and the sum check are decided alike on both engines', {
+    skip,
+}, async () => {
+    const rows = registerRows();
+    const feeds = [1, 2].map(
+        (feedId) =>
+            ({
+                feedId,
+                rank: 100,
+                newestAlways: false,
+                identifies: feedId === 1 ? 'meteringPoint' : 'meter',
+            }) as const,
+    );
+    const validation = { policy: policy(''), classes: [], ratings: [] };
+    const dials = [{ channelNo: 1, digits: 5, multiplier: '7.05' }];
+    const zone = zoneOf('Europe/London');
+    const found = await onBoth(async (session) => {
+        await session.registerRows('register_versions', LAKE_TABLES.register_versions, rows.versions);
+        await session.registerRows('channels', CHANNEL_SNAPSHOT, rows.channels);
+        await session.registerRows('intervals', LAKE_TABLES.reads_interval, rows.intervals);
+        await session.registerRows('days', LAKE_TABLES.reads_daily, rows.days);
+        await decideRegisterReads(session, { versions: 'register_versions', channels: 'channels', feeds });
+        await spanRegisters(session, { dials, validation });
+        const names = { readsInterval: 'intervals', readsDaily: 'days', channels: 'channels' };
+        await compareAdvances(session, { zone, ...names });
+        await findGapAdvances(session, REGISTER_GAPS);
+        return textsOf(session, REGISTER_TABLES);
+    });
+    assert.deepEqual(found.spark, found.duckdb);
+    const seen = (key: string, table: string) =>
+        [
+            ...new Set(
+                (found.duckdb[table] ?? []).map((row) =>
+                    String((JSON.parse(row) as Record<string, unknown>)[key]),
+                ),
+            ),
+        ].sort();
+    assert.ok(seen('advance_kwh', 'gap_advances').length > 1);
+    assert.deepEqual(seen('channel_no', 'curated_reads'), ['1', '2']);
+    assert.deepEqual(seen('kind', 'register_advances'), ['normal', 'reverse', 'rollover']);
+    assert.deepEqual(seen('verdict', 'register_advances'), ['estimated-read', 'failed', 'passed', 'reverse']);
 });
 
 /** Five weeks of days of four channels: energy that rises and falls, a gap, and estimates in a row. */

@@ -32,8 +32,10 @@ const placesOf = (feed: string, replaced: Record<string, string>) =>
     faultsOf(feed, replaced).map(([line, field]) => [line, field]);
 
 test('the shipped feeds register unknown meters and read what they say', () => {
-    assert.deepEqual([...shippedContracts().keys()].sort(), ['generic-csv', 'generic-ndjson', 'lcl']);
+    const names = [...shippedContracts().keys()].sort();
+    assert.deepEqual(names, ['generic-csv', 'generic-ndjson', 'generic-register-csv', 'lcl']);
     for (const { contract } of shippedContracts().values()) {
+        if (contract.kind === 'register') continue;
         assert.deepEqual([contract.reading.unknownMeter, contract.reading.identifies], ['register', 'meter']);
     }
     const lcl = shipped('lcl');
@@ -171,6 +173,32 @@ test('every setting is explained in docs/feeds.md, and nothing else is', () => {
     const explained = [...page.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
     const known = [...Object.keys(columnSettings.shape), ...Object.keys(feedSettings.shape)];
     assert.deepEqual(explained.toSorted(), known.toSorted());
+});
+
+test('a feed of register reads has no interval, no unknown meter to register and no power', () => {
+    const register = shipped('generic-register-csv');
+    assert.deepEqual([register.kind, shipped('lcl').kind], ['register', 'interval']);
+    assert.deepEqual([register.reading.intervalMinutes, register.reading.unknownMeter], [0, 'wait']);
+    assert.equal(register.reading.value.maxKwh, '999999999.999999');
+    const fieldsOf = (from: string, to: string) =>
+        faultsOf('generic-register-csv', { [from]: to }).map(([, field]) => field);
+    const interval = '      - property: intervalMinutes\n        value: 30\n      - property: rank\n';
+    assert.deepEqual(fieldsOf('      - property: rank\n', interval), ['intervalMinutes']);
+    assert.deepEqual(
+        fieldsOf(
+            'property: repeatedInPayload\n        value: last',
+            'property: unknownMeter\n        value: register',
+        ),
+        ['unknownMeter'],
+    );
+    assert.deepEqual(fieldsOf('property: unit\n        value: kWh', 'property: unit\n        value: kW'), [
+        'unit',
+    ]);
+    assert.deepEqual(fieldsOf('value: unit', 'value: minutes'), ['unit.role', 'unit.logicalType']);
+    assert.deepEqual(
+        fieldsOf('value: register\n      - property: format', 'value: index\n      - property: format'),
+        ['intervalMinutes', 'stampMarks', 'kind'],
+    );
 });
 
 test('a feed says that it is a back-fill, and is none unless it says so', () => {

@@ -49,7 +49,13 @@ test('a home has the shipped feeds and its own, which replace shipped ones of th
     );
     writeFileSync(path.join(folder, 'notes.txt'), 'no contract');
     const feeds = homeContracts(home);
-    assert.deepEqual([...feeds.contracts.keys()].sort(), ['generic-csv', 'generic-ndjson', 'lcl', 'mine']);
+    assert.deepEqual([...feeds.contracts.keys()].sort(), [
+        'generic-csv',
+        'generic-ndjson',
+        'generic-register-csv',
+        'lcl',
+        'mine',
+    ]);
     assert.equal(contractOf('lcl', feeds).contract.version, '9.0.0');
     assert.throws(() => contractOf('nobody', feeds), { code: 'feed.unknown' });
 });
@@ -76,7 +82,7 @@ test('a contract file that cannot be used stands for its own feed alone', () => 
         shippedText('lcl').replace('name: lcl\n', 'name: other\n').replace('value: meter', 'value: stone'),
     );
     const feeds = homeContracts(home);
-    assert.deepEqual([...feeds.contracts.keys()].sort(), ['generic-ndjson', 'lcl']);
+    assert.deepEqual([...feeds.contracts.keys()].sort(), ['generic-ndjson', 'generic-register-csv', 'lcl']);
     const places = (feed: string) =>
         feeds.refused.get(feed)?.faults.map(({ file = '', line }) => [path.basename(file), line ?? 0]);
     assert.deepEqual([...feeds.refused.keys()].sort(), ['broken', 'generic-csv', 'mine', 'other']);
@@ -96,6 +102,7 @@ test('a contract file that cannot be used stands for its own feed alone', () => 
         assert.throws(() => contractOf(feed, feeds), { message: feeds.refused.get(feed)?.message ?? '-' });
     }
     assert.throws(() => contractOf('nobody', feeds), {
-        message: /there are generic-ndjson, lcl, and with a faulty contract broken, generic-csv, mine, other/,
+        message:
+            /there are generic-ndjson, generic-register-csv, lcl, and with a faulty contract broken, generic-csv, mine, other/,
     });
 });

@@ -12,6 +12,7 @@ const SCOPES: Readonly<Record<ValidationRule['scope'], string>> = {
     day: "the channel's market day",
     'other-days': 'the market day beside other days',
     'other-channels': 'the market day beside other channels',
+    register: 'two reads of a register and what lies between them',
 };
 
 /** The text of `docs/validation.md` with its tables as the catalogue has them; what stands around them is kept. */

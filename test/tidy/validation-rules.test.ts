@@ -40,7 +40,8 @@ test('a default is one that configuration may say', () => {
 });
 
 test('every rule is one of a model, and every model names rules of the catalogue alone', () => {
-    const named = filesUnder('models/vee', '.sql').flatMap((file) =>
+    const models = ['models/vee', 'models/registers'].flatMap((room) => filesUnder(room, '.sql'));
+    const named = models.flatMap((file) =>
         [...readTree(file).matchAll(/'(vee\.[a-z-]+)'/g)].map((match) => ({ file, id: match[1] ?? '' })),
     );
     const known: readonly string[] = VALIDATION_RULE_IDS;

@@ -1,4 +1,4 @@
-import { EDIT_FEED } from '../../contracts/edit-feed.ts';
+import { isEditFeed } from '../../contracts/edit-feed.ts';
 import { assert, GridtallyError } from '../../kernel/errors.ts';
 import { isFeedName } from '../../kernel/ids.ts';
 import { readContract } from '../contract.ts';
@@ -80,7 +80,7 @@ function headless(table: SampleTable): GridtallyError {
 /** Of `MAC000002.csv.gz` it is `mac`: what a feed's files have in common, as far as one name tells. */
 function feedNameOf({ file, name }: DraftOptions): Guessed<string> {
     if (name !== undefined) {
-        if (isFeedName(name) && name !== EDIT_FEED) return guessed(name, 'it was given', 'certain');
+        if (isFeedName(name) && !isEditFeed(name)) return guessed(name, 'it was given', 'certain');
         throw new GridtallyError('usage.invalid', `no feed can be named ${shown(name)}`, {
             remedy: 'A feed is named by a lower-case letter, then letters, digits, - and _ (63 at most).',
         });
@@ -92,7 +92,7 @@ function feedNameOf({ file, name }: DraftOptions): Guessed<string> {
         .replace(/([-_]*\d+)+$/, '')
         .replace(/^[^a-z]+|[-_]+$/g, '')
         .slice(0, 60);
-    const isTaken = plain === EDIT_FEED || shippedContracts().has(plain);
+    const isTaken = isEditFeed(plain) || shippedContracts().has(plain);
     const value = plain === '' ? 'feed' : isTaken ? `my-${plain}` : plain;
     return guessed(value, `the file is named ${file}`, 'unsure', ['whatever names what this sender sends']);
 }

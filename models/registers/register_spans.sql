@@ -1,0 +1,81 @@
+with
+
+paired as (
+    select
+        channel_no,
+        market_day as to_day,
+        read_at as read_to,
+        index_kwh as end_kwh,
+        quality as end_quality,
+        lag(market_day) over (partition by channel_no order by read_at nulls last) as from_day,
+        lag(read_at) over (partition by channel_no order by read_at nulls last) as read_from,
+        lag(index_kwh) over (partition by channel_no order by read_at nulls last) as start_kwh,
+        lag(quality) over (partition by channel_no order by read_at nulls last) as start_quality,
+    from ref('curated_reads')
+),
+
+dialled as (
+    select
+        p.*,
+        d.range_kwh,
+        cast(coalesce(d.multiplier, 1) as decimal(12, 4)) as multiplier,
+        cast(p.end_kwh - p.start_kwh as decimal(19, 6)) as raw_kwh,
+        cast(p.end_kwh - p.start_kwh + d.range_kwh as decimal(19, 6)) as rolled_kwh,
+        -- a duration in whole minutes, rounded up, at the most that the connection can carry
+        int_div(
+            coalesce(w.rated_watts, s.most_watts)
+                * int_div_up(instant_us(p.read_to) - instant_us(p.read_from), 60000000),
+            60
+        ) as most_wh,
+    from paired as p
+    left join ref('register_dials') as d on d.channel_no = p.channel_no
+    left join ref('channel_ratings') as w
+        on w.channel_no = p.channel_no and p.to_day >= w.from_day and p.to_day < w.to_day
+    left join ref('channel_classes') as k
+        on k.channel_no = p.channel_no and p.to_day >= k.from_day and p.to_day < k.to_day
+    inner join ref('rule_settings') as s on s.class_name = coalesce(k.class_name, '')
+    where p.read_from is not null
+),
+
+kinds as (
+    select
+        *,
+        case
+            when raw_kwh >= 0 then 'normal'
+            when
+                rolled_kwh >= 0
+                and start_kwh < range_kwh
+                and cast(rolled_kwh * multiplier as decimal(31, 10)) * 1000 <= most_wh
+                then 'rollover'
+            else 'reverse'
+        end as kind,
+    from dialled
+)
+
+-- an index is multiplied and rounded before it is subtracted, so that advances add up
+select
+    channel_no,
+    read_from,
+    read_to,
+    from_day,
+    to_day,
+    start_kwh,
+    end_kwh,
+    start_quality,
+    end_quality,
+    kind,
+    cast(
+        case
+            when kind <> 'reverse'
+                then
+                    cast(end_kwh * multiplier as decimal(24, 6))
+                    - cast(start_kwh * multiplier as decimal(24, 6))
+                    + case
+                        when kind = 'rollover' then cast(range_kwh * multiplier as decimal(24, 6))
+                        else 0
+                    end
+        end as decimal(24, 6)
+    ) as advance_kwh,
+    case when start_kwh >= range_kwh or end_kwh >= range_kwh then 1 else 0 end
+        as has_surplus_digits,
+from kinds

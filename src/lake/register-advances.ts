@@ -1,0 +1,152 @@
+import { compileModel } from '../engine/compile.ts';
+import type { EngineSession, EngineValue } from '../engine/engine.ts';
+import { addDays, type CalendarDate, calendarDate, listDays } from '../kernel/calendar-date.ts';
+import { marketDayPeriod } from '../kernel/market-day.ts';
+import type { Zone } from '../kernel/zone.ts';
+import {
+    type AsKnown,
+    highestChannelNo,
+    type RegisterDial,
+    registerDials,
+} from '../registry/channel-directory.ts';
+import type { Transaction } from '../store/database.ts';
+import type { Lake } from './lake.ts';
+import { readValidationInputs, registerValidation, type ValidationInputs } from './validation-inputs.ts';
+
+export interface SpanInputs {
+    readonly dials: readonly RegisterDial[];
+    readonly validation: ValidationInputs;
+}
+
+export interface AdvanceInputs {
+    readonly zone: Zone;
+    /** Relations of the session, in the shape of the lake's tables and of the channel snapshot. */
+    readonly readsInterval: string;
+    readonly readsDaily: string;
+    readonly channels: string;
+}
+
+/** What spans are made by, of one moment where `db` is a transaction that is. */
+export async function readSpanInputs(
+    lake: Lake,
+    db: Pick<Transaction, 'query'>,
+    known: AsKnown = {},
+): Promise<SpanInputs> {
+    const [range] = await db.query<{ first: CalendarDate | null; last: CalendarDate | null }>(
+        `select min(market_day) as first, max(market_day) as last from partitions where table_name = 'register_versions'`,
+    );
+    const { first, last } = range ?? {};
+    const end = Math.floor((await highestChannelNo(db)) / lake.bucketSize) + 1;
+    const keys =
+        first && last
+            ? Array.from({ length: end }, (_, bucket) =>
+                  [first, last].map((marketDay) => ({ marketDay, bucket })),
+              )
+            : [];
+    return {
+        dials: await registerDials(db, known),
+        validation: await readValidationInputs(lake, db, keys.flat(), known),
+    };
+}
+
+const OWN = 'register_';
+const NAMES: Readonly<Record<string, string>> = {
+    rule_settings: `${OWN}rule_settings`,
+    channel_classes: `${OWN}channel_classes`,
+    channel_ratings: `${OWN}channel_ratings`,
+    market_days: 'register_days',
+};
+
+/**
+ * Makes the session's table `register_spans` of register reads in the shape of `curated_reads`: the advances between consecutive reads, rollovers told from errors. What
+ * it needs of readings is nothing, so an estimate may be scaled to an advance.
+ */
+export async function spanRegisters(
+    session: EngineSession,
+    { dials, validation }: SpanInputs,
+    reads = 'curated_reads',
+): Promise<void> {
+    await session.registerRows(
+        'register_dials',
+        [
+            { name: 'channel_no', type: 'integer' },
+            { name: 'range_kwh', type: 'decimal(18,6)' },
+            { name: 'multiplier', type: 'decimal(12,4)' },
+        ],
+        dials.map(({ channelNo, digits, multiplier }): EngineValue[] => [
+            channelNo,
+            digits === null ? null : `1${'0'.repeat(digits)}`,
+            multiplier,
+        ]),
+    );
+    await registerValidation(session, validation, OWN);
+    await session.materialise(
+        'register_spans',
+        modelSql(session, 'register_spans', { curated_reads: reads }),
+    );
+}
+
+/** Makes the session's table `register_advances` of `register_spans`: what lies between the reads, and what the sum check says of it. */
+export async function compareAdvances(session: EngineSession, inputs: AdvanceInputs): Promise<void> {
+    const names = {
+        reads_interval: inputs.readsInterval,
+        reads_daily: inputs.readsDaily,
+        channels: inputs.channels,
+    };
+    const text = session.typeName('string');
+    const [range] = await session.rows(
+        `select cast(min(from_day) as ${text}) as first, cast(max(to_day) as ${text}) as last from register_spans`,
+    );
+    const days = range?.first
+        ? listDays({
+              from: calendarDate(String(range.first)),
+              to: addDays(calendarDate(String(range.last)), 1),
+          })
+        : [];
+    await session.registerRows(
+        'register_days',
+        [
+            { name: 'market_day', type: 'date' },
+            { name: 'day_from_us', type: 'bigint' },
+            { name: 'day_to_us', type: 'bigint' },
+        ],
+        days.map((day) => {
+            const { from, to } = marketDayPeriod(inputs.zone, day);
+            return [day, from * 1000, to * 1000];
+        }),
+    );
+    await session.materialise('span_days', modelSql(session, 'span_days', names));
+    await session.materialise('register_advances', modelSql(session, 'register_advances', names));
+}
+
+/** A time of a channel without measured values; instants as texts, half-open. */
+export interface AskedGap {
+    readonly channelNo: number;
+    readonly from: string;
+    readonly to: string;
+}
+
+/**
+ * Makes the session's table `gap_advances` of `register_spans`: of each gap that measured reads enclose, what the register counted between the nearest two of
+ * them. What is missing in that time is that less what was measured, so estimates can be scaled to add up to it exactly.
+ */
+export async function findGapAdvances(session: EngineSession, gaps: readonly AskedGap[]): Promise<void> {
+    await session.registerRows(
+        'asked_gaps',
+        [
+            { name: 'channel_no', type: 'integer' },
+            { name: 'gap_from', type: 'timestamp' },
+            { name: 'gap_to', type: 'timestamp' },
+        ],
+        gaps.map(({ channelNo, from, to }) => [channelNo, from, to]),
+    );
+    await session.materialise('gap_advances', modelSql(session, 'gap_advances'));
+}
+
+function modelSql(
+    session: EngineSession,
+    model: string,
+    names: Readonly<Record<string, string>> = {},
+): string {
+    return compileModel(`registers/${model}`, session.dialect, { ...NAMES, ...names }).sql;
+}
