@@ -170,7 +170,8 @@ function accountOf(s: HomeStatus): string[] {
         line('  awaiting a refresh', s.awaitingRefresh),
         line('intervals expected', s.intervalsExpected, `coverage ${coverage.toFixed(3)} %`),
         line('  measured', s.intervalsMeasured),
-        line('  estimated by the source', s.intervalsEstimated),
+        line('  estimated by the source', s.intervalsEstimated - s.intervalsEstimatedHere),
+        line('  estimated here', s.intervalsEstimatedHere),
         line('  missing', s.intervalsMissing),
         ...Object.entries(s.failedByRule).map(([rule, n]) => line(`  fail ${rule}`, n)),
     ];
