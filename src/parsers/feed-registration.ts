@@ -1,5 +1,6 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GridtallyError } from '../kernel/errors.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import { readContract } from './contract.ts';
 
@@ -12,7 +13,8 @@ export interface RegisteredContract {
 
 /**
  * Makes a contract the feed's current one. The same text as the current one changes nothing; any other gets the next number,
- * also a text that the feed had before.
+ * also a text that the feed had before. Throws `feed.contract-invalid` where the feed brought rows of another kind before: they are kept in
+ * another table, and would be judged by what they are not.
  */
 export async function registerContract(
     db: Database,
@@ -27,6 +29,7 @@ export async function registerContract(
         const feedId = await lockFeed(tx, contract.feed);
         const current = await numberedContract(tx, contract.feed);
         if (current?.sha256 === contract.sha256) return registered(current, contract);
+        refuseOtherKind((await currentContract(tx, contract.feed))?.contract, contract);
         const contractNo = (current?.contractNo ?? 0) + 1;
         await tx.query(
             `insert into feed_contracts (feed_id, contract_no, contract_version, content_sha256, content, known_from)
@@ -34,6 +37,16 @@ export async function registerContract(
             [feedId, contractNo, contract.version, contract.sha256, text, new Date(clock.now())],
         );
         return { feedId, contractNo, contract };
+    });
+}
+
+function refuseOtherKind(known: FeedContract | undefined, contract: FeedContract): void {
+    if (known === undefined || known.kind === contract.kind) return;
+    const { feed, kind } = contract;
+    const message = `The feed ${feed} has a contract of kind ${known.kind}, and this one is of kind ${kind}.`;
+    throw new GridtallyError('feed.contract-invalid', message, {
+        remedy: 'A feed keeps its kind: give the other files a feed of another name.',
+        faults: [{ field: 'kind', message: `is ${kind}, and was ${known.kind}` }],
     });
 }
 

@@ -247,6 +247,18 @@ test('the day on which the clock goes back has all of its intervals, whole or in
     ]);
 });
 
+test('digits and a multiplier that cannot be are refused with their line', async () => {
+    const faulty = 'P-ROLL,ROLL,1,30,2013-01-01,,12,\nP-CT,CT,1,30,2013-01-01,,5,0.0\n';
+    await assert.rejects(
+        world.load('metering-points', 'faulty.csv', `${COLUMNS}${faulty}`),
+        (error: { faults: { line?: number; field?: string }[] }) => {
+            const places = error.faults.map(({ line, field }) => `${line} ${field}`);
+            assert.deepEqual(places, ['2 register_digits', '3 register_multiplier']);
+            return true;
+        },
+    );
+});
+
 test('as of an earlier instant everything is as it was told then', () => {
     assert.deepEqual(saidBefore, said[0]);
 });

@@ -36,6 +36,18 @@ test('the same contract registered by many at once gets one number', async () =>
     assert.deepEqual(new Set(registered.map(({ contractNo }) => contractNo)), new Set([1]));
 });
 
+test('a feed keeps its kind: what it brought before would be judged by what it is not', async () => {
+    const text = shippedText('generic-register-csv').replace(
+        'name: generic-register-csv',
+        'name: generic-csv',
+    );
+    await assert.rejects(register(text), (error: { code: string; faults: { field?: string }[] }) => {
+        assert.deepEqual([error.code, error.faults[0]?.field], ['feed.contract-invalid', 'kind']);
+        return true;
+    });
+    assert.equal((await currentContract(db, 'generic-csv'))?.contract.kind, 'interval');
+});
+
 test('a home has the shipped feeds and its own, which replace shipped ones of the same name', () => {
     const folder = path.join(home, 'feeds');
     mkdirSync(folder);
