@@ -73,7 +73,7 @@ test('one doubled row is found', async () => {
         `select channel_no, epoch_us(period_from) as at_us from lake_reads_interval order by all limit 1 offset 500`,
     );
     const differences = await differencesWith(
-        'curation/curated_intervals',
+        'curation/winning_versions',
         (text) =>
             `${text.trimEnd()}\nunion all\nselect * from uncontested where channel_no = ${row?.channel_no} and instant_us(period_from) = ${row?.at_us}\nunion all\nselect * from winners where channel_no = ${row?.channel_no} and instant_us(period_from) = ${row?.at_us}\n`,
     );
