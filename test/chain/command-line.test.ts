@@ -64,7 +64,10 @@ test('wrong usage exits with 2, tells the option, and is one JSON document too',
 });
 
 test('commands that find nothing to do say so, and exit with 0', async () => {
-    assert.deepEqual(await json('refresh', '--plan'), { code: 0, value: { rebuilds: [], upToDate: 1 } });
+    assert.deepEqual(await json('refresh', '--plan'), {
+        code: 0,
+        value: { marks: [], rebuilds: [], upToDate: 1 },
+    });
     assert.deepEqual(await json('sweep'), {
         code: 0,
         value: { retiredFiles: 0, orphanFiles: 0, bytes: 0, removed: [], forgottenIdentities: 0 },

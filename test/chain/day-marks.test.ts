@@ -19,6 +19,7 @@ interface Delivery {
     readonly day: number;
     readonly kwh: number;
     readonly quality: 'A' | 'E' | 'W';
+    readonly hasSpike: boolean;
 }
 
 /** A day whose 24 hours add up to so many millionths of a kWh: equal ones, and the rest in the last. */
@@ -47,6 +48,11 @@ async function worldOf(meters: readonly string[]): Promise<ChainWorld> {
 
 const MARKS = `select meter_id, cast(market_day as varchar) as day, rule_id, severity, cast(kwh as varchar) as kwh,
     cast(compared_kwh as varchar) as compared, day_count from day_marks order by meter_id, day, rule_id`;
+
+const REJECTED =
+    'select meter_id, epoch_us(period_from) as at, cast(kwh as varchar) as kwh, flags from rejected_readings order by all';
+const FLAGGED =
+    'select meter_id, rule_id, severity, market_day, interval_count from reading_marks order by all';
 
 describe('marks beside other days', () => {
     const KWH = 1_000_000;
@@ -247,21 +253,26 @@ test('in any order of arrival, with refreshes in between, marks are those of a c
     const world = await worldOf(meters);
     const chain = validatedBy(
         world,
-        'rules: { vee.high-low: { weeksMin: 1 }, vee.prolonged-estimation: { days: 1, severity: hold } }',
+        'rules: { vee.high-low: { weeksMin: 1 }, vee.prolonged-estimation: { days: 1, severity: hold }, vee.spike: estimate }',
     );
-    const marksOf = (at: object) =>
-        withPublishedViews(chain, { showsIdentity: true, ...at }, (session) => session.rows(MARKS));
+    const seen = (sql: string, at: object = {}) =>
+        withPublishedViews(chain, { showsIdentity: true, ...at }, (session) => session.rows(sql));
+    const later = () => ({ asOf: Date.now() + 60_000 });
     const delivery = fc.record({
         meter: fc.constantFrom(...meters),
         day: fc.integer({ min: 0, max: 9 }).map((n) => (n % 2) + 7 * Math.floor(n / 2)),
         kwh: fc.constantFrom(1, 10, 60),
+        hasSpike: fc.constantFrom(true, false, false, false),
         quality: fc.constantFrom('A' as const, 'A' as const, 'A' as const, 'E' as const, 'W' as const),
     });
     let version = 0;
     let found = 0;
-    const rowsOf = ({ meter, day, kwh, quality }: Delivery) => {
+    let foundRejected = 0;
+    const rowsOf = ({ meter, day, kwh, quality, hasSpike }: Delivery) => {
         version += 1;
-        const rows = dayOf(meter, day, kwh * 1_000_000, { quality, version });
+        const rows = dayOf(meter, day, kwh * 1_000_000, { quality, version }).map((row, hour) =>
+            hasSpike && hour === 12 ? { ...row, kwh: '99' } : row,
+        );
         return quality === 'W' ? rows.slice(0, 3).map((row) => ({ ...row, kwh: '' })) : rows;
     };
     const run = fc.asyncProperty(fc.array(delivery, { minLength: 16, maxLength: 24 }), async (deliveries) => {
@@ -269,9 +280,12 @@ test('in any order of arrival, with refreshes in between, marks are those of a c
             await ingestRows(world, deliveries.slice(at, at + 4).flatMap(rowsOf));
             await refreshAll(chain);
         }
-        const marks = await marksOf({});
+        const marks = await seen(MARKS);
         found += marks.length;
-        assert.deepEqual(await marksOf({ asOf: Date.now() + 60_000 }), marks);
+        assert.deepEqual(await seen(MARKS, later()), marks);
+        const rejected = await seen(REJECTED);
+        foundRejected += rejected.length;
+        for (const sql of [REJECTED, FLAGGED]) assert.deepEqual(await seen(sql, later()), await seen(sql));
         const [counted] = await chain.lake.db.query<{ n: number | null }>(
             `select sum((m ->> 'channelDays')::int)::int as n from partitions, jsonb_array_elements(stats -> 'marks') m where table_name = 'day_marks'`,
         );
@@ -280,6 +294,7 @@ test('in any order of arrival, with refreshes in between, marks are those of a c
     try {
         await fc.assert(run, { numRuns: 3, seed: 20130501, endOnFailure: true });
         assert.ok(found > 5, `${found} marks were compared`);
+        assert.ok(foundRejected > 3, `${foundRejected} rejected readings were compared`);
     } finally {
         await world.end();
     }
