@@ -17,8 +17,10 @@ select
     i.interval_us,
     s.slot_no,
     s.slot_from_us,
-    s.slot_no - row_number() over (
-        partition by i.market_day, i.channel_no order by s.slot_no nulls last
+    cast(
+        s.slot_no - row_number() over (
+            partition by i.market_day, i.channel_no order by s.slot_no nulls last
+        ) as bigint
     ) as run_no,
 from ref('incomplete_days') as i
 inner join ref('day_slots') as s
