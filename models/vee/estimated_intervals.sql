@@ -33,7 +33,8 @@ select
     cast(null as string) as flags,
     cast(null as smallint) as feed_id,
     cast(null as bigint) as sequence,
-    cast(null as timestamp) as received_at,
+    -- an instant, as in the files of readings
+    instant_of_us(cast(null as bigint)) as received_at,
 from values_of_methods as v
 inner join ref('estimate_offers') as o
     on o.market_day = v.market_day

@@ -8,7 +8,7 @@ import { channelRow } from './channel-row.ts';
 import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
-import { estimationRules, NO_WINDOW, readHolidays } from './estimation-inputs.ts';
+import { estimationRules, estimationWithin, readHolidays } from './estimation-inputs.ts';
 import type { Lake } from './lake.ts';
 import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
 import { type FeedPrecedence, readStates } from './refresh-state.ts';
@@ -86,11 +86,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
         feeds,
         validation: known.validation,
         // every day of the lake is decided in this job, so no window lies in published files
-        estimation: {
-            rules: estimationRules(lake, newestDay, known.holidays),
-            versions: new Map(),
-            windowFiles: NO_WINDOW,
-        },
+        estimation: estimationWithin(estimationRules(lake, newestDay, known.holidays)),
         watermark,
     };
     await decideVersions(session, lake, inputs);

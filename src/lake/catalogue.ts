@@ -28,14 +28,14 @@ export interface NewFile {
 }
 
 /**
- * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open) and, for a table that only
+ * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open), buckets and, for a table that only
  * grows, the instant of the commit that added a file (UTC epoch milliseconds).
  * A file that holds several partitions is listed once for each.
  */
 export async function liveFiles(
     lake: Lake,
     table: CatalogueTable,
-    range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number } = {},
+    range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number; buckets?: number[] } = {},
     db: Pick<Database, 'query'> = lake.db,
 ): Promise<LiveFile[]> {
     const rows = await db.query<{
@@ -51,10 +51,11 @@ export async function liveFiles(
            from partition_files p join lake_files f using (file_id)
           where p.table_name = $1 and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
+            and ($5::int[] is null or p.bucket = any($5))
             and ($4::bigint is null or exists (
                  select from commits c where c.commit_no = p.added_in and c.committed_at <= to_timestamp($4 / 1000.0)))
           order by p.market_day, p.bucket, f.file_id`,
-        [table, range.from ?? null, range.to ?? null, range.committedBy ?? null],
+        [table, range.from ?? null, range.to ?? null, range.committedBy ?? null, range.buckets ?? null],
     );
     return rows.map((row) => ({ ...row, path: path.join(lake.folder, row.path) }));
 }

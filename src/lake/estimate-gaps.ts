@@ -6,7 +6,12 @@ import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import { localTimeAt, type Zone } from '../kernel/zone.ts';
 import { distinctPaths } from './catalogue.ts';
-import { type EstimationInputs, type EstimationRules, WINDOW_TABLES } from './estimation-inputs.ts';
+import {
+    type EstimateWindow,
+    type EstimationInputs,
+    type EstimationRules,
+    WINDOW_TABLES,
+} from './estimation-inputs.ts';
 
 /** What estimation is told of a job. */
 export interface GapJob {
@@ -73,8 +78,8 @@ export async function findStaleEstimates(
            from published_estimates group by market_day, channel_no`,
     );
     await registerLikeDays(session, job.estimation.rules, job.days);
-    await registerWindowFiles(session, job.estimation);
-    await session.materialise('source_digests', `${PUBLISHED_DIGESTS}`);
+    await registerWindowFiles(session, await job.estimation.window());
+    await session.materialise('source_digests', PUBLISHED_DIGESTS);
     await runModel(session, 'window_digests');
     await session.materialise(
         'stale_estimates',
@@ -165,9 +170,9 @@ async function registerLikeDays(
     return rows.map(([, source]) => source);
 }
 
-async function registerWindowFiles(session: EngineSession, { windowFiles }: EstimationInputs): Promise<void> {
+async function registerWindowFiles(session: EngineSession, { files }: EstimateWindow): Promise<void> {
     for (const table of WINDOW_TABLES)
-        await session.registerFiles(`window_${table}`, LAKE_TABLES[table], distinctPaths(windowFiles[table]));
+        await session.registerFiles(`window_${table}`, LAKE_TABLES[table], distinctPaths(files[table]));
 }
 
 // what was received on a day: all that is published, less what was estimated here
@@ -179,22 +184,21 @@ select d.market_day, d.channel_no, d.digest_1 - coalesce(e.digest_1, 0) as diges
                from window_reading_estimates group by market_day, channel_no) as e
     on e.market_day = d.market_day and e.channel_no = d.channel_no`;
 
-/** Leaves `window_values` and `source_digests` of the channels with a gap: of days of the job as they were just decided, of others as published. */
+// a day of the job is decided in it for its own buckets only
+const IS_DECIDED =
+    'd.market_day = v.market_day and v.channel_no >= d.first_channel_no and v.channel_no < d.end_channel_no';
+
+/** Leaves `window_values` and `source_digests` of the channels with a gap: of partitions of the job as they were just decided, of others as published. */
 async function registerWindow(session: EngineSession, job: GapJob): Promise<void> {
-    await session.registerRows(
-        'decided_days',
-        [{ name: 'market_day', type: 'date' }],
-        job.days.map((day) => [day]),
-    );
     await session.materialise('gap_channel_days', 'select distinct market_day, channel_no from unread_runs');
     await session.materialise('gap_channels', 'select distinct channel_no from gap_channel_days');
-    await registerWindowFiles(session, job.estimation);
+    await registerWindowFiles(session, await job.estimation.window());
     const ofChannels = 'inner join gap_channels as g on g.channel_no = v.channel_no';
     const columns = 'v.market_day, v.channel_no, v.period_from, v.interval_minutes, v.kwh';
     await session.materialise(
         'window_values',
         `select ${columns} from window_reads_interval as v ${ofChannels}
-           left join decided_days as d on d.market_day = v.market_day
+           left join job_partitions as d on ${IS_DECIDED}
           where v.quality = 'measured' and d.market_day is null
          union all
          select ${columns} from curated_intervals as v ${ofChannels}
@@ -204,7 +208,7 @@ async function registerWindow(session: EngineSession, job: GapJob): Promise<void
     await session.materialise(
         'source_digests',
         `select p.* from (${PUBLISHED_DIGESTS}) as p
-           left join decided_days as d on d.market_day = p.market_day where d.market_day is null
+           left join job_partitions as d on ${IS_DECIDED.replaceAll('v.', 'p.')} where d.market_day is null
          union all
          select v.market_day, v.channel_no, cast(sum(v.digest_1) as bigint) as digest_1, cast(sum(v.digest_2) as bigint) as digest_2
            from received_hours as v ${ofChannels} group by v.market_day, v.channel_no`,

@@ -20,27 +20,30 @@ export interface EstimationRules {
     windowOf(day: CalendarDate): readonly CalendarDate[];
 }
 
-/** What a job needs of other partitions to estimate gaps, read before the engine starts. */
+/** Published partitions that estimates look at, at one moment. */
+export interface EstimateWindow {
+    readonly versions: ReadonlyMap<string, number>;
+    readonly files: Readonly<Record<WindowTable, readonly LiveFile[]>>;
+}
+
+/** What a job estimates gaps by. */
 export interface EstimationInputs {
     readonly rules: EstimationRules;
-    /** Versions of the partitions that are looked at, read before their files. */
-    readonly versions: ReadonlyMap<string, number>;
-    /** Published files of the days that are looked at, in the job's buckets. */
-    readonly windowFiles: Readonly<Record<WindowTable, readonly LiveFile[]>>;
+    /** Reads it when it is first asked for, so as late as can be: what other jobs publish until then is seen. The same one ever after. */
+    window(): Promise<EstimateWindow>;
+    /** What was read of it; undefined where nobody has asked, because there is nothing to estimate. */
+    seen(): EstimateWindow | undefined;
 }
 
 export const WINDOW_TABLES = ['reads_interval', 'reads_daily', 'reading_estimates'] as const;
 export type WindowTable = (typeof WINDOW_TABLES)[number];
 
-export const NO_WINDOW: EstimationInputs['windowFiles'] = {
-    reads_interval: [],
-    reads_daily: [],
-    reading_estimates: [],
+const NO_WINDOW: EstimateWindow = {
+    versions: new Map(),
+    files: { reads_interval: [], reads_daily: [], reading_estimates: [] },
 };
 
 const ESTIMATION_MODELS = [
-    'curation/incomplete_days',
-    'curation/unread_slots',
     'vee/unread_runs',
     'vee/linear_estimates',
     'vee/like_day_estimates',
@@ -62,6 +65,11 @@ export async function readHolidays(
         [estimation.holidaySet, knownAtText(known)],
     );
     return new Set(days.map(({ day }) => day));
+}
+
+/** Where no other partition is looked at: all that counts is in the job. */
+export function estimationWithin(rules: EstimationRules): EstimationInputs {
+    return { rules, window: async () => NO_WINDOW, seen: () => NO_WINDOW };
 }
 
 /** `newest` is the newest market day of the lake. */
@@ -94,8 +102,13 @@ export function estimationFingerprints(lake: Lake, rules: EstimationRules): (day
         policy: rules.policy,
         models: ESTIMATION_MODELS.map((name) => compileModel(name, dialect).fingerprint),
     });
-    return (day) =>
-        rules.covers(day) ? fingerprint({ text, window: rules.windowOf(day) }).slice(0, 16) : 'none';
+    const known = new Map<CalendarDate, string>();
+    return (day) => {
+        if (!rules.covers(day)) return 'none';
+        const ofDay = known.get(day) ?? fingerprint({ text, window: rules.windowOf(day) }).slice(0, 16);
+        known.set(day, ofDay);
+        return ofDay;
+    };
 }
 
 /** Sum of the published versions of the partitions that estimates of a partition look at: it grows with each change of any of them. */
@@ -109,8 +122,35 @@ export function windowVersions(
         .reduce((sum, marketDay) => sum + versionOf({ marketDay, bucket: key.bucket }), 0);
 }
 
-/** Versions of the partitions that estimates of these partitions look at. To be read before their files are, so that what is recorded is never too new. */
-export async function readWindowVersions(
+/** What estimates of these partitions look at, of one moment: digests, values and the versions that are recorded must be of the same commits. */
+export function estimationInputs(
+    lake: Lake,
+    rules: EstimationRules,
+    partitions: readonly PartitionKey[],
+): EstimationInputs {
+    let window: Promise<EstimateWindow> | undefined;
+    let seen: EstimateWindow | undefined;
+    const read = () =>
+        lake.db.transaction(
+            async (tx) => ({
+                versions: await readWindowVersions(tx, rules, partitions),
+                files: await readWindowFiles(lake, tx, rules, partitions),
+            }),
+            { isolation: 'repeatable read', readOnly: true },
+        );
+    return {
+        rules,
+        window: async () => {
+            window ??= read();
+            seen = await window;
+            return seen;
+        },
+        seen: () => seen,
+    };
+}
+
+/** Versions of the partitions that estimates of these partitions look at. */
+async function readWindowVersions(
     db: Reader,
     rules: EstimationRules,
     partitions: readonly PartitionKey[],
@@ -125,11 +165,12 @@ export async function readWindowVersions(
 }
 
 /** Published files of the days that estimates of these partitions may look at. */
-export async function readWindowFiles(
+async function readWindowFiles(
     lake: Lake,
+    db: Reader,
     rules: EstimationRules,
     partitions: readonly PartitionKey[],
-): Promise<EstimationInputs['windowFiles']> {
+): Promise<EstimateWindow['files']> {
     const wanted = new Set(
         partitions.flatMap(({ marketDay, bucket }) =>
             rules.windowOf(marketDay).map((day) => partitionText({ marketDay: day, bucket })),
@@ -137,10 +178,11 @@ export async function readWindowFiles(
     );
     const days = partitions.flatMap(({ marketDay }) => rules.windowOf(marketDay)).sort();
     const [first, last] = [days[0], days.at(-1)];
-    if (first === undefined || last === undefined) return NO_WINDOW;
-    const files = { ...NO_WINDOW } as Record<WindowTable, readonly LiveFile[]>;
+    if (first === undefined || last === undefined) return NO_WINDOW.files;
+    const buckets = [...new Set(partitions.map(({ bucket }) => bucket))];
+    const files = { ...NO_WINDOW.files } as Record<WindowTable, readonly LiveFile[]>;
     for (const table of WINDOW_TABLES) {
-        const live = await liveFiles(lake, table, { from: first, to: addDays(last, 1) });
+        const live = await liveFiles(lake, table, { from: first, to: addDays(last, 1), buckets }, db);
         files[table] = live.filter((file) => wanted.has(partitionText(file)));
     }
     return files;

@@ -51,6 +51,8 @@ const CURATION_MODELS = [
 ];
 const ROLLUP_MODELS = [
     'curation/present_hours',
+    'curation/incomplete_days',
+    'curation/unread_slots',
     'curation/curated_hours',
     'curation/curated_days',
     'curation/curated_gaps',

@@ -17,10 +17,9 @@ import { refreshDayMarks } from './day-marks.ts';
 import { findStaleEstimates } from './estimate-gaps.ts';
 import {
     estimationFingerprints,
+    estimationInputs,
     estimationRules,
     readHolidays,
-    readWindowFiles,
-    readWindowVersions,
     windowVersions,
 } from './estimation-inputs.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
@@ -172,7 +171,6 @@ async function readJobInputs(
 ): Promise<JobInputs> {
     const newest = await newestMarketDay(lake);
     const rules = estimationRules(lake, newest, await readHolidays(lake, lake.db));
-    const versions = await readWindowVersions(lake.db, rules, rebuilds);
     const days = rebuilds.map((r) => r.marketDay).sort();
     const first = days[0];
     const last = days.at(-1);
@@ -184,7 +182,7 @@ async function readJobInputs(
     for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
     const channels = await channelSnapshot(lake);
     const validation = await readValidationInputs(lake, lake.db, rebuilds);
-    const estimation = { rules, versions, windowFiles: await readWindowFiles(lake, rules, rebuilds) };
+    const estimation = estimationInputs(lake, rules, rebuilds);
     return {
         rebuilds,
         versionFiles,
@@ -199,14 +197,15 @@ async function readJobInputs(
 /** What estimates are made from is recorded as the job saw it: of partitions that its commit publishes the versions that they have by it. */
 function withEstimateInputs(
     lake: Lake,
-    { rules, versions }: JobInputs['estimation'],
+    { rules, seen }: JobInputs['estimation'],
     rebuilds: readonly PlannedRebuild[],
     published: readonly PlannedRebuild[],
 ): PlannedRebuild[] {
+    const versions = seen()?.versions;
     const own = new Map(published.map((r) => [partitionText(r), r.publishedVersion + 1]));
     const fingerprintOf = estimationFingerprints(lake, rules);
     const versionOf = (key: PartitionKey) =>
-        own.get(partitionText(key)) ?? versions.get(partitionText(key)) ?? 0;
+        own.get(partitionText(key)) ?? versions?.get(partitionText(key)) ?? 0;
     return rebuilds.map((r) => ({
         ...r,
         inputs: {

@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addDays, calendarDate } from '../../src/kernel/calendar-date.ts';
-import { instantText } from '../../src/kernel/period.ts';
-import { zoneOf } from '../../src/kernel/zone.ts';
+import { liveFiles } from '../../src/lake/catalogue.ts';
 import { type Chain, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { traceTotals } from '../../src/pipeline/total-trace.ts';
 import { namedChannels } from '../../src/registry/named-channels.ts';
-import { type ChainWorld, openChainWorld, type ReadingRow } from './chain-world.ts';
-import { type Measured, naiveEstimates } from './naive-estimates.ts';
+import { type ChainWorld, openChainWorld } from './chain-world.ts';
 import { addHistoryFeed, HALF_HOUR, halfHours, ingestRows } from './validation-world.ts';
 
-const LONDON = zoneOf('Europe/London');
 let world: ChainWorld;
 
 before(async () => {
@@ -28,8 +25,8 @@ after(async () => {
 const MONDAY = Date.UTC(2024, 1, 5);
 const DAY = 48 * HALF_HOUR;
 
-async function published(meter: string, of: ChainWorld = world): Promise<Map<number, [string, string]>> {
-    const rows = await of.query(
+async function published(meter: string): Promise<Map<number, [string, string]>> {
+    const rows = await world.query(
         `select epoch_ms(r.period_from) as at, r.kwh, case when r.feed_id is null then r.source_code else r.quality end as what
            from reads_interval as r where r.meter_id = '${meter}' order by 1`,
     );
@@ -171,6 +168,12 @@ test('a correction makes anew the estimates that look at it, and nothing else', 
         '0.150000',
         'like-day',
     ]);
+    const versions = async () => {
+        const rows = await world.workspace.db.query<{ day: string; version: number }>(
+            `select market_day::text as day, version from partitions where table_name = 'reads_interval' order by 1`,
+        );
+        return new Map(rows.map(({ day, version }) => [day, version]));
+    };
     const changes = async () =>
         (
             await world.query(
@@ -180,6 +183,7 @@ test('a correction makes anew the estimates that look at it, and nothing else', 
             )
         ).map((row) => `${row.meter_id} ${row.day}`);
     const changedBefore = new Set(await changes());
+    const versionsBefore = await versions();
     for (const meter of ['C1', 'C2'])
         await ingestRows(world, halfHours(meter, MONDAY + DAY + 20 * HALF_HOUR, ['0.5']));
     await refreshAll(world.workspace);
@@ -190,6 +194,13 @@ test('a correction makes anew the estimates that look at it, and nothing else', 
     assert.deepEqual(
         (await changes()).filter((change) => !changedBefore.has(change)),
         ['C1 2024-02-06', 'C2 2024-02-06'],
+    );
+    const versionsAfter = await versions();
+    assert.deepEqual(
+        [...versionsAfter]
+            .filter(([day, version]) => versionsBefore.get(day) !== version)
+            .map(([day]) => day),
+        ['2024-02-06', '2024-02-08'],
     );
     assert.deepEqual((await planRefreshOf(world.workspace)).rebuilds, []);
 });
@@ -226,97 +237,20 @@ test('with no method nothing is estimated, and what was is taken back', async ()
     assert.deepEqual(await published('C1'), before);
 });
 
-interface Case {
-    readonly meter: string;
-    readonly rows: readonly ReadingRow[];
-    readonly measured: Measured;
-}
-
-/** A generator of numbers from 0 to 1, always the same for a seed. */
-function generator(seed: number): () => number {
-    let state = seed * 2654435761 + 1;
-    return () => {
-        state = (Math.imul(state ^ (state >>> 15), 2246822519) + 0x9e3779b9) >>> 0;
-        return state / 2 ** 32;
-    };
-}
-
-const FIRST = calendarDate('2024-03-11');
-const START = Date.UTC(2024, 2, 11);
-const DAYS = 23;
-
-/** Three weeks over the change of the clock, with gaps of a half-hour to several days. */
-function randomCase(meter: string, seed: number): Case {
-    const random = generator(seed);
-    const measured = new Map<number, number>();
-    const rows: ReadingRow[] = [];
-    for (let at = START, gapTo = 0; at < START + DAYS * DAY; at += HALF_HOUR) {
-        const length = random() < 0.5 ? 1 + Math.floor(random() * 6) : 1 + Math.floor(random() * 120);
-        if (at > START && at >= gapTo && random() < 0.02) gapTo = at + length * HALF_HOUR;
-        if (at < gapTo) continue;
-        const micro = Math.floor(random() * 3_000_000);
-        measured.set(at, micro);
-        rows.push({ meter, at, kwh: (micro / 1e6).toFixed(6) });
+test('files of estimates have the types of files of readings, as other programs read them side by side', async () => {
+    const files = await liveFiles(world.workspace.lake, 'reads_interval');
+    const session = await world.workspace.lake.engine.openSession();
+    try {
+        const schemas = new Set<string>();
+        for (const { path } of files) {
+            const rows = await session.rows(
+                `select name, type, converted_type, logical_type from parquet_schema('${path}')`,
+            );
+            schemas.add(JSON.stringify(rows));
+        }
+        assert.ok(files.length > 5);
+        assert.equal(schemas.size, 1, [...schemas].join('\n'));
+    } finally {
+        await session.close();
     }
-    return { meter, rows, measured };
-}
-
-/** In any order: days arrive late, and files hold a few of them. */
-function batches(rows: readonly ReadingRow[], seed: number): ReadingRow[][] {
-    const random = generator(seed);
-    const ofDays = [...Map.groupBy(rows, (row) => Math.floor(row.at / DAY)).values()];
-    const shuffled = ofDays
-        .map((ofDay, i) => ({ ofDay, at: i + random() * 12 }))
-        .sort((a, b) => a.at - b.at)
-        .map(({ ofDay }) => ofDay);
-    const found: ReadingRow[][] = [];
-    while (shuffled.length > 0) found.push(shuffled.splice(0, 1 + Math.floor(random() * 9)).flat());
-    return found;
-}
-
-function assertAsNaive(
-    read: ReadonlyMap<number, readonly [string, string]>,
-    { measured, meter }: Case,
-): void {
-    // of the local day that begins before the last values only an hour or so is there
-    const end = addDays(FIRST, DAYS);
-    const expected = new Map<number, [string, string]>();
-    for (const [at, micro] of measured) expected.set(at, [(micro / 1e6).toFixed(6), 'measured']);
-    for (const [at, { micro, method }] of naiveEstimates(measured, LONDON, { first: FIRST, end }))
-        expected.set(at, [(micro / 1e6).toFixed(6), method]);
-    const texts = (of: ReadonlyMap<number, readonly [string, string]>) =>
-        [...of]
-            .sort(([a], [b]) => a - b)
-            .map(([at, value]) => `${meter} ${instantText(at)} ${value.join(' ')}`);
-    assert.deepEqual(texts(read), texts(expected));
-}
-
-test('whatever the order of arrival, the batches and the jobs, estimates are what a second computation gives from the gaps that are left', async () => {
-    const cases = [1, 2].map((seed) => randomCase(`R${seed}`, seed));
-    const { workspace } = world;
-    const small: Chain = {
-        ...workspace,
-        lake: {
-            ...workspace.lake,
-            bulkEngine: new Proxy(workspace.lake.bulkEngine, {
-                get: (engine, name) =>
-                    name === 'jobLimits' ? { maxRows: 1, maxPartitions: 1 } : Reflect.get(engine, name),
-            }),
-        },
-    };
-    const files = cases.flatMap((one, i) => batches(one.rows, i + 7));
-    for (const [i, rows] of files.entries()) {
-        await ingestRows(world, rows);
-        if (i % 3 === 0) await refreshAll(i === 3 ? small : workspace);
-    }
-    await refreshAll(workspace);
-    assert.deepEqual((await planRefreshOf(workspace)).rebuilds, []);
-    for (const one of cases) assertAsNaive(await published(one.meter), one);
-    // recomputed from versions alone, in one job
-    const sums = (asOf?: number) =>
-        world.query(
-            `select meter_id, market_day, source_code, count(*) as n, sum(kwh) as kwh from reads_interval group by all order by all`,
-            asOf,
-        );
-    assert.deepEqual(await sums(Date.now()), await sums());
 });

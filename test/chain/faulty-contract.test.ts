@@ -82,7 +82,7 @@ test('the feed itself is refused with file and line: nothing is received, listed
     const listed = await run('feed', 'list', '--json');
     const feeds = JSON.parse(listed.out) as { feed: string; error?: { code: string } }[];
     assert.equal(feeds.find(({ feed }) => feed === 'mine')?.error?.code, 'feed.contract-invalid');
-    assert.equal(feeds.length, 4);
+    assert.equal(feeds.length, 5);
 });
 
 test('what waits for a meter is released by the last contract that could be used', async () => {

@@ -14,7 +14,7 @@ import { liveFiles } from '../../src/lake/catalogue.ts';
 import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
 import { registerMarks } from '../../src/lake/day-marks.ts';
-import { estimationRules, readWindowFiles } from '../../src/lake/estimation-inputs.ts';
+import { estimationInputs, estimationRules } from '../../src/lake/estimation-inputs.ts';
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
 import { newestMarketDay, readStates } from '../../src/lake/refresh-state.ts';
@@ -149,11 +149,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
         feeds,
         validation: await readValidationInputs({ ...lake, validation: MANY_MARKS }, lake.db, states),
-        estimation: {
-            rules,
-            versions: new Map(),
-            windowFiles: await readWindowFiles(lake, rules, states),
-        },
+        estimation: estimationInputs(lake, rules, states),
     };
 }
 

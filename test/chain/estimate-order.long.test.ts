@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { DEFAULT_ESTIMATION } from '../../src/contracts/estimation-policy.ts';
+import { type CalendarDate, calendarDate } from '../../src/kernel/calendar-date.ts';
+import { marketDayOf } from '../../src/kernel/market-day.ts';
+import { instantText } from '../../src/kernel/period.ts';
+import { zoneOf } from '../../src/kernel/zone.ts';
+import { type Chain, load, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
+import { withPublishedViews } from '../../src/pipeline/published-views.ts';
+import { type ChainWorld, openChainWorld, type ReadingRow } from './chain-world.ts';
+import { type Measured, naiveEstimates } from './naive-estimates.ts';
+import { addHistoryFeed, HALF_HOUR, ingestRows } from './validation-world.ts';
+
+const LONDON = zoneOf('Europe/London');
+const DAY = 48 * HALF_HOUR;
+/** Value and method, or quality, of each interval by its instant. */
+async function published(world: ChainWorld, meter: string): Promise<Map<number, [string, string]>> {
+    const rows = await world.query(
+        `select epoch_ms(r.period_from) as at, r.kwh, case when r.feed_id is null then r.source_code else r.quality end as what
+           from reads_interval as r where r.meter_id = '${meter}' order by 1`,
+    );
+    return new Map(rows.map((row) => [Number(row.at), [String(row.kwh), String(row.what)]]));
+}
+
+interface Case {
+    readonly meter: string;
+    readonly rows: readonly ReadingRow[];
+    readonly measured: Measured;
+}
+
+/** A generator of numbers from 0 to 1, always the same for a seed. */
+function generator(seed: number): () => number {
+    let state = seed * 2654435761 + 1;
+    return () => {
+        state = (Math.imul(state ^ (state >>> 15), 2246822519) + 0x9e3779b9) >>> 0;
+        return state / 2 ** 32;
+    };
+}
+
+interface Season {
+    readonly name: string;
+    /** The local midnight that the readings begin with. */
+    readonly first: CalendarDate;
+    readonly start: number;
+    readonly holidays: readonly string[];
+}
+
+const SEASONS: readonly Season[] = [
+    { name: 'spring', first: calendarDate('2024-03-11'), start: Date.UTC(2024, 2, 11), holidays: [] },
+    {
+        name: 'autumn',
+        first: calendarDate('2024-10-14'),
+        start: Date.UTC(2024, 9, 13, 23),
+        holidays: ['2024-10-17', '2024-10-28'],
+    },
+];
+const DAYS = 23;
+
+/** Three weeks over the change of the clock, with gaps of a half-hour to several days. */
+function randomCase(meter: string, seed: number, start: number): Case {
+    const random = generator(seed);
+    const measured = new Map<number, number>();
+    const rows: ReadingRow[] = [];
+    for (let at = start, gapTo = 0; at < start + DAYS * DAY; at += HALF_HOUR) {
+        const length = random() < 0.5 ? 1 + Math.floor(random() * 6) : 1 + Math.floor(random() * 120);
+        if (at > start && at >= gapTo && random() < 0.02) gapTo = at + length * HALF_HOUR;
+        if (at < gapTo) continue;
+        const micro = Math.floor(random() * 3_000_000);
+        measured.set(at, micro);
+        rows.push({ meter, at, kwh: (micro / 1e6).toFixed(6) });
+    }
+    return { meter, rows, measured };
+}
+
+/** In any order: days arrive late, and files hold a few of them. */
+function batches(rows: readonly ReadingRow[], seed: number): ReadingRow[][] {
+    const random = generator(seed);
+    const ofDays = [...Map.groupBy(rows, (row) => Math.floor(row.at / DAY)).values()];
+    const shuffled = ofDays
+        .map((ofDay, i) => ({ ofDay, at: i + random() * 12 }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ ofDay }) => ofDay);
+    const found: ReadingRow[][] = [];
+    while (shuffled.length > 0) found.push(shuffled.splice(0, 1 + Math.floor(random() * 9)).flat());
+    return found;
+}
+
+function assertAsNaive(
+    read: ReadonlyMap<number, readonly [string, string]>,
+    { measured, meter }: Case,
+    { first, holidays }: Season,
+    newest: CalendarDate,
+): void {
+    const expected = new Map<number, [string, string]>();
+    for (const [at, micro] of measured) expected.set(at, [(micro / 1e6).toFixed(6), 'measured']);
+    const estimates = naiveEstimates(measured, LONDON, { first, end: newest }, new Set(holidays));
+    for (const [at, { micro, method }] of estimates) expected.set(at, [(micro / 1e6).toFixed(6), method]);
+    assert.ok(new Set([...estimates.values()].map(({ method }) => method)).size === 2);
+    const texts = (of: ReadonlyMap<number, readonly [string, string]>) =>
+        [...of]
+            .sort(([a], [b]) => a - b)
+            .map(([at, value]) => `${meter} ${instantText(at)} ${value.join(' ')}`);
+    assert.deepEqual(texts(read), texts(expected));
+}
+
+/** The chain as it is where a job holds so many partitions: of two buckets an odd number cuts days in the middle. */
+function withJobsOf({ workspace }: ChainWorld, maxPartitions: number, jobsAtOnce?: number): Chain {
+    const { bulkEngine: engine } = workspace.lake;
+    const limits: Record<string | symbol, unknown> = {
+        jobLimits: { maxRows: 1_000_000, maxPartitions },
+        jobsAtOnce: jobsAtOnce ?? engine.jobsAtOnce,
+    };
+    const bulkEngine = new Proxy(engine, {
+        get: (of, name) => limits[name] ?? Reflect.get(of, name),
+    });
+    return { ...workspace, lake: { ...workspace.lake, bulkEngine, estimation: POLICY } };
+}
+
+const POLICY = { ...DEFAULT_ESTIMATION, holidaySet: 'some' };
+const JOBS = [3, 1, 1000];
+
+/** Channels are numbered in the order of names: with sixteen names between, the first is in one bucket and the others in the next. */
+const METERS = ['A1', 'R2', 'R3'];
+
+async function openTwoBuckets({ first, holidays }: Season): Promise<ChainWorld> {
+    const world = await openChainWorld({ marketZone: 'Europe/London', bucketSize: 16, estimates: true });
+    addHistoryFeed(world);
+    const unused = Array.from({ length: 16 }, (_, i) => `B${i},B${i},30,2040-01-01`);
+    const points = [`A1,A1,30,${first}`, ...unused, `R2,R2,30,${first}`, `R3,R3,30,${first}`];
+    await world.load(
+        'metering-points',
+        'points.csv',
+        `metering_point_id,meter_id,interval_minutes,valid_from\n${points.join('\n')}\n`,
+    );
+    const file = path.join(world.folder, 'holidays.csv');
+    const rows = ['1999-12-31', ...holidays].map((day) => `${day},a holiday`);
+    writeFileSync(file, `date,name\n${rows.join('\n')}\n`);
+    await load(world.workspace, { kind: 'holidays', file, holidaySet: 'some' });
+    return world;
+}
+
+for (const season of SEASONS) {
+    test(`whatever the order of arrival, the batches and the jobs, estimates of ${season.name} are what a second computation gives from the gaps that are left`, async () => {
+        const world = await openTwoBuckets(season);
+        try {
+            const cases = METERS.map((meter, i) => randomCase(meter, i + 1, season.start));
+            const files = cases.flatMap((one, i) => batches(one.rows, i + 7));
+            for (const [i, rows] of files.entries()) {
+                await ingestRows(world, rows);
+                if (i % 3 === 0) await refreshAll(withJobsOf(world, JOBS[(i / 3) % 3] ?? 1));
+            }
+            const chain = withJobsOf(world, 3);
+            await refreshAll(chain);
+            assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
+            const last = Math.max(...cases.flatMap(({ measured }) => [...measured.keys()]));
+            // more of the newest day is to come
+            const newest = marketDayOf(LONDON, last);
+            for (const one of cases) assertAsNaive(await published(world, one.meter), one, season, newest);
+            await assertAsOfNow(chain);
+        } finally {
+            await world.end();
+        }
+    });
+}
+
+test('a first load sees like days of its own bucket, though other buckets of these days are in the same job', async () => {
+    const [season] = SEASONS;
+    assert.ok(season);
+    const world = await openTwoBuckets(season);
+    try {
+        const cases = METERS.map((meter, i) => randomCase(meter, i + 4, season.start));
+        await ingestRows(
+            world,
+            cases.flatMap(({ rows }) => rows),
+        );
+        const chain = withJobsOf(world, 3, 1);
+        const { merged } = await refreshAll(chain);
+        assert.equal(merged, 0, 'nothing was made twice');
+        await assertAllAsNaive(world, cases, season);
+    } finally {
+        await world.end();
+    }
+});
+
+async function assertAllAsNaive(world: ChainWorld, cases: readonly Case[], season: Season): Promise<void> {
+    const last = Math.max(...cases.flatMap(({ measured }) => [...measured.keys()]));
+    // more of the newest day is to come
+    const newest = marketDayOf(LONDON, last);
+    for (const one of cases) assertAsNaive(await published(world, one.meter), one, season, newest);
+}
+
+/** Recomputed from versions alone, in one job, it is what is published. */
+async function assertAsOfNow(chain: Chain): Promise<void> {
+    const sql =
+        'select meter_id, market_day, source_code, count(*) as n, sum(kwh) as kwh from reads_interval group by all order by all';
+    const sums = (more: object) =>
+        withPublishedViews(chain, { showsIdentity: true, ...more }, (session) => session.rows(sql));
+    assert.deepEqual(await sums({ asOf: Date.now() }), await sums({}));
+}
