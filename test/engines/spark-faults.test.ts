@@ -105,7 +105,7 @@ test('a server that dies in mid-refresh, and the next refresh completes', { skip
     );
     try {
         const writtenBefore = writtenJobs();
-        const refused = assertRefused('engine.lost', /was lost while it was asked to compute present_hours/);
+        const refused = assertRefused('engine.lost', /was lost while it was asked to compute received_hours/);
         await Promise.race([refused, untilItComputes(writtenBefore)]);
         await first.end();
         server = await startSparkServer({ port, token: TOKEN });
