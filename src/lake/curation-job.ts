@@ -96,13 +96,14 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
 const VERSIONS_READ_ONCE = 2_000_000;
 
 /**
- * Six steps read the versions, most of them a few columns: a copy in memory costs less than to read and decode the files for each. Of many small
- * partitions each would be sought in all files again, and what was known at an instant is asked for when the session's files have other names already.
+ * Where readings are judged, a copy of the versions in memory costs less than to read and decode the files once more; where they are not, each step
+ * better reads the few columns that it needs. Of many small partitions each would be sought in all files again, and what was known at an instant is
+ * asked for when the session's files have other names already.
  */
 function readsVersionsOnce(inputs: JobInputs): boolean {
     const [first, ...others] = inputs.rebuilds;
     if (inputs.watermark !== undefined || others.length > 0 || isMergeOf(inputs)) return true;
-    return (first?.versionRows ?? 0) <= VERSIONS_READ_ONCE;
+    return judgesReadings(inputs.validation.policy) && (first?.versionRows ?? 0) <= VERSIONS_READ_ONCE;
 }
 
 /**
