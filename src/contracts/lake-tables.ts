@@ -262,6 +262,15 @@ export const LAKE_TABLES = {
 
 export type LakeTable = keyof typeof LAKE_TABLES;
 
+/** What rows of payloads become; everything published is made from these. */
+export const RECEIVED_TABLES = [
+    'reading_versions',
+    'register_versions',
+    'waiting_rows',
+    'quarantined_rows',
+    'replayed_rows',
+] as const satisfies readonly LakeTable[];
+
 /** Tables of what was received, which only grow: of each kind of feed its own. */
 export type VersionTable = 'reading_versions' | 'register_versions';
 

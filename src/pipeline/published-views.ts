@@ -2,6 +2,7 @@ import { CHANNEL_SNAPSHOT, LAKE_TABLES, type LakeTable } from '../contracts/lake
 import type { EngineSession } from '../engine/engine.ts';
 import { registerAsOf } from '../lake/as-of.ts';
 import { channelRow } from '../lake/channel-row.ts';
+import { PUBLISHED_TABLES } from '../lake/curation-job.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { compareAdvances, type SpanInputs, spanRegisters } from '../lake/register-advances.ts';
@@ -141,17 +142,7 @@ async function registerChannels(session: EngineSession, channels: LookedChannels
 }
 
 /** What `registerAsOf` makes anew. */
-const RECOMPUTED: readonly LakeTable[] = [
-    'reads_interval',
-    'reads_hourly',
-    'reads_daily',
-    'reading_gaps',
-    'rejected_readings',
-    'reading_marks',
-    'reading_estimates',
-    'day_marks',
-    'reading_versions',
-];
+const RECOMPUTED: readonly LakeTable[] = [...PUBLISHED_TABLES, 'day_marks', 'reading_versions'];
 
 /** What is made of the reads of registers. */
 const REGISTERS: readonly string[] = ['register_reads', 'register_advances'];

@@ -1,4 +1,7 @@
+import { type LakeTable, RECEIVED_TABLES } from '../contracts/lake-tables.ts';
+import { sqlText } from '../engine/sql-text.ts';
 import { insertCommit } from '../lake/catalogue.ts';
+import { PUBLISHED_TABLES } from '../lake/curation-job.ts';
 import type { Lake } from '../lake/lake.ts';
 import { NAMING_LOCK } from '../lake/lake-use.ts';
 import { lockWithin, type Transaction } from '../store/database.ts';
@@ -12,8 +15,9 @@ export interface SwapCounts {
     readonly contentRebuilt: string;
 }
 
-const RECEIVED = `('reading_versions', 'register_versions', 'waiting_rows', 'quarantined_rows', 'replayed_rows')`;
-const PUBLISHED = `('reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'rejected_readings', 'reading_marks', 'reading_estimates')`;
+const listed = (tables: readonly LakeTable[]) => `(${tables.map(sqlText).join(', ')})`;
+const RECEIVED = listed(RECEIVED_TABLES);
+const PUBLISHED = listed(PUBLISHED_TABLES);
 
 /**
  * Makes the rebuilt lake, which the catalogue of another schema names, the home's, by one commit. Undefined where readings or registrations came

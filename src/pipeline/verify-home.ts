@@ -1,6 +1,8 @@
 import path from 'node:path';
 import type { BillDocument } from '../billing/bill-document.ts';
 import { contentHash } from '../billing/rate-bills.ts';
+import { RECEIVED_TABLES } from '../contracts/lake-tables.ts';
+import { PUBLISHED_TABLES } from '../lake/curation-job.ts';
 import { logFaults } from '../lake/open-table-check.ts';
 import { type LakeVerification, verifyLake } from '../lake/verify-lake.ts';
 import { type RawVerification, verifyRaw } from '../raw/verify-raw.ts';
@@ -72,20 +74,7 @@ const RESTORE = 'Restore the home from a backup.';
 const REPORT = 'Report this, and restore the home from a backup.';
 
 /** What is made anew from raw segments; the other tables are copies of rows in the database, or tell of the past. */
-const REBUILT: ReadonlySet<string> = new Set([
-    'reading_versions',
-    'register_versions',
-    'waiting_rows',
-    'quarantined_rows',
-    'replayed_rows',
-    'reads_interval',
-    'reads_hourly',
-    'reads_daily',
-    'reading_gaps',
-    'rejected_readings',
-    'reading_marks',
-    'reading_estimates',
-]);
+const REBUILT: ReadonlySet<string> = new Set([...RECEIVED_TABLES, ...PUBLISHED_TABLES]);
 
 function rawFaults({ damaged, missing }: RawVerification, folder: string): HomeFault[] {
     return [
