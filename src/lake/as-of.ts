@@ -6,7 +6,7 @@ import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
 import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
-import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
+import { decideVersions, forEachTable, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
 import { estimationRules, estimationWithin, readHolidays } from './estimation-inputs.ts';
 import type { Lake } from './lake.ts';
@@ -79,9 +79,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
     const inputs: JobInputs = {
         rebuilds,
         versionFiles,
-        previous: Object.fromEntries(
-            PUBLISHED_TABLES.map((table) => [table, []]),
-        ) as unknown as JobInputs['previous'],
+        previous: forEachTable(() => []),
         channels: { table: 'channels_as_known' },
         feeds,
         validation: known.validation,

@@ -27,6 +27,13 @@ export interface NewFile {
     readonly parts: readonly (PartitionKey & { readonly rowCount: number })[];
 }
 
+export interface FileRange {
+    readonly from?: CalendarDate;
+    readonly to?: CalendarDate;
+    readonly committedBy?: number;
+    readonly buckets?: readonly number[];
+}
+
 /**
  * Files of a table that readers see now, in one consistent look; `range` bounds market days (half-open), buckets and, for a table that only
  * grows, the instant of the commit that added a file (UTC epoch milliseconds).
@@ -35,29 +42,35 @@ export interface NewFile {
 export async function liveFiles(
     lake: Lake,
     table: CatalogueTable,
-    range: { from?: CalendarDate; to?: CalendarDate; committedBy?: number; buckets?: number[] } = {},
+    range: FileRange = {},
     db: Pick<Database, 'query'> = lake.db,
 ): Promise<LiveFile[]> {
-    const rows = await db.query<{
-        fileId: number;
-        path: string;
-        marketDay: CalendarDate;
-        bucket: number;
-        rowCount: number;
-        addedVersion: number;
-    }>(
-        `select f.file_id as "fileId", f.path, p.market_day as "marketDay", p.bucket, p.row_count as "rowCount",
+    return (await liveFilesByTable(lake, [table], range, db))[table];
+}
+
+/** The same of several tables, in one look at all of them. */
+export async function liveFilesByTable<T extends CatalogueTable>(
+    lake: Lake,
+    tables: readonly T[],
+    range: FileRange = {},
+    db: Pick<Database, 'query'> = lake.db,
+): Promise<Record<T, LiveFile[]>> {
+    const rows = await db.query<LiveFile & { table: T }>(
+        `select p.table_name as "table", f.file_id as "fileId", f.path, p.market_day as "marketDay", p.bucket, p.row_count as "rowCount",
                 p.added_version as "addedVersion"
            from partition_files p join lake_files f using (file_id)
-          where p.table_name = $1 and p.removed_in is null
+          where p.table_name = any($1::text[]) and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
             and ($5::int[] is null or p.bucket = any($5))
             and ($4::bigint is null or exists (
                  select from commits c where c.commit_no = p.added_in and c.committed_at <= to_timestamp($4 / 1000.0)))
           order by p.market_day, p.bucket, f.file_id`,
-        [table, range.from ?? null, range.to ?? null, range.committedBy ?? null, range.buckets ?? null],
+        [tables, range.from ?? null, range.to ?? null, range.committedBy ?? null, range.buckets ?? null],
     );
-    return rows.map((row) => ({ ...row, path: path.join(lake.folder, row.path) }));
+    const files = Object.fromEntries(tables.map((table) => [table, []])) as unknown as Record<T, LiveFile[]>;
+    for (const { table, ...file } of rows)
+        files[table].push({ ...file, path: path.join(lake.folder, file.path) });
+    return files;
 }
 
 /** Paths without repetition, in order. */

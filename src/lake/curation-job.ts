@@ -39,6 +39,14 @@ export const PUBLISHED_TABLES = [
 ] as const;
 export type PublishedTable = (typeof PUBLISHED_TABLES)[number];
 
+/** Something of each published table. */
+export function forEachTable<T>(of: (table: PublishedTable) => T): Record<PublishedTable, T> {
+    return Object.fromEntries(PUBLISHED_TABLES.map((table) => [table, of(table)])) as Record<
+        PublishedTable,
+        T
+    >;
+}
+
 /** Order of the rows in the files of each published table; total, so that the same content gives the same bytes. */
 export const FILE_ORDER: Readonly<Record<PublishedTable, string>> = {
     reads_interval: 'channel_no nulls last, period_from nulls last',
@@ -155,19 +163,8 @@ function isMergeOf({ rebuilds }: JobInputs): boolean {
 /** Where a home judges no readings at all, it sums none for that. */
 async function sumMeasuredDays(session: EngineSession, { policy }: ValidationInputs): Promise<void> {
     if (judgesReadings(policy)) return materialiseModel(session, 'measured_days', 'vee/measured_days');
-    await session.registerRows(
-        'measured_days',
-        [
-            { name: 'market_day', type: 'date' },
-            { name: 'channel_no', type: 'integer' },
-            { name: 'measured_count', type: 'bigint' },
-            { name: 'lowest_kwh', type: 'decimal(18,6)' },
-            { name: 'highest_kwh', type: 'decimal(18,6)' },
-            { name: 'third_highest_kwh', type: 'decimal(18,6)' },
-            { name: 'newest_received_at', type: 'timestamp' },
-        ],
-        [],
-    );
+    const days = modelSql(session, 'vee/measured_days');
+    await session.materialise('measured_days', `select * from (${days}) as m where 1 = 0`);
 }
 
 /** Where no day of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs. */
@@ -354,7 +351,9 @@ async function registerChanged(session: EngineSession, lake: Lake, inputs: JobIn
     const { estimation, rebuilds, previous } = inputs;
     const days = [...new Set(rebuilds.map((r) => r.marketDay))];
     const estimates = distinctPaths(previous.reading_estimates);
-    await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
+    // a job that is about estimates alone has looked already
+    if (rebuilds[0]?.kind !== 'estimate')
+        await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
     const isAnew = rebuilds.some((r) => r.reasons.includes('estimation settings'));
     await session.materialise(
         'changed_channels',

@@ -18,6 +18,7 @@ import {
 } from './day-mark-plan.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
+import { countMarks } from './partition-summaries.ts';
 import type { CountedMarks } from './refresh-commit.ts';
 import {
     attributesOf,
@@ -104,7 +105,12 @@ async function runMarkJob(lake: Lake, planned: readonly PlannedDayMarks[]): Prom
                 pairs: await readCheckPairs(lake, lake.db),
             };
             await registerMarks(session, lake, job, by);
-            const counts = await countMarks(session, lake);
+            const counts = await countMarks(
+                session,
+                lake,
+                'marked_days',
+                'cast(null as smallint) as feed_id, count(*) as days, 0 as intervals',
+            );
             const files = await writeMarks(session, lake, job, counts);
             return await commitMarks(lake, job, files, counts);
         } finally {
@@ -148,23 +154,6 @@ export async function registerMarks(
         partitions.map((p) => [p.marketDay, p.bucket * lake.bucketSize, (p.bucket + 1) * lake.bucketSize]),
     );
     await session.materialise('marked_days', compileModel(MODEL, session.dialect).sql);
-}
-
-async function countMarks(session: EngineSession, lake: Lake): Promise<Map<string, CountedMarks[]>> {
-    const rows = await session.rows(
-        `select cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, rule_id, severity, count(*) as n
-           from marked_days group by 1, 2, 3, 4 order by 1 nulls last, 2 nulls last, 3 nulls last, 4 nulls last`,
-    );
-    const grouped = Map.groupBy(rows, (row) => `${row.market_day}/${row.bucket}`);
-    const counted = (row: (typeof rows)[number]): CountedMarks => ({
-        rule: String(row.rule_id),
-        severity: String(row.severity),
-        feedId: null,
-        channelDays: Number(row.n),
-        intervals: 0,
-    });
-    return new Map([...grouped].map(([key, of]) => [key, of.map(counted)]));
 }
 
 async function writeMarks(

@@ -185,8 +185,8 @@ select d.market_day, d.channel_no, d.digest_1 - coalesce(e.digest_1, 0) as diges
     on e.market_day = d.market_day and e.channel_no = d.channel_no`;
 
 // a day of the job is decided in it for its own buckets only
-const IS_DECIDED =
-    'd.market_day = v.market_day and v.channel_no >= d.first_channel_no and v.channel_no < d.end_channel_no';
+const decidedIn = (row: string) =>
+    `d.market_day = ${row}.market_day and ${row}.channel_no >= d.first_channel_no and ${row}.channel_no < d.end_channel_no`;
 
 /** Leaves `window_values` and `source_digests` of the channels with a gap: of partitions of the job as they were just decided, of others as published. */
 async function registerWindow(session: EngineSession, job: GapJob): Promise<void> {
@@ -198,7 +198,7 @@ async function registerWindow(session: EngineSession, job: GapJob): Promise<void
     await session.materialise(
         'window_values',
         `select ${columns} from window_reads_interval as v ${ofChannels}
-           left join job_partitions as d on ${IS_DECIDED}
+           left join job_partitions as d on ${decidedIn('v')}
           where v.quality = 'measured' and d.market_day is null
          union all
          select ${columns} from curated_intervals as v ${ofChannels}
@@ -208,7 +208,7 @@ async function registerWindow(session: EngineSession, job: GapJob): Promise<void
     await session.materialise(
         'source_digests',
         `select p.* from (${PUBLISHED_DIGESTS}) as p
-           left join job_partitions as d on ${IS_DECIDED.replaceAll('v.', 'p.')} where d.market_day is null
+           left join job_partitions as d on ${decidedIn('p')} where d.market_day is null
          union all
          select v.market_day, v.channel_no, cast(sum(v.digest_1) as bigint) as digest_1, cast(sum(v.digest_2) as bigint) as digest_2
            from received_hours as v ${ofChannels} group by v.market_day, v.channel_no`,

@@ -5,7 +5,7 @@ import { fingerprint } from '../kernel/hash.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import { type AsKnown, knownAtText } from '../registry/channel-directory.ts';
 import type { Database } from '../store/database.ts';
-import { type LiveFile, liveFiles } from './catalogue.ts';
+import { type LiveFile, liveFilesByTable } from './catalogue.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { likeDaysBefore } from './like-days.ts';
 
@@ -180,10 +180,12 @@ async function readWindowFiles(
     const [first, last] = [days[0], days.at(-1)];
     if (first === undefined || last === undefined) return NO_WINDOW.files;
     const buckets = [...new Set(partitions.map(({ bucket }) => bucket))];
-    const files = { ...NO_WINDOW.files } as Record<WindowTable, readonly LiveFile[]>;
-    for (const table of WINDOW_TABLES) {
-        const live = await liveFiles(lake, table, { from: first, to: addDays(last, 1), buckets }, db);
-        files[table] = live.filter((file) => wanted.has(partitionText(file)));
-    }
-    return files;
+    const range = { from: first, to: addDays(last, 1), buckets };
+    const live = await liveFilesByTable(lake, WINDOW_TABLES, range, db);
+    const within = (files: readonly LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
+    return {
+        reads_interval: within(live.reads_interval),
+        reads_daily: within(live.reads_daily),
+        reading_estimates: within(live.reading_estimates),
+    };
 }

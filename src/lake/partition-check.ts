@@ -3,10 +3,10 @@ import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileText } from '../engine/compile.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
-import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { Transaction } from '../store/database.ts';
 import { PUBLISHED_TABLES } from './curation-job.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
+import { sumByPartition } from './partition-rows.ts';
 
 /** A partition as the catalogue has it, with the rows of its live files. */
 export interface CataloguedPartition extends PartitionKey {
@@ -139,18 +139,12 @@ async function sumsByPartition(session: EngineSession, bucketSize: number): Prom
     await session.materialise('checked_sums', compileText(SUMS, session.dialect, 'a check of sums'));
     await session.materialise('checked_days', DAYS);
     const text = session.typeName('string');
-    const rows = await session.rows(
-        `select cast(market_day as ${text}) as market_day, cast(floor(channel_no / ${bucketSize}) as integer) as bucket,
-                sum(is_unequal) as unequal_count, min(case when is_unequal = 1 then channel_no end) as unequal_channel,
-                cast(sum(kwh) as ${text}) as kwh, cast(sum(digest_1) as ${text}) as digest_1,
-                cast(sum(digest_2) as ${text}) as digest_2
-           from checked_days group by 1, 2`,
-    );
-    return new Map(
-        rows.map((row) => [
-            partitionText({ marketDay: row.market_day as CalendarDate, bucket: Number(row.bucket) }),
-            row,
-        ]),
+    return sumByPartition(
+        session,
+        { bucketSize },
+        'checked_days',
+        `sum(is_unequal) as unequal_count, min(case when is_unequal = 1 then channel_no end) as unequal_channel,
+         cast(sum(kwh) as ${text}) as kwh, cast(sum(digest_1) as ${text}) as digest_1, cast(sum(digest_2) as ${text}) as digest_2`,
     );
 }
 

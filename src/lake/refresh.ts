@@ -1,13 +1,14 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import type { EngineRow, EngineSession } from '../engine/engine.ts';
+import type { EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import { distinctPaths, type LiveFile, liveFiles, type NewFile } from './catalogue.ts';
+import { distinctPaths, type LiveFile, liveFilesByTable, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
 import {
     decideVersions,
     FILE_ORDER,
+    forEachTable,
     type JobInputs,
     PUBLISHED_TABLES,
     type PublishedTable,
@@ -24,13 +25,9 @@ import {
 } from './estimation-inputs.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
-import {
-    type CountedMarks,
-    commitJob,
-    type JobResult,
-    type PartitionResult,
-    recordLookedAt,
-} from './refresh-commit.ts';
+import { sumByPartition } from './partition-rows.ts';
+import { partitionSummaries } from './partition-summaries.ts';
+import { commitJob, type JobResult, type PartitionResult, recordLookedAt } from './refresh-commit.ts';
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
 import {
     type ComingReadings,
@@ -175,23 +172,17 @@ async function readJobInputs(
     const first = days[0];
     const last = days.at(-1);
     const range = { ...(first ? { from: first } : {}), ...(last ? { to: addDays(last, 1) } : {}) };
-    const wanted = new Set(rebuilds.map(partitionText));
-    const within = (files: LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
-    const versionFiles = within(await liveFiles(lake, 'reading_versions', range));
-    const previous = {} as Record<PublishedTable, readonly LiveFile[]>;
-    for (const table of PUBLISHED_TABLES) previous[table] = within(await liveFiles(lake, table, range));
-    const channels = await channelSnapshot(lake);
-    const validation = await readValidationInputs(lake, lake.db, rebuilds);
-    const estimation = estimationInputs(lake, rules, rebuilds);
-    return {
+    const files = await liveFilesByTable(lake, ['reading_versions', ...PUBLISHED_TABLES], range);
+    const inputs: JobInputs = {
         rebuilds,
-        versionFiles,
-        previous,
-        channels,
+        versionFiles: files.reading_versions,
+        previous: files,
+        channels: await channelSnapshot(lake),
         feeds,
-        validation,
-        estimation,
+        validation: await readValidationInputs(lake, lake.db, rebuilds),
+        estimation: estimationInputs(lake, rules, rebuilds),
     };
+    return ofPartitions(inputs, rebuilds);
 }
 
 /** What estimates are made from is recorded as the job saw it: of partitions that its commit publishes the versions that they have by it. */
@@ -225,15 +216,10 @@ async function estimateAgain(session: EngineSession, lake: Lake, inputs: JobInpu
     const days = [...new Set(rebuilds.map((r) => r.marketDay))];
     const estimates = distinctPaths(previous.reading_estimates);
     await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
-    const rows = await session.rows(
-        `select distinct cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket from stale_estimates`,
-    );
-    const stale = new Set(rows.map((row) => `${row.market_day}/${row.bucket}`));
+    const stale = await sumByPartition(session, lake, 'stale_estimates', 'count(*) as n');
     const isStale = (r: PlannedRebuild) =>
-        stale.has(`${r.marketDay}/${r.bucket}`) || r.reasons.includes('estimation settings');
+        stale.has(partitionText(r)) || r.reasons.includes('estimation settings');
     const merged = rebuilds.filter(isStale);
-
     const result =
         merged.length === 0 ? NOTHING : await publishJob(session, lake, ofPartitions(inputs, merged));
     if (result.lostRaces > 0) return result;
@@ -248,12 +234,11 @@ async function publishJob(session: EngineSession, lake: Lake, inputs: JobInputs)
     return commitJob(lake, { ...inputs, rebuilds }, result);
 }
 
+/** What the inputs say of these partitions alone. */
 function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): JobInputs {
     const wanted = new Set(rebuilds.map(partitionText));
     const within = (files: readonly LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
-    const previous = Object.fromEntries(
-        PUBLISHED_TABLES.map((table) => [table, within(inputs.previous[table])]),
-    ) as unknown as JobInputs['previous'];
+    const previous = forEachTable((table) => within(inputs.previous[table]));
     return { ...inputs, rebuilds, previous, versionFiles: within(inputs.versionFiles) };
 }
 
@@ -290,11 +275,7 @@ async function writeEstimates(
     lake: Lake,
     rebuilds: readonly PlannedRebuild[],
 ): Promise<NewFile[]> {
-    const rows = await session.rows(
-        `select distinct cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket from estimated_intervals`,
-    );
-    const filled = new Set(rows.map((row) => `${row.market_day}/${row.bucket}`));
+    const filled = await sumByPartition(session, lake, 'estimated_intervals', 'count(*) as n');
     return writeRows(
         session,
         lake,
@@ -302,116 +283,6 @@ async function writeEstimates(
         'estimated_intervals',
         rebuilds.filter((r) => filled.has(partitionText(r))),
     );
-}
-
-/** Counts and checksum of each partition, from its daily rows: all of them are sums over channels. */
-async function partitionSummaries(session: EngineSession, lake: Lake): Promise<Map<string, PartitionResult>> {
-    const sums = [
-        'row_count',
-        'duplicate_count',
-        'stale_duplicate_count',
-        'superseded_count',
-        'withdrawn_count',
-        'conflict_count',
-        'expected_count',
-        'measured_count',
-        'estimated_count',
-        'missing_count',
-        'digest_1',
-        'digest_2',
-        'kwh',
-    ];
-    const rows = await session.rows(
-        `select cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, count(*) as channel_count,
-                ${sums.map((name) => `cast(sum(${name}) as ${session.typeName('string')}) as ${name}`).join(', ')}
-           from next_reads_daily group by 1, 2`,
-    );
-    const gaps = await session.rows(
-        `select cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket, count(*) as gap_count
-           from next_reading_gaps group by 1, 2`,
-    );
-    const gapCounts = new Map(gaps.map((g) => [`${g.market_day}/${g.bucket}`, Number(g.gap_count)]));
-    const validated = await validationSummaries(session, lake);
-    const estimated = await estimateSummaries(session, lake);
-    return new Map(
-        rows.map((row) => {
-            const key = `${row.market_day}/${row.bucket}`;
-            const count = (name: string) => Number(row[name] ?? 0);
-            return [
-                key,
-                {
-                    checksum: `${row.digest_1}-${row.digest_2}`,
-                    kwh: row.kwh === null ? '0' : String(row.kwh),
-                    channels: count('channel_count'),
-                    rows: count('row_count'),
-                    duplicates: count('duplicate_count'),
-                    staleDuplicates: count('stale_duplicate_count'),
-                    superseded: count('superseded_count'),
-                    withdrawn: count('withdrawn_count'),
-                    conflicts: count('conflict_count'),
-                    expected: count('expected_count'),
-                    measured: count('measured_count'),
-                    estimated: count('estimated_count'),
-                    computed: estimated.get(key)?.intervals ?? 0,
-                    runs: estimated.get(key)?.runs ?? 0,
-                    missing: count('missing_count'),
-                    gaps: gapCounts.get(key) ?? 0,
-                    rejected: validated.rejected.get(key) ?? 0,
-                    marks: validated.marks.get(key) ?? [],
-                },
-            ];
-        }),
-    );
-}
-
-async function estimateSummaries(
-    session: EngineSession,
-    lake: Lake,
-): Promise<Map<string, { readonly runs: number; readonly intervals: number }>> {
-    const rows = await session.rows(
-        `select cast(market_day as ${session.typeName('string')}) as market_day,
-                cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket,
-                count(*) as runs, sum(estimated_count) as intervals
-           from next_reading_estimates group by 1, 2`,
-    );
-    return new Map(
-        rows.map((row) => [
-            `${row.market_day}/${row.bucket}`,
-            { runs: Number(row.runs), intervals: Number(row.intervals) },
-        ]),
-    );
-}
-
-/** What validation found in each partition, counted by rule, severity and feed. */
-async function validationSummaries(
-    session: EngineSession,
-    lake: Lake,
-): Promise<{ rejected: Map<string, number>; marks: Map<string, CountedMarks[]> }> {
-    const place = `cast(market_day as ${session.typeName('string')}) as market_day,
-        cast(floor(channel_no / ${lake.bucketSize}) as integer) as bucket`;
-    const keyOf = (row: EngineRow) => `${row.market_day}/${row.bucket}`;
-    const rejected = await session.rows(
-        `select ${place}, count(*) as n from next_rejected_readings group by 1, 2`,
-    );
-    const marks = await session.rows(
-        `select ${place}, rule_id, severity, feed_id, count(*) as days, sum(interval_count) as intervals
-           from next_reading_marks group by 1, 2, 3, 4, 5
-          order by 1 nulls last, 2 nulls last, 3 nulls last, 4 nulls last, 5 nulls last`,
-    );
-    const counted = (row: EngineRow): CountedMarks => ({
-        rule: String(row.rule_id),
-        severity: String(row.severity),
-        feedId: row.feed_id === null ? null : Number(row.feed_id),
-        channelDays: Number(row.days),
-        intervals: Number(row.intervals),
-    });
-    const grouped = Map.groupBy(marks, keyOf);
-    return {
-        rejected: new Map(rejected.map((row) => [keyOf(row), Number(row.n)])),
-        marks: new Map([...grouped].map(([key, rows]) => [key, rows.map(counted)])),
-    };
 }
 
 /** One file for each partition that has rows of the table. */
