@@ -12,10 +12,11 @@ import {
     sumDecimals,
     ZERO,
 } from '../kernel/decimal.ts';
+import { compareText } from '../kernel/text-order.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { IntervalAmount, QuantitySum } from './quantity-sums.ts';
 import type { RatingFaults } from './rating-faults.ts';
-import { compareText, type PlannedStay, type StaySegment } from './rating-plan.ts';
+import type { PlannedStay, StaySegment } from './rating-plan.ts';
 import { hasBandPrices, type SlotClass, UNPRICED } from './slot-classes.ts';
 import { isPricedByInterval } from './tariff-checks.ts';
 

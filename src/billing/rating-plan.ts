@@ -1,4 +1,5 @@
 import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { compareText } from '../kernel/text-order.ts';
 import type { PeriodGrid } from './period-grid.ts';
 import type {
     BillingInputs,
@@ -142,12 +143,6 @@ function clip(
         from: range.validFrom !== null && range.validFrom > to.from ? range.validFrom : to.from,
         to: range.validTo !== null && range.validTo < to.to ? range.validTo : to.to,
     };
-}
-
-/** By code unit, not by locale: the same on every machine. */
-export function compareText(a: string, b: string): number {
-    if (a === b) return 0;
-    return a < b ? -1 : 1;
 }
 
 function compareFrom(a: CalendarDate | null, b: CalendarDate | null): number {

@@ -1,6 +1,7 @@
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
 import { type Period, subtract } from '../kernel/period.ts';
+import { compareText } from '../kernel/text-order.ts';
 import type { Zone } from '../kernel/zone.ts';
 import type { Transaction } from '../store/database.ts';
 import type { LoadWork } from './master-data-kind.ts';
@@ -75,7 +76,7 @@ export async function recordRegistrationChanges(
 /** Ranges of each bucket that touch or overlap become one; in the order of buckets and days. */
 export function mergeBucketDays(changes: readonly BucketDays[]): BucketDays[] {
     const ordered = [...changes].sort(
-        (a, b) => a.bucket - b.bucket || compareTexts(a.from ?? '', b.from ?? ''),
+        (a, b) => a.bucket - b.bucket || compareText(a.from ?? '', b.from ?? ''),
     );
     const merged: BucketDays[] = [];
     for (const next of ordered) {
@@ -94,10 +95,6 @@ function endsBefore(to: CalendarDate | null, from: CalendarDate | null): boolean
 function laterEnd(a: CalendarDate | null, b: CalendarDate | null): CalendarDate | null {
     if (a === null || b === null) return null;
     return a > b ? a : b;
-}
-
-function compareTexts(a: string, b: string): number {
-    return a < b ? -1 : Number(a > b);
 }
 
 export function daysOf(zone: Zone, touched: Period): Omit<BucketDays, 'bucket'> {

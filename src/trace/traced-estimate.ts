@@ -1,3 +1,4 @@
+import { compareText } from '../kernel/text-order.ts';
 import type { GapEstimate, PublishedEstimate } from '../lake/published-estimates.ts';
 import type { ChannelNaming, TracedInterval } from './traced-version.ts';
 
@@ -34,11 +35,6 @@ export function withEstimates(
 
 function keyOf({ channelNo, periodFrom }: { channelNo: number; periodFrom: string }): string {
     return `${channelNo} ${periodFrom}`;
-}
-
-function compareText(a: string, b: string): number {
-    if (a === b) return 0;
-    return a < b ? -1 : 1;
 }
 
 /** How a value was estimated, as a sentence without its end. */

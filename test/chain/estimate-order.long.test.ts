@@ -9,6 +9,7 @@ import { instantText } from '../../src/kernel/period.ts';
 import { zoneOf } from '../../src/kernel/zone.ts';
 import { type Chain, load, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
+import { randomNumbers } from '../random-numbers.ts';
 import { type ChainWorld, openChainWorld, type ReadingRow } from './chain-world.ts';
 import { type Measured, naiveEstimates } from './naive-estimates.ts';
 import { addHistoryFeed, HALF_HOUR, ingestRows } from './validation-world.ts';
@@ -28,15 +29,6 @@ interface Case {
     readonly meter: string;
     readonly rows: readonly ReadingRow[];
     readonly measured: Measured;
-}
-
-/** A generator of numbers from 0 to 1, always the same for a seed. */
-function generator(seed: number): () => number {
-    let state = seed * 2654435761 + 1;
-    return () => {
-        state = (Math.imul(state ^ (state >>> 15), 2246822519) + 0x9e3779b9) >>> 0;
-        return state / 2 ** 32;
-    };
 }
 
 interface Season {
@@ -60,7 +52,7 @@ const DAYS = 23;
 
 /** Three weeks over the change of the clock, with gaps of a half-hour to several days. */
 function randomCase(meter: string, seed: number, start: number): Case {
-    const random = generator(seed);
+    const random = randomNumbers(seed);
     const measured = new Map<number, number>();
     const rows: ReadingRow[] = [];
     for (let at = start, gapTo = 0; at < start + DAYS * DAY; at += HALF_HOUR) {
@@ -76,7 +68,7 @@ function randomCase(meter: string, seed: number, start: number): Case {
 
 /** In any order: days arrive late, and files hold a few of them. */
 function batches(rows: readonly ReadingRow[], seed: number): ReadingRow[][] {
-    const random = generator(seed);
+    const random = randomNumbers(seed);
     const ofDays = [...Map.groupBy(rows, (row) => Math.floor(row.at / DAY)).values()];
     const shuffled = ofDays
         .map((ofDay, i) => ({ ofDay, at: i + random() * 12 }))

@@ -1,4 +1,5 @@
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { randomNumbers } from '../random-numbers.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
 import { lclTable, lclTexts } from './lcl-files.ts';
 
@@ -84,7 +85,7 @@ interface Split {
 }
 
 function splitTexts(texts: Readonly<Record<string, string>>, seed: number): Split {
-    const random = generator(seed);
+    const random = randomNumbers(seed);
     const first: Record<string, string> = {};
     const withheld: string[] = [];
     let header = '';
@@ -118,14 +119,6 @@ function splitTexts(texts: Readonly<Record<string, string>>, seed: number): Spli
         ]),
     );
     return { first, rest, withheld };
-}
-
-function generator(seed: number): () => number {
-    let state = Math.imul(seed, 2654435761) + 1;
-    return () => {
-        state = (Math.imul(state ^ (state >>> 15), 2246822519) + 0x9e3779b9) >>> 0;
-        return state / 2 ** 32;
-    };
 }
 
 /** Everything published, but for when and how it came. */
