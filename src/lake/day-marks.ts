@@ -1,10 +1,10 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileModel } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import { distinctPaths, insertFiles, liveFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
+import { distinctPaths, liveFiles, type NewFile, openCommit } from './catalogue.ts';
 import { type PairedChannel, pairsOfPartitions, readCheckPairs, registerPairs } from './check-pairs.ts';
 import {
     type DailyPartition,
@@ -16,9 +16,11 @@ import {
     windowFrom,
     windowOf,
 } from './day-mark-plan.ts';
-import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
+import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
+import { writePartitions } from './partition-files.ts';
 import { countMarks } from './partition-summaries.ts';
+import { LostRace, swapPartitions } from './partition-swap.ts';
 import type { CountedMarks } from './refresh-commit.ts';
 import {
     attributesOf,
@@ -162,20 +164,9 @@ async function writeMarks(
     job: readonly PlannedDayMarks[],
     counts: ReadonlyMap<string, readonly CountedMarks[]>,
 ): Promise<NewFile[]> {
+    const rows = { table: 'day_marks', source: 'marked_days', order: FILE_ORDER } as const;
     const filled = job.filter((p) => counts.has(partitionText(p)));
-    if (filled.length === 0) return [];
-    const folder = freshFolder(lake, 'day_marks');
-    await makeFolderDurably(folder);
-    const columns = LAKE_TABLES.day_marks.map((c) => c.name).join(', ');
-    const written = await session.writeParts(`select ${columns} from marked_days`, folder, {
-        by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
-        parts: filled.map(({ marketDay, bucket }) => [marketDay, bucket]),
-        order: FILE_ORDER,
-    });
-    const files = filled.flatMap(({ marketDay, bucket }, i): NewFile[] => {
-        const file = written[i];
-        return file ? [{ ...file, parts: [{ marketDay, bucket, rowCount: file.rowCount }] }] : [];
-    });
+    const files = await writePartitions(session, lake, rows, filled);
     await syncWrittenFiles(
         files.map((file) => file.path),
         lake.folder,
@@ -190,19 +181,14 @@ async function commitMarks(
     files: readonly NewFile[],
     counts: ReadonlyMap<string, readonly CountedMarks[]>,
 ): Promise<number> {
+    const partitions = job.map((p) => ({
+        ...p,
+        checksum: '',
+        stats: { marks: counts.get(partitionText(p)) ?? [] },
+    }));
     const commit = async (tx: Transaction) => {
         const commitNo = await openCommit(tx, lake, 'day-marks', { partitions: job.length });
-        await swapMarks(tx, commitNo, job, files, counts);
-        await retireFiles(tx, 'day_marks', commitNo, job);
-        const versions = new Map(job.map((p) => [partitionText(p), p.publishedVersion + 1]));
-        await insertFiles(
-            tx,
-            lake,
-            'day_marks',
-            commitNo,
-            files,
-            (key) => versions.get(partitionText(key)) ?? 1,
-        );
+        await swapPartitions(tx, lake, { table: 'day_marks', commitNo }, partitions, files);
         crashPoint('commit');
         return job.length;
     };
@@ -210,37 +196,4 @@ async function commitMarks(
         if (error instanceof LostRace) return 0;
         throw error;
     });
-}
-
-class LostRace extends Error {}
-
-/** Throws `LostRace` where a partition has another version than was planned for. */
-async function swapMarks(
-    tx: Transaction,
-    commitNo: number,
-    job: readonly PlannedDayMarks[],
-    files: readonly NewFile[],
-    counts: ReadonlyMap<string, readonly CountedMarks[]>,
-): Promise<void> {
-    const rowCounts = new Map(files.flatMap((f) => f.parts.map((p) => [partitionText(p), p.rowCount])));
-    const rows = await tx.query(
-        `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs, stats)
-             select 'day_marks', d, b, e + 1, $1, r, '', i::jsonb, s::jsonb
-               from unnest($2::date[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) as t(d, b, e, r, i, s)
-             on conflict (table_name, market_day, bucket) do update
-                set version = excluded.version, commit_no = excluded.commit_no, row_count = excluded.row_count,
-                    inputs = excluded.inputs, stats = excluded.stats
-              where partitions.version = excluded.version - 1
-             returning bucket`,
-        [
-            commitNo,
-            job.map((p) => p.marketDay),
-            job.map((p) => p.bucket),
-            job.map((p) => p.publishedVersion),
-            job.map((p) => rowCounts.get(partitionText(p)) ?? 0),
-            job.map((p) => JSON.stringify(p.inputs)),
-            job.map((p) => JSON.stringify({ marks: counts.get(partitionText(p)) ?? [] })),
-        ],
-    );
-    if (rows.length !== job.length) throw new LostRace();
 }

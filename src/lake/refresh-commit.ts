@@ -1,8 +1,8 @@
 import { crashPoint } from '../kernel/faults.ts';
-import type { Transaction } from '../store/database.ts';
-import { insertFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
-import { type JobInputs, PUBLISHED_TABLES } from './curation-job.ts';
-import { type Lake, type PartitionKey, partitionText } from './lake.ts';
+import { insertFiles, type NewFile, openCommit } from './catalogue.ts';
+import { type JobInputs, PUBLISHED_TABLES, type PublishedTable } from './curation-job.ts';
+import { type Lake, partitionText } from './lake.ts';
+import { LostRace, type SwappedPartition, swapPartitions } from './partition-swap.ts';
 import type { RefreshResult } from './refresh.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 
@@ -46,8 +46,6 @@ export interface JobResult {
     readonly changedChannelDays: number;
 }
 
-class LostRace extends Error {}
-
 /**
  * Makes the outputs of a job visible in one transaction: files, versions, recorded inputs and the change
  * feed. If any partition was published by someone else since it was planned, nothing is committed (the
@@ -60,17 +58,8 @@ export async function commitJob(lake: Lake, inputs: JobInputs, result: JobResult
         await lake.db.transaction(async (tx) => {
             const commitNo = await openCommit(tx, lake, 'refresh', { kind, partitions: count });
             for (const table of PUBLISHED_TABLES) {
-                const versions = await swapPartitions(tx, table, commitNo, inputs.rebuilds, result);
-                await retireFiles(tx, table, commitNo, inputs.rebuilds);
-                const files = result.files[table] ?? [];
-                await insertFiles(
-                    tx,
-                    lake,
-                    table,
-                    commitNo,
-                    files,
-                    (key) => versions.get(partitionText(key)) ?? 1,
-                );
+                const partitions = inputs.rebuilds.map((r) => swapped(r, table, result));
+                await swapPartitions(tx, lake, { table, commitNo }, partitions, result.files[table] ?? []);
             }
             const changes = result.files.changed_channel_days ?? [];
             await insertFiles(tx, lake, 'changed_channel_days', commitNo, changes, () => commitNo);
@@ -107,43 +96,11 @@ export async function recordLookedAt(lake: Lake, rebuilds: readonly PlannedRebui
     );
 }
 
-async function swapPartitions(
-    tx: Transaction,
-    table: (typeof PUBLISHED_TABLES)[number],
-    commitNo: number,
-    rebuilds: readonly PlannedRebuild[],
-    result: JobResult,
-): Promise<Map<string, number>> {
-    const summaries = rebuilds.map((r) => result.summaries.get(partitionText(r)));
-    const rows = await tx.query<PartitionKey & { version: number }>(
-        `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs, stats)
-         select $1, d, b, e + 1, $2, r, c, i::jsonb, s::jsonb
-           from unnest($3::date[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[])
-                as t(d, b, e, r, c, i, s)
-         on conflict (table_name, market_day, bucket) do update
-            set version = excluded.version, commit_no = excluded.commit_no, row_count = excluded.row_count,
-                checksum = excluded.checksum, inputs = excluded.inputs, stats = excluded.stats
-          where partitions.version = excluded.version - 1
-         returning market_day as "marketDay", bucket, version`,
-        [
-            table,
-            commitNo,
-            rebuilds.map((r) => r.marketDay),
-            rebuilds.map((r) => r.bucket),
-            rebuilds.map((r) => r.publishedVersion),
-            rebuilds.map((r) => rowCount(result, table, r)),
-            summaries.map((s) => s?.checksum ?? 'empty'),
-            rebuilds.map((r) => JSON.stringify(r.inputs)),
-            summaries.map((s) => JSON.stringify(table === 'reads_interval' ? (s ?? {}) : {})),
-        ],
-    );
-    if (rows.length !== rebuilds.length) throw new LostRace();
-    return new Map(rows.map((row) => [partitionText(row), row.version]));
-}
-
-function rowCount(result: JobResult, table: string, key: PartitionKey): number {
-    const parts = (result.files[table] ?? []).flatMap((file) => file.parts);
-    return parts
-        .filter((p) => partitionText(p) === partitionText(key))
-        .reduce((sum, p) => sum + p.rowCount, 0);
+function swapped(rebuild: PlannedRebuild, table: PublishedTable, result: JobResult): SwappedPartition {
+    const summary = result.summaries.get(partitionText(rebuild));
+    return {
+        ...rebuild,
+        checksum: summary?.checksum ?? 'empty',
+        stats: table === 'reads_interval' ? (summary ?? {}) : {},
+    };
 }

@@ -25,6 +25,7 @@ import {
 } from './estimation-inputs.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
+import { type PartitionedRows, writePartitions } from './partition-files.ts';
 import { sumByPartition } from './partition-rows.ts';
 import { partitionSummaries } from './partition-summaries.ts';
 import { commitJob, type JobResult, type PartitionResult, recordLookedAt } from './refresh-commit.ts';
@@ -246,7 +247,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     crashPoint('curate');
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    files.reads_interval = await writeTable(session, lake, 'reads_interval', inputs.rebuilds);
+    files.reads_interval = await writePartitions(session, lake, rowsOfJob('reads_interval'), inputs.rebuilds);
     crashPoint('roll-up');
     // what was decided is read back from the files: cheaper than to decide again for each sum
     if (inputs.rebuilds[0]?.kind === 'curate')
@@ -260,7 +261,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const summaries = await partitionSummaries(session, lake);
     for (const table of PUBLISHED_TABLES) {
         const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);
-        files[table] ??= await writeTable(session, lake, table, filled);
+        files[table] ??= await writePartitions(session, lake, rowsOfJob(table), filled);
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
@@ -276,45 +277,16 @@ async function writeEstimates(
     rebuilds: readonly PlannedRebuild[],
 ): Promise<NewFile[]> {
     const filled = await sumByPartition(session, lake, 'estimated_intervals', 'count(*) as n');
-    return writeRows(
+    return writePartitions(
         session,
         lake,
-        'reads_interval',
-        'estimated_intervals',
+        rowsOfJob('reads_interval', 'estimated_intervals'),
         rebuilds.filter((r) => filled.has(partitionText(r))),
     );
 }
 
-/** One file for each partition that has rows of the table. */
-async function writeTable(
-    session: EngineSession,
-    lake: Lake,
-    table: PublishedTable,
-    rebuilds: readonly PlannedRebuild[],
-): Promise<NewFile[]> {
-    return writeRows(session, lake, table, `next_${table}`, rebuilds);
-}
-
-async function writeRows(
-    session: EngineSession,
-    lake: Lake,
-    table: PublishedTable,
-    source: string,
-    rebuilds: readonly PlannedRebuild[],
-): Promise<NewFile[]> {
-    const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
-    if (rebuilds.length === 0) return [];
-    const folder = freshFolder(lake, table);
-    await makeFolderDurably(folder);
-    const written = await session.writeParts(`select ${columns} from ${source}`, folder, {
-        by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
-        parts: rebuilds.map(({ marketDay, bucket }) => [marketDay, bucket]),
-        order: FILE_ORDER[table],
-    });
-    return rebuilds.flatMap((rebuild, i): NewFile[] => {
-        const file = written[i];
-        return file ? [{ ...file, parts: [{ ...rebuild, rowCount: file.rowCount }] }] : [];
-    });
+function rowsOfJob(table: PublishedTable, source = `next_${table}`): PartitionedRows {
+    return { table, source, order: FILE_ORDER[table] };
 }
 
 function rowsOf(summary: PartitionResult | undefined, table: PublishedTable): number {
