@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import { inTurns } from '../kernel/turns.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import type { OpenTransaction } from '../store/database.ts';
@@ -22,7 +23,6 @@ import {
 } from './backup-folder.ts';
 import { BACKUP_FORMAT, type HomeFile, type SnapshotManifest } from './snapshot-manifest.ts';
 import { saveTable } from './table-parts.ts';
-import { inTurns } from './turns.ts';
 
 /** What is backed up. */
 export interface BackupSource {

@@ -12,6 +12,7 @@ import {
 } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import { inTurns } from '../kernel/turns.ts';
 import { changeYaml } from '../kernel/yaml-document.ts';
 import { type Database, type OpenTransaction, openDatabase } from '../store/database.ts';
 import { emptyTables, isSchemaEmpty, setSequences } from '../store/database-content.ts';
@@ -21,7 +22,6 @@ import { makeSchemaAt, newestMigration } from '../store/migrations.ts';
 import { type BackupFolder, readFileList, readManifest, snapshotIds, withBackups } from './backup-folder.ts';
 import type { HomeFile, SnapshotManifest } from './snapshot-manifest.ts';
 import { loadTable } from './table-parts.ts';
-import { inTurns } from './turns.ts';
 
 /** Settings of the new home that differ from those in the backup. */
 export interface RestoreSettings {

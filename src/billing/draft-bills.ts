@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { add, type Decimal, decimal, formatDecimal, ZERO } from '../kernel/decimal.ts';
+import { inTurns } from '../kernel/turns.ts';
 import type { Database } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
 import { removeDraftsOfOthers, writeDrafts } from './draft-store.ts';
@@ -50,7 +51,7 @@ export async function draftBills(
         const rated = await ratePeriod(context.engine, inputs);
         const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0, held: 0 };
         let totalDue: Decimal = ZERO;
-        await forEachOverlapping(inChunks(rated.bills()), async (bills) => {
+        await inTurns(inChunks(rated.bills()), TRANSACTIONS_AT_ONCE, async (bills) => {
             const written = await writeDrafts(context, inputs.period, bills);
             counts.drafted += written.drafted;
             counts.unchanged += written.unchanged;
@@ -77,19 +78,4 @@ function* inChunks(bills: Iterable<RatedBill>): Generator<RatedBill[]> {
         chunk = [];
     }
     if (chunk.length > 0) yield chunk;
-}
-
-/** Works on a few items at a time; after a failure no further one begins, and those under way end before it is thrown. */
-async function forEachOverlapping<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
-    const underWay = new Set<Promise<void>>();
-    try {
-        for (const item of items) {
-            const one: Promise<void> = work(item).finally(() => underWay.delete(one));
-            underWay.add(one);
-            if (underWay.size >= TRANSACTIONS_AT_ONCE) await Promise.race(underWay);
-        }
-        await Promise.all(underWay);
-    } finally {
-        await Promise.allSettled(underWay);
-    }
 }

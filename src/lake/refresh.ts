@@ -3,6 +3,7 @@ import type { EngineSession } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import { inTurns } from '../kernel/turns.ts';
 import { distinctPaths, type LiveFile, liveFilesByTable, type NewFile } from './catalogue.ts';
 import { channelSnapshot } from './channel-snapshot.ts';
 import {
@@ -108,27 +109,6 @@ export async function refresh(
             },
         );
     }
-}
-
-/** Runs `work` for each item, so many at once; after a failure no other begins, and the first failure is thrown. */
-async function inTurns<T>(
-    items: readonly T[],
-    atOnce: number,
-    work: (item: T) => Promise<void>,
-): Promise<void> {
-    const waiting = [...items];
-    const takeTurns = async () => {
-        for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
-            try {
-                await work(item);
-            } catch (error) {
-                waiting.length = 0;
-                throw error;
-            }
-        }
-    };
-    const turns = await Promise.allSettled(Array.from({ length: atOnce }, takeTurns));
-    for (const turn of turns) if (turn.status === 'rejected') throw turn.reason;
 }
 
 async function runJob(

@@ -1,4 +1,7 @@
-/** Runs `work` for each item, at most `atOnce` of them at a time. After a failure none begins any more; throws the first one once all have ended. */
+/**
+ * Runs `work` for each item, at most `atOnce` of them at a time; an item is asked for when there is room for it. After a failure, of an item or of what
+ * gives them, none begins any more; throws the first one once all have ended.
+ */
 export async function inTurns<Item>(
     items: Iterable<Item>,
     atOnce: number,
@@ -7,12 +10,14 @@ export async function inTurns<Item>(
     const left = items[Symbol.iterator]();
     let failure: { readonly cause: unknown } | undefined;
     const takeTurns = async () => {
-        for (let next = left.next(); !next.done && failure === undefined; next = left.next()) {
-            try {
+        try {
+            while (failure === undefined) {
+                const next = left.next();
+                if (next.done) return;
                 await work(next.value);
-            } catch (cause) {
-                failure ??= { cause };
             }
+        } catch (cause) {
+            failure ??= { cause };
         }
     };
     await Promise.all(Array.from({ length: atOnce }, takeTurns));
