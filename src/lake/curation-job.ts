@@ -68,6 +68,18 @@ const CURATED: Readonly<Record<PublishedTable, string>> = {
     reading_estimates: 'run_estimates',
 };
 
+/** Models that say what becomes of each version, in the order in which they build on each other. */
+export const VERSION_MODELS = [
+    'curation/job_versions',
+    'curation/contested_keys',
+    'curation/contested_versions',
+    'curation/version_outcomes',
+    'curation/winning_versions',
+    'vee/measured_days',
+    'vee/failed_days',
+    'vee/judged_versions',
+];
+
 /**
  * First half of a job, within an engine session: decides which version wins, and which rules it fails. Leaves `next_reads_interval`,
  * which holds what is to be published, and `curated_intervals`, which holds what was decided: for a `merge`, the
@@ -224,15 +236,16 @@ async function registerPartitions(
     );
 }
 
-/** Leaves the session's table `market_days`. */
+/** Leaves the session's table `market_days`, or one of that shape under another name. */
 export async function registerMarketDays(
     session: EngineSession,
     { zone }: Pick<Lake, 'zone'>,
     days: readonly CalendarDate[],
+    table = 'market_days',
 ): Promise<void> {
     const periods = days.map((day) => ({ day, ...marketDayPeriod(zone, day) }));
     await session.registerRows(
-        'market_days',
+        table,
         [
             { name: 'market_day', type: 'date' },
             { name: 'day_from_us', type: 'bigint' },

@@ -4,6 +4,7 @@ import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { BucketDays } from '../registry/registration-changes.ts';
 import type { Database } from '../store/database.ts';
+import { VERSION_MODELS } from './curation-job.ts';
 import {
     type EstimationRules,
     estimationFingerprints,
@@ -38,14 +39,7 @@ export interface ComingReadings {
 
 const CURATION_MODELS = [
     'curation/expected_channel_days',
-    'curation/job_versions',
-    'curation/contested_keys',
-    'curation/contested_versions',
-    'curation/version_outcomes',
-    'curation/winning_versions',
-    'vee/measured_days',
-    'vee/failed_days',
-    'vee/judged_versions',
+    ...VERSION_MODELS,
     'vee/rejected_intervals',
     'curation/curated_intervals',
 ];

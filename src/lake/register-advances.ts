@@ -1,7 +1,12 @@
 import { compileModel } from '../engine/compile.ts';
 import type { EngineSession, EngineValue } from '../engine/engine.ts';
-import { addDays, type CalendarDate, calendarDate, listDays } from '../kernel/calendar-date.ts';
-import { marketDayPeriod } from '../kernel/market-day.ts';
+import {
+    addDays,
+    type CalendarDate,
+    calendarDate,
+    type DatePeriod,
+    listDays,
+} from '../kernel/calendar-date.ts';
 import type { Zone } from '../kernel/zone.ts';
 import {
     type AsKnown,
@@ -10,6 +15,7 @@ import {
     registerDials,
 } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
+import { registerMarketDays } from './curation-job.ts';
 import type { Lake } from './lake.ts';
 import { readValidationInputs, registerValidation, type ValidationInputs } from './validation-inputs.ts';
 
@@ -86,6 +92,16 @@ export async function spanRegisters(
     );
 }
 
+/** Market days from the first to the last that a row of `register_spans` has part of, half-open; undefined: there is none. */
+export async function spannedDays(session: EngineSession): Promise<DatePeriod | undefined> {
+    const text = session.typeName('string');
+    const [range] = await session.rows(
+        `select cast(min(from_day) as ${text}) as first, cast(max(to_day) as ${text}) as last from register_spans`,
+    );
+    if (!range?.first) return undefined;
+    return { from: calendarDate(String(range.first)), to: addDays(calendarDate(String(range.last)), 1) };
+}
+
 /** Makes the session's table `register_advances` of `register_spans`: what lies between the reads, and what the sum check says of it. */
 export async function compareAdvances(session: EngineSession, inputs: AdvanceInputs): Promise<void> {
     const names = {
@@ -93,28 +109,8 @@ export async function compareAdvances(session: EngineSession, inputs: AdvanceInp
         reads_daily: inputs.readsDaily,
         channels: inputs.channels,
     };
-    const text = session.typeName('string');
-    const [range] = await session.rows(
-        `select cast(min(from_day) as ${text}) as first, cast(max(to_day) as ${text}) as last from register_spans`,
-    );
-    const days = range?.first
-        ? listDays({
-              from: calendarDate(String(range.first)),
-              to: addDays(calendarDate(String(range.last)), 1),
-          })
-        : [];
-    await session.registerRows(
-        'register_days',
-        [
-            { name: 'market_day', type: 'date' },
-            { name: 'day_from_us', type: 'bigint' },
-            { name: 'day_to_us', type: 'bigint' },
-        ],
-        days.map((day) => {
-            const { from, to } = marketDayPeriod(inputs.zone, day);
-            return [day, from * 1000, to * 1000];
-        }),
-    );
+    const days = await spannedDays(session);
+    await registerMarketDays(session, inputs, days === undefined ? [] : listDays(days), 'register_days');
     await session.materialise('span_days', modelSql(session, 'span_days', names));
     await session.materialise('register_advances', modelSql(session, 'register_advances', names));
 }

@@ -9,7 +9,7 @@ import { instantText, type Period } from '../kernel/period.ts';
 import type { ChannelEntry } from '../registry/channel-directory.ts';
 import { distinctPaths, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
-import { registerFeeds, registerMarketDays } from './curation-job.ts';
+import { registerFeeds, registerMarketDays, VERSION_MODELS } from './curation-job.ts';
 import type { Lake } from './lake.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
 import { readValidationInputs, registerValidation } from './validation-inputs.ts';
@@ -57,17 +57,6 @@ export interface AskedChannels {
     readonly period: Period;
 }
 
-const MODELS = [
-    'curation/job_versions',
-    'curation/contested_keys',
-    'curation/contested_versions',
-    'curation/version_outcomes',
-    'curation/winning_versions',
-    'vee/measured_days',
-    'vee/failed_days',
-    'vee/judged_versions',
-];
-
 /**
  * Every version of the channels' intervals that begin in the period, with what the models of curation say about it; in the order of channel,
  * interval and place. Reads only files that hold a partition asked for.
@@ -80,7 +69,7 @@ export async function decideAgain(
     if (asked.channels.length === 0 || asked.period.from >= asked.period.to) return [];
     const days = daysOf(lake, asked);
     await registerAsked(session, lake, asked, days);
-    for (const model of MODELS) {
+    for (const model of VERSION_MODELS) {
         const table = model.slice(model.indexOf('/') + 1);
         await session.materialise(table, compileModel(model, session.dialect).sql);
     }

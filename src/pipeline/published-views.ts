@@ -163,12 +163,15 @@ const plain = (table: LakeTable, isReceived = false): PublishedView => ({
     isReceived,
 });
 
+/** Rows of the session's `lake_<name>` behind the names of their channel. */
+const ofChannels = (
+    name: string,
+    columns = 'r.*',
+) => `select c.meter_id, c.metering_point_id, c.register_id, ${columns} from lake_${name} as r
+            inner join ${NAMED} as c on c.channel_no = r.channel_no`;
+
 const VIEWS: Readonly<Record<string, PublishedView>> = {
-    reads_interval: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, c.flow, r.* from lake_reads_interval as r
-            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-        'reads_interval',
-    ),
+    reads_interval: named(ofChannels('reads_interval', 'c.flow, r.*'), 'reads_interval'),
     reads_15min: named(
         `select c.meter_id, r.period_from as read_at, r.kwh,
                 case r.quality when 'measured' then 'good' else r.quality end as quality_flag,
@@ -198,26 +201,13 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
             inner join ${NAMED} as c on c.channel_no = g.channel_no`,
         'reading_gaps',
     ),
-    rejected_readings: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, c.flow, r.* from lake_rejected_readings as r
-            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-        'rejected_readings',
-    ),
-    reading_marks: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, m.* from lake_reading_marks as m
-            inner join ${NAMED} as c on c.channel_no = m.channel_no`,
-        'reading_marks',
-    ),
+    rejected_readings: named(ofChannels('rejected_readings', 'c.flow, r.*'), 'rejected_readings'),
+    reading_marks: named(ofChannels('reading_marks'), 'reading_marks'),
     reading_estimates: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, e.* exclude (digest_1, digest_2, window_digest_1, window_digest_2)
-            from lake_reading_estimates as e inner join ${NAMED} as c on c.channel_no = e.channel_no`,
+        ofChannels('reading_estimates', 'r.* exclude (digest_1, digest_2, window_digest_1, window_digest_2)'),
         'reading_estimates',
     ),
-    day_marks: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, m.* from lake_day_marks as m
-            inner join ${NAMED} as c on c.channel_no = m.channel_no`,
-        'day_marks',
-    ),
+    day_marks: named(ofChannels('day_marks'), 'day_marks'),
     validation_counts: {
         text: `select rule_id, severity, feed_id, market_day, count(*) as channel_days,
                 cast(sum(interval_count) as bigint) as interval_count
@@ -231,14 +221,9 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
     },
     reading_versions: plain('reading_versions'),
     register_versions: plain('register_versions', true),
-    register_reads: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_reads as r
-            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
-        'register_versions',
-    ),
+    register_reads: named(ofChannels('register_reads'), 'register_versions'),
     register_advances: named(
-        `select c.meter_id, c.metering_point_id, c.register_id, r.* from lake_register_advances as r
-            inner join ${NAMED} as c on c.channel_no = r.channel_no`,
+        ofChannels('register_advances'),
         'register_versions',
         'reads_interval',
         'reads_daily',

@@ -6,18 +6,12 @@ import {
     type ValidationRuleId,
 } from '../contracts/validation-rules.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import {
-    addDays,
-    type CalendarDate,
-    calendarDate,
-    type DatePeriod,
-    listDays,
-} from '../kernel/calendar-date.ts';
+import { addDays, type CalendarDate, type DatePeriod, listDays } from '../kernel/calendar-date.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { channelRow } from '../lake/channel-row.ts';
 import type { Lake } from '../lake/lake.ts';
-import { compareAdvances, readSpanInputs, spanRegisters } from '../lake/register-advances.ts';
+import { compareAdvances, readSpanInputs, spannedDays, spanRegisters } from '../lake/register-advances.ts';
 import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.ts';
 import type { ChannelEntry } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
@@ -69,22 +63,9 @@ function holdsBills({ rules, classes }: ValidationPolicy): boolean {
 
 /** The published readings of the days that the spans have. */
 async function registerReadings(session: EngineSession, lake: Lake, tx: Transaction): Promise<void> {
-    const text = session.typeName('string');
-    const [range] = await session.rows(
-        `select cast(min(from_day) as ${text}) as first, cast(max(to_day) as ${text}) as last from register_spans`,
-    );
+    const days = await spannedDays(session);
     for (const table of ['reads_interval', 'reads_daily'] as const) {
-        const files = range?.first
-            ? await liveFiles(
-                  lake,
-                  table,
-                  {
-                      from: calendarDate(String(range.first)),
-                      to: addDays(calendarDate(String(range.last)), 1),
-                  },
-                  tx,
-              )
-            : [];
+        const files = days === undefined ? [] : await liveFiles(lake, table, days, tx);
         await session.registerFiles(table, LAKE_TABLES[table], distinctPaths(files));
     }
 }
