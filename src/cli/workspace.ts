@@ -10,7 +10,7 @@ import type { RawStore } from '../raw/receive.ts';
 import { refuseClockSkew } from '../store/clock-skew.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type Home, readHome } from '../store/home.ts';
-import { bindHome, refuseOtherHome } from '../store/home-binding.ts';
+import { bindHome, isBoundTo } from '../store/home-binding.ts';
 import { migrate } from '../store/migrations.ts';
 
 /** An opened home: everything that commands work with. The only place that names an engine and a store. */
@@ -38,9 +38,9 @@ export async function openWorkspace(
     try {
         // before anything is written there: a home that cannot be used leaves no trace in a database that others keep
         if (home.database.url !== undefined) await refuseClockSkew(db, Date.now);
-        await refuseOtherHome(db, home);
+        const isBound = await isBoundTo(db, home);
         const applied = await migrate(db);
-        await bindHome(db, home);
+        if (!isBound) await bindHome(db, home);
         await makeFolderDurably(home.scratchFolder);
         removeAbandonedScratch(home.scratchFolder);
         await makeFolderDurably(home.lakeFolder);

@@ -14,24 +14,21 @@ interface BoundSettings extends FixedSettings {
  * comment of the schema. Throws `database.other-home` where the schema belongs to another home, `home.setting-fixed` where a setting differs.
  */
 export async function bindHome(db: Database, home: FixedSettings): Promise<void> {
-    const found = await boundSettings(db);
-    if (found !== undefined) return checkSettings(found, home, db.schema);
     await db.withLock('bind home', 'exclusive', async () => {
-        const meanwhile = await boundSettings(db);
-        if (meanwhile !== undefined) return checkSettings(meanwhile, home, db.schema);
-        await writeBinding(db, db.schema, home);
+        if (!(await isBoundTo(db, home))) await writeBinding(db, db.schema, home);
     });
 }
 
-/** Before anything is written to the schema. Throws as `bindHome`; a schema that no home has used passes. */
-export async function refuseOtherHome(db: Database, home: FixedSettings): Promise<void> {
+/** Whether the schema is this home's already; to be asked before anything is written to it. Throws as `bindHome` where it is another's. */
+export async function isBoundTo(db: Database, home: FixedSettings): Promise<boolean> {
     const found = await boundSettings(db);
     if (found !== undefined) checkSettings(found, home, db.schema);
+    return found !== undefined;
 }
 
 /** Drops the schema with all that the home has there. Throws `database.other-home` where it is another home's. */
 export async function dropSchemaOf(db: Database, home: FixedSettings): Promise<void> {
-    await refuseOtherHome(db, home);
+    await isBoundTo(db, home);
     await db.query(`drop schema if exists ${db.schema} cascade`);
 }
 
