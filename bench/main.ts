@@ -1,6 +1,7 @@
 import { benchChain } from './chain.ts';
 import { benchCorrection, correctionText } from './correction.ts';
 import { benchDrafts, draftsText } from './drafts.ts';
+import { benchLate, lateText } from './late.ts';
 import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
 import { benchMarket, marketText } from './market.ts';
@@ -11,6 +12,7 @@ import { benchValidation, validationText } from './validation.ts';
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
 npm run bench -- correction [--meters N] [--json]          a day of 100 meters corrected in a large home
+npm run bench -- late   [--meters N] [--days D] [--json]   a month's late corrections, and numbers traced to their bytes
 npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
 npm run bench -- market [--channels N] [--workers W] [--bucket B] [--threads T] [--memory-mb M] [--no-alone] [--json]
                                                            a market's day through many workers
@@ -46,6 +48,14 @@ async function main(args: readonly string[]): Promise<number> {
         process.stdout.write(
             isJson ? `${JSON.stringify({ correction }, null, 2)}\n` : correctionText(correction),
         );
+        return 0;
+    }
+    if (args[0] === 'late') {
+        const late = await benchLate(
+            number('--meters', isQuick ? 200 : 20_000),
+            number('--days', isQuick ? 5 : 31),
+        );
+        process.stdout.write(isJson ? `${JSON.stringify({ late }, null, 2)}\n` : lateText(late));
         return 0;
     }
     if (args[0] === 'load') {

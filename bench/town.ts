@@ -37,6 +37,8 @@ export async function withTown<T>(
 export async function runWorker<T>(worker: string, args: readonly string[]): Promise<T> {
     const file = fileURLToPath(new URL(worker, import.meta.url));
     const options = ['--disable-warning=ExperimentalWarning', file, ...args];
-    const { stdout } = await run(process.execPath, options, { maxBuffer: 1 << 26 });
+    const running = run(process.execPath, options, { maxBuffer: 1 << 26 });
+    running.child.stderr?.pipe(process.stderr);
+    const { stdout } = await running;
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
 }
