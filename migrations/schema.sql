@@ -220,6 +220,7 @@ table lake_files (
     row_count bigint not null,
     byte_count bigint not null,
     column_statistics jsonb,
+    has_each_interval_once boolean not null default false,
     constraint lake_files_pkey PRIMARY KEY (file_id),
     constraint lake_files_path_key UNIQUE (path)
 );

@@ -1,24 +1,5 @@
 with
 
-versions as (
-    select
-        v.market_day,
-        v.bucket,
-        v.channel_no,
-        v.period_from,
-        v.interval_minutes,
-        v.kwh,
-        v.quality,
-        v.source_code,
-        v.feed_id,
-        v.version_stamp,
-        v.sequence,
-        v.ordinal,
-        v.received_at,
-    from ref('reading_versions') as v
-    inner join ref('job_partitions') as p on p.market_day = v.market_day and p.bucket = v.bucket
-),
-
 validities as (
     select
         channel_no,
@@ -40,7 +21,7 @@ select
     v.sequence,
     v.ordinal,
     v.received_at,
-from versions as v
+from ref('partition_versions') as v
 inner join validities as c
     on c.channel_no = v.channel_no
     and v.period_from >= c.valid_from

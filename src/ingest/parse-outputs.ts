@@ -305,7 +305,7 @@ export async function parsePlain(
     };
     return {
         table: 'reading_versions',
-        versionFiles: [{ ...file, parts }],
+        versionFiles: [{ ...file, parts, hasEachIntervalOnce: true }],
         waitingFiles: [],
         quarantinedFiles: [],
         counts: [{ segmentNo: options.segmentNo, ...counts }],

@@ -17,6 +17,8 @@ export interface LiveFile extends PartitionKey {
     readonly rowCount: number;
     /** Version of the partition that the file came with. */
     readonly addedVersion: number;
+    /** Whether it was looked through and names no interval of a channel twice. */
+    readonly hasEachIntervalOnce: boolean;
 }
 
 /** A file that a step wrote, and what part of it belongs to which partition. */
@@ -24,6 +26,8 @@ export interface NewFile {
     readonly path: string;
     readonly rowCount: number;
     readonly byteCount: number;
+    /** Known of `reading_versions` alone; absent: not known. */
+    readonly hasEachIntervalOnce?: boolean;
     readonly parts: readonly (PartitionKey & { readonly rowCount: number })[];
 }
 
@@ -57,7 +61,7 @@ export async function liveFilesByTable<T extends CatalogueTable>(
 ): Promise<Record<T, LiveFile[]>> {
     const rows = await db.query<LiveFile & { table: T }>(
         `select p.table_name as "table", f.file_id as "fileId", f.path, p.market_day as "marketDay", p.bucket, p.row_count as "rowCount",
-                p.added_version as "addedVersion"
+                p.added_version as "addedVersion", f.has_each_interval_once as "hasEachIntervalOnce"
            from partition_files p join lake_files f using (file_id)
           where p.table_name = any($1::text[]) and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)
@@ -121,14 +125,15 @@ export async function insertFiles(
     if (files.length === 0) return;
     refuseGone(files);
     const inserted = await tx.query<{ fileId: number; path: string }>(
-        `insert into lake_files (table_name, path, row_count, byte_count)
-         select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
+        `insert into lake_files (table_name, path, row_count, byte_count, has_each_interval_once)
+         select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
          returning file_id as "fileId", path`,
         [
             table,
             files.map((f) => path.relative(lake.folder, f.path)),
             files.map((f) => f.rowCount),
             files.map((f) => f.byteCount),
+            files.map((f) => f.hasEachIntervalOnce ?? false),
         ],
     );
     const idOf = new Map(inserted.map((row) => [row.path, row.fileId]));

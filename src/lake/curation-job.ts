@@ -101,7 +101,9 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerValidation(session, inputs.validation);
     if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
     else await viewModel(session, 'job_versions');
-    for (const name of ['expected_channel_days', 'contested_keys', 'contested_versions', 'version_outcomes'])
+    await materialiseModel(session, 'expected_channel_days', 'expected_channel_days');
+    await findContested(session, inputs);
+    for (const name of ['contested_versions', 'version_outcomes'])
         await materialiseModel(session, name, name);
     await viewModel(session, 'winning_versions');
     await sumMeasuredDays(session, inputs.validation);
@@ -124,6 +126,42 @@ function readsVersionsOnce(inputs: JobInputs): boolean {
     const [first, ...others] = inputs.rebuilds;
     if (inputs.watermark !== undefined || others.length > 0 || isMergeOf(inputs)) return true;
     return judgesReadings(inputs.validation.policy) && (first?.versionRows ?? 0) <= VERSIONS_READ_ONCE;
+}
+
+// to rank a version costs several times what it costs to find out that nothing contests it
+const RANKED_UNASKED_SHARE = 0.1;
+
+/**
+ * Leaves `contested_keys`. Where each partition has one file that names every interval once, and little else, whatever the others name may be
+ * contested and nothing else is: the large file is not looked through.
+ */
+async function findContested(session: EngineSession, inputs: JobInputs): Promise<void> {
+    const others = filesBesideLargest(inputs);
+    if (others === undefined) return materialiseModel(session, 'contested_keys', 'contested_keys');
+    await session.registerFiles('other_version_files', LAKE_TABLES.reading_versions, distinctPaths(others));
+    await session.materialise(
+        'contested_keys',
+        'select distinct channel_no, period_from from other_version_files',
+    );
+}
+
+/** Undefined: a partition has no large file that names each interval once, or much besides. */
+function filesBesideLargest({ rebuilds, versionFiles }: JobInputs): readonly LiveFile[] | undefined {
+    const files = Map.groupBy(versionFiles, partitionText);
+    const largest = new Set<number>();
+    for (const parts of files.values()) {
+        const part = parts.reduce((most, file) => (file.rowCount > most.rowCount ? file : most));
+        if (!part.hasEachIntervalOnce) return undefined;
+        largest.add(part.fileId);
+    }
+    // a file that is another partition's largest must not be one of two here: both could name an interval
+    for (const rebuild of rebuilds) {
+        const parts = files.get(partitionText(rebuild)) ?? [];
+        if (parts.filter(({ fileId }) => largest.has(fileId)).length > 1) return undefined;
+    }
+    const others = versionFiles.filter(({ fileId }) => !largest.has(fileId));
+    const rows = (of: readonly LiveFile[]) => of.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    return rows(others) <= rows(versionFiles) * RANKED_UNASKED_SHARE ? others : undefined;
 }
 
 /**
@@ -350,13 +388,23 @@ async function registerChannels(
             ? ''
             : `${only === '' ? ' where' : ' and'} ${knownBy(inputs.watermark)}`;
     await session.run(
-        `create or replace temp view reading_versions as select * from version_files${only}${known}`,
+        `create or replace temp view partition_versions as
+         select * from (${versionsOfPartitions(inputs.rebuilds)}) as v${only}${known}`,
     );
     const within = 'path' in inputs.channels ? withinBuckets(lake, inputs.rebuilds) : 'true';
     await session.materialise(
         'channels',
         `select * from (select * from all_channels${only}) as c where ${within}`,
     );
+}
+
+/** Rows of `version_files`, which may hold more, for the partitions of a job; of a single one told by constants, by which the engine reads less. */
+function versionsOfPartitions(rebuilds: readonly PlannedRebuild[]): string {
+    const [first, ...others] = rebuilds;
+    if (first && others.length === 0)
+        return `select * from version_files where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`;
+    return `select f.* from version_files as f
+             inner join job_partitions as p on p.market_day = f.market_day and p.bucket = f.bucket`;
 }
 
 /** Leaves `changed_channels`: those that unseen files name, and those whose estimates are no longer what they would be now. */

@@ -101,13 +101,13 @@ async function registerAsked(
     const files = live.filter(({ bucket }) => buckets.includes(bucket));
     await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(files));
     await session.materialise(
-        'reading_versions',
+        'partition_versions',
         `select * from version_files where channel_no in (${numbers.join(', ')})
             and market_day >= date '${first}' and market_day <= date '${last}'`,
     );
     await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.map(channelRow));
     // every partition of the period: which rows are asked for is decided already
-    await session.materialise('job_partitions', 'select distinct market_day, bucket from reading_versions');
+    await session.materialise('job_partitions', 'select distinct market_day, bucket from partition_versions');
     await registerFeeds(session, feeds);
     await registerMarketDays(session, lake, days);
     await registerValidation(session, await readValidationInputs(lake, lake.db, partitions));
@@ -125,7 +125,7 @@ select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.per
             when w.is_rejected = 1 then 'rejected'
             else coalesce(o.outcome, case when v.kwh is null then 'withdrawn' else 'winning' end) end as outcome,
        coalesce(w.flags, o.flags) as flags
-  from reading_versions as v
+  from partition_versions as v
   left join (select distinct ${SAME_ROW.join(', ')} from job_versions) as j on ${sameRow('j')}
   left join version_outcomes as o on ${sameRow('o')}
   left join judged_versions as w

@@ -86,8 +86,8 @@ async function enterFiles(tx: Transaction, rebuilt: string, commitNo: number, of
         [commitNo],
     );
     await tx.query(
-        `insert into lake_files (table_name, path, row_count, byte_count)
-         select table_name, path, row_count, byte_count from ${rebuilt}.lake_files f
+        `insert into lake_files (table_name, path, row_count, byte_count, has_each_interval_once)
+         select table_name, path, row_count, byte_count, has_each_interval_once from ${rebuilt}.lake_files f
           where exists (select from ${rebuilt}.partition_files p where p.file_id = f.file_id and p.removed_in is null and ${isSwapped('p')})`,
     );
     await tx.query(
