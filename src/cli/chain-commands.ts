@@ -7,6 +7,7 @@ import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { addIngestCommand } from './ingest-command.ts';
 import { count, counted } from './output.ts';
+import { refreshText } from './refresh-text.ts';
 import { refusedFeedText } from './refused-feed-text.ts';
 
 interface LoadOptions extends CommonOptions {
@@ -84,8 +85,8 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
             ]);
             return;
         }
-        const result = await refreshAll(workspace, ({ done, total }) =>
-            output.progress(`refresh: ${done} of ${total} partitions`),
+        const result = await refreshAll(workspace, (progress) =>
+            output.progress(`refresh: ${refreshText(progress)}`),
         );
         output.result(result, [
             `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,

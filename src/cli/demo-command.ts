@@ -18,6 +18,7 @@ import { dropSchemaOf } from '../store/home-binding.ts';
 import { wholeNumber } from './command-context.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, counted, type Output, openOutput } from './output.ts';
+import { refreshText } from './refresh-text.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 interface DemoOptions {
@@ -211,9 +212,7 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
         )} released`;
     });
     await step(output, 'refresh', async (say) => {
-        const result = await refreshAll(workspace, ({ done, total }) =>
-            say(`${done} of ${total} partitions`),
-        );
+        const result = await refreshAll(workspace, (progress) => say(refreshText(progress)));
         return `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged`;
     });
     await step(output, 'bill', async (say) => {

@@ -10,6 +10,7 @@ import { type CommonOptions, command, withWorkspace } from './command-context.ts
 import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count, counted, wrapped } from './output.ts';
+import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface IngestOptions extends CommonOptions {
@@ -48,9 +49,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         );
         const refused = await refusedFeeds(workspace);
         const refreshed = options.refresh
-            ? await refreshAll(workspace, ({ done, total }) =>
-                  output.progress(`refresh: ${done} of ${counted(total, 'partition')}`),
-              )
+            ? await refreshAll(workspace, (progress) => output.progress(`refresh: ${refreshText(progress)}`))
             : undefined;
         const distant = result.parsed.versions > 0 ? await distantReadings(workspace.lake) : [];
         const report = { ...result, feed: options.feed, refused, refreshed, distant };

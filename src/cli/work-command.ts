@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type WorkCounts, work } from '../pipeline/work.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
-import { count, counted, type Output } from './output.ts';
+import { counted, type Output } from './output.ts';
+import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 
 interface WorkCommandOptions extends CommonOptions {
@@ -29,11 +30,11 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
             isFollowing: options.follow === true,
             pollMs: Math.max(options.pollSeconds, 1) * 1000,
             stop,
-            onProgress: ({ stage, done, total }) =>
+            onProgress: (progress) =>
                 output.progress(
-                    stage === 'parse'
-                        ? `parse: ${counted(done, 'payload')}`
-                        : `refresh: ${count(done)} of ${count(total ?? done)} partitions`,
+                    progress.stage === 'parse'
+                        ? `parse: ${counted(progress.done, 'payload')}`
+                        : `refresh: ${refreshText(progress)}`,
                 ),
             onRound: (round) => {
                 if (options.follow === true) output.notice(workText(round));

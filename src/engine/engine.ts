@@ -36,6 +36,17 @@ export interface SessionWishes {
      * sizes it has measured, and spills, need not care.
      */
     readonly joinsAsWritten?: boolean;
+    /** Told every few seconds of a step that takes long, by an engine that counts its tasks. One that has short jobs says nothing. */
+    readonly onProgress?: (progress: StepProgress) => void;
+}
+
+/** How far a step of a session is. */
+export interface StepProgress {
+    /** What the session was asked for, such as `compute curated_hours`. */
+    readonly step: string;
+    /** Tasks of all stages that are known so far: their number grows as the engine plans. */
+    readonly done: number;
+    readonly total: number;
 }
 
 export type Dialect = 'duckdb' | 'spark';

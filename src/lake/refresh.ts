@@ -1,5 +1,5 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import type { EngineSession } from '../engine/engine.ts';
+import type { EngineSession, StepProgress } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
@@ -46,6 +46,8 @@ const CLAIMED_WAIT_MS = 100;
 export interface RefreshProgress {
     readonly done: number;
     readonly total: number;
+    /** What the engine does meanwhile, where it tells. */
+    readonly step?: StepProgress;
 }
 
 export interface RefreshResult {
@@ -98,14 +100,16 @@ export async function refresh(
             groupIntoJobs(plan.rebuilds, lake.bulkEngine.jobLimits),
             lake.bulkEngine.jobsAtOnce,
             async (job) => {
-                const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job));
+                const partitions = plan.rebuilds.length;
+                const onStep = (step: StepProgress) => onProgress({ done, total: partitions, step });
+                const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job, onStep));
                 total.rebuilt += result.rebuilt;
                 total.merged += result.merged;
                 total.removed += result.removed;
                 total.changedChannelDays += result.changedChannelDays;
                 total.lostRaces += result.lostRaces;
                 done += job.length;
-                onProgress({ done, total: plan.rebuilds.length });
+                onProgress({ done, total: partitions });
             },
         );
     }
@@ -115,6 +119,7 @@ async function runJob(
     lake: Lake,
     feeds: readonly FeedPrecedence[],
     planned: readonly PlannedRebuild[],
+    onProgress: (step: StepProgress) => void,
 ): Promise<RefreshResult> {
     if (lake.stop?.aborted) return NOTHING;
     const claim = await lake.db.claim(planned.map((r) => `rebuild ${partitionText(r)}`));
@@ -126,7 +131,7 @@ async function runJob(
         if (rebuilds.length === 0) return { ...NOTHING, lostRaces: planned.length };
         const inputs = await readJobInputs(lake, feeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
-        const session = await lake.bulkEngine.openSession({ joinsAsWritten: true });
+        const session = await lake.bulkEngine.openSession({ joinsAsWritten: true, onProgress });
         try {
             if (rebuilds[0]?.kind === 'estimate') return await estimateAgain(session, lake, inputs);
             return await publishJob(session, lake, inputs);

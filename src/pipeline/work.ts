@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { type ErrorCode, GridtallyError } from '../kernel/errors.ts';
 import { registrationVersion } from '../lake/channel-snapshot.ts';
-import type { RefreshResult } from '../lake/refresh.ts';
+import type { RefreshProgress, RefreshResult } from '../lake/refresh.ts';
 import { newestSegmentNo, queueState } from '../raw/segment-queue.ts';
 import { type Chain, feedsOf, precedenceOf, refreshAll } from './chain.ts';
 
@@ -20,11 +20,9 @@ export interface WorkOptions {
     readonly onSetback?: (error: GridtallyError) => void;
 }
 
-export interface WorkProgress {
-    readonly stage: 'parse' | 'refresh';
-    readonly done: number;
-    readonly total?: number;
-}
+export type WorkProgress =
+    | { readonly stage: 'parse'; readonly done: number }
+    | ({ readonly stage: 'refresh' } & RefreshProgress);
 
 /** What this process did itself. */
 export type WorkCounts = Omit<ParseTotals, 'refusals' | 'flags' | 'quarantinedByRule'> & RefreshResult;
@@ -107,8 +105,8 @@ async function workRound(chain: Chain, options: WorkOptions): Promise<WorkCounts
     const round = noWork();
     await parseShare(chain, options, round);
     if (chain.lake.stop?.aborted) return round;
-    const refreshed = await refreshAll(chain, ({ done, total }) =>
-        options.onProgress?.({ stage: 'refresh', done, total }),
+    const refreshed = await refreshAll(chain, (progress) =>
+        options.onProgress?.({ stage: 'refresh', ...progress }),
     );
     add(round, refreshed);
     return round;

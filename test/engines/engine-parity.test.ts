@@ -5,7 +5,7 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
-import type { Engine, EngineRow, EngineSession, EngineValue } from '../../src/engine/engine.ts';
+import type { Engine, EngineRow, EngineSession, EngineValue, StepProgress } from '../../src/engine/engine.ts';
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
 import { billsOf, openTestLake, type TestLake } from '../billing/billing-world.ts';
 import { BANDS, worldOf } from '../billing/random-world.ts';
@@ -280,6 +280,21 @@ test('what an engine cannot do is refused by name', { skip }, async () => {
         /the engine spark has no payload-files/,
     );
     await (await engines.duckdb.openSession({ needs: ['payload-files'] })).close();
+});
+
+test('a step that takes long tells how many of its tasks are done, by the name of what was asked for', {
+    skip,
+}, async () => {
+    const told: StepProgress[] = [];
+    const session = await engines.spark.openSession({ onProgress: (progress) => told.push(progress) });
+    try {
+        const tasks = 'select max(sha2(cast(id as string), 512)) as h from range(0, 6000000, 1, 16)';
+        await session.materialise('slow_one', tasks);
+    } finally {
+        await session.close();
+    }
+    assert.ok(told.some(({ done, total }) => total >= 16 && done > 0 && done <= total));
+    assert.deepEqual([...new Set(told.map(({ step }) => step))], ['compute slow_one']);
 });
 
 test('both engines leave nothing but files of rows', { skip }, () => {

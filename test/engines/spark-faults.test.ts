@@ -1,5 +1,6 @@
 // test limit: 900 s
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
@@ -11,10 +12,13 @@ import { type ErrorCode, GridtallyError } from '../../src/kernel/errors.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, publishedContent, readingsCsv } from '../chain/chain-world.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
-import { freePort, type SparkServer, startSparkServer } from './spark-server.ts';
+import { canLimitRoom, freePort, type SparkServer, startSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
 const TOKEN = 'right';
+const ASKER = path.join(import.meta.dirname, 'spark-asker.ts');
+// keeps both threads busy for hours; its tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
+const LONG_QUERY = `select count(*) as n from range(0, 900000000000, 1, 2) where sha2(cast(id as string), 512) = 'x'`;
 
 let server: SparkServer | undefined;
 let port: number;
@@ -115,12 +119,71 @@ test('a server that dies in mid-refresh, and the next refresh completes', { skip
     }
     const result = await refreshAll(world.workspace);
     assert.equal(result.rebuilt, 2);
+    await assertAsWithout(world);
+});
+
+/** What is published is what a home without a server publishes. */
+async function assertAsWithout(one: ChainWorld): Promise<void> {
     const other = await openWorld();
     try {
         await refreshAll(other.workspace);
-        assert.deepEqual(await publishedContent(world), await publishedContent(other));
+        assert.deepEqual(await publishedContent(one), await publishedContent(other));
     } finally {
         await other.end();
+    }
+}
+
+// a sum that no map side can make smaller: 300,000 texts of 128 characters pass from stage to stage
+const LARGE_SHUFFLE =
+    'from (select s.* from sums as s inner join (select count(distinct sha2(cast(id as string), 512)) as n from range(300000)) on n > 0) as sums';
+
+test('a disk of the server that is full, and the next refresh completes', {
+    skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
+}, async () => {
+    await server?.end();
+    server = await startSparkServer({ port, token: TOKEN, roomKib: 8 * 1024 });
+    const small = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
+    const forget = overrideModel('curation/present_hours', (text) =>
+        text.replace('from sums', LARGE_SHUFFLE),
+    );
+    try {
+        await assertRefused('engine.disk-full', /No space left on device/, small);
+    } finally {
+        forget();
+    }
+    await server.end();
+    server = await startSparkServer({ port, token: TOKEN });
+    await refreshAll(small.workspace);
+    await assertAsWithout(small);
+    await small.end();
+});
+
+test('a process that is killed leaves nothing that runs on the server, beyond the time that the server allows', {
+    skip,
+}, async () => {
+    await server?.end();
+    // minutes, unless set
+    const settings = {
+        'spark.connect.execute.manager.detachedTimeout': '2s',
+        'spark.connect.execute.manager.maintenanceInterval': '1s',
+    };
+    server = await startSparkServer({ port, token: TOKEN, settings });
+    const address = `${server.address}/;token=${TOKEN}`;
+    const asker = spawn(process.execPath, [...process.execArgv, ASKER, address, LONG_QUERY], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise((resolve) => asker.once('exit', resolve));
+    for await (const line of asker.stdout) if (/runs/.test(String(line))) break;
+    asker.kill('SIGKILL');
+    await ended;
+    const engine = sparkEngine({ address });
+    try {
+        const session = await engine.openSession();
+        // needs the server's two threads, and waits for ever where the tasks go on
+        const next = await session.rows('select count(*) as n from range(0, 1000, 1, 2)');
+        assert.deepEqual(next, [{ n: 1000n }]);
+    } finally {
+        await engine.close();
     }
 });
 
@@ -160,10 +223,7 @@ test('what is running is cancelled', { skip }, async () => {
     const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}` });
     const session = await engine.openSession();
     try {
-        // a query whose tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
-        const running = session.rows(
-            `select count(*) as n from range(0, 900000000000, 1, 2) where sha2(cast(id as string), 512) = 'x'`,
-        );
+        const running = session.rows(LONG_QUERY);
         setTimeout(() => void session.cancel(), 1_000);
         await assert.rejects(
             running,

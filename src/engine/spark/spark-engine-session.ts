@@ -8,9 +8,11 @@ import type {
     EngineValue,
     PartitionFile,
     PartsWish,
+    StepProgress,
     TableColumn,
     WrittenFile,
 } from '../engine.ts';
+import type { ExecutionOptions, QueryProgress } from '../spark-connect/execution.ts';
 import type { SparkSession } from '../spark-connect/session.ts';
 import { splitOrder } from '../sql-text.ts';
 import { explainSparkError } from './spark-faults.ts';
@@ -22,18 +24,24 @@ const BROADCAST_ROWS_MAX = 500_000;
 // as the other engine writes: 20 % smaller than snappy; row groups that keep a bucket's scan short
 const PARQUET_OPTIONS = { compression: 'zstd', 'parquet.block.size': String(8 * 1024 * 1024) };
 
+/** Who hears of a session. */
+interface SessionListener {
+    readonly onClose: () => void;
+    readonly onProgress: (progress: StepProgress) => void;
+}
+
 /** A session of a Spark server as the seam wants it. Files of a write keep the names that the server gave them. */
 export class SparkEngineSession implements EngineSession {
     readonly dialect = 'spark';
     readonly #spark: SparkSession;
-    readonly #onClose: () => void;
+    readonly #told: SessionListener;
     /** Aborted by `cancel`, and then another one. */
     #stop = new AbortController();
     #isClosed = false;
 
-    constructor(spark: SparkSession, onClose: () => void) {
+    constructor(spark: SparkSession, told: SessionListener) {
         this.#spark = spark;
-        this.#onClose = onClose;
+        this.#told = told;
     }
 
     typeName(type: string): string {
@@ -69,13 +77,13 @@ export class SparkEngineSession implements EngineSession {
     }
 
     async run(sql: string): Promise<void> {
-        await this.#explained(deedOf(sql), () => this.#spark.run(sql, { signal: this.#stop.signal }));
+        await this.#explained(deedOf(sql), (options) => this.#spark.run(sql, options));
     }
 
     async materialise(table: string, query: string): Promise<void> {
-        await this.#explained(`compute ${table}`, () =>
+        await this.#explained(`compute ${table}`, (options) =>
             this.#spark.createComputedView(table, query, {
-                signal: this.#stop.signal,
+                ...options,
                 broadcastRowsMax: BROADCAST_ROWS_MAX,
             }),
         );
@@ -143,7 +151,7 @@ export class SparkEngineSession implements EngineSession {
     ): Promise<(WrittenFile & { readonly keys: readonly string[] })[]> {
         // its own folder, because the server wants to make it
         const target = path.join(folder, 'parts');
-        return this.#explained(`write below ${folder}`, async () => {
+        return this.#explained(`write below ${folder}`, async (executionOptions) => {
             await this.#spark.writeFiles(
                 query,
                 {
@@ -152,7 +160,7 @@ export class SparkEngineSession implements EngineSession {
                     partitionBy: keyColumns,
                     options: PARQUET_OPTIONS,
                 },
-                { signal: this.#stop.signal },
+                executionOptions,
             );
             const files = parquetFilesBelow(target);
             const counts = await this.#countRows(files);
@@ -183,10 +191,9 @@ export class SparkEngineSession implements EngineSession {
     }
 
     async rows(query: string): Promise<EngineRow[]> {
-        return this.#explained('answer a query', async () => {
+        return this.#explained('answer a query', async (options) => {
             const rows: EngineRow[] = [];
-            for await (const row of this.#spark.rows(query, { signal: this.#stop.signal }))
-                rows.push(row as EngineRow);
+            for await (const row of this.#spark.rows(query, options)) rows.push(row as EngineRow);
             return rows;
         });
     }
@@ -208,12 +215,18 @@ export class SparkEngineSession implements EngineSession {
         if (this.#isClosed) return;
         this.#isClosed = true;
         await this.#spark.close();
-        this.#onClose();
+        this.#told.onClose();
     }
 
-    async #explained<T>(deed: string, work: () => Promise<T>): Promise<T> {
+    async #explained<T>(deed: string, work: (options: ExecutionOptions) => Promise<T>): Promise<T> {
+        const onProgress = ({ stages }: QueryProgress) => {
+            const sum = (of: (stage: QueryProgress['stages'][number]) => number) =>
+                stages.reduce((all, stage) => all + of(stage), 0);
+            const [done, total] = [sum((stage) => stage.doneCount), sum((stage) => stage.taskCount)];
+            if (total > 0) this.#told.onProgress({ step: deed, done, total });
+        };
         try {
-            return await work();
+            return await work({ signal: this.#stop.signal, onProgress });
         } catch (error) {
             throw explainSparkError(error, { deed });
         }

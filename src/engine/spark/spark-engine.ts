@@ -45,7 +45,10 @@ export function sparkEngine(options: SparkOptions): Engine {
         async openSession(wishes: SessionWishes = {}) {
             requireCapabilities({ dialect: 'spark', capabilities: CAPABILITIES }, wishes);
             const spark = await connect(address, options);
-            const session = new SparkEngineSession(spark, () => sessions.delete(session));
+            const session = new SparkEngineSession(spark, {
+                onClose: () => sessions.delete(session),
+                onProgress: wishes.onProgress ?? (() => {}),
+            });
             sessions.add(session);
             return session;
         },
