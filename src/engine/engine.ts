@@ -27,6 +27,8 @@ export type EngineCapability = 'payload-files' | 'confined-queries' | 'file-quer
 export interface JobLimits {
     readonly maxRows: number;
     readonly maxPartitions: number;
+    /** A copy of so many rows that several steps read may be held: more would take the memory that a job's joins need. */
+    readonly maxRowsHeld: number;
 }
 
 export interface SessionWishes {

@@ -99,7 +99,7 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     await registerValidation(session, inputs.validation);
-    if (readsVersionsOnce(inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
+    if (readsVersionsOnce(lake, inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
     else await viewModel(session, 'job_versions');
     await materialiseModel(session, 'expected_channel_days', 'expected_channel_days');
     await findContested(session, inputs);
@@ -114,18 +114,16 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
 
-// beyond this the copy would take the memory that the job's joins need
-const VERSIONS_READ_ONCE = 2_000_000;
-
 /**
  * Where readings are judged, a copy of the versions in memory costs less than to read and decode the files once more; where they are not, each step
  * better reads the few columns that it needs. Of many small partitions each would be sought in all files again, and what was known at an instant is
  * asked for when the session's files have other names already.
  */
-function readsVersionsOnce(inputs: JobInputs): boolean {
-    const [first, ...others] = inputs.rebuilds;
-    if (inputs.watermark !== undefined || others.length > 0 || isMergeOf(inputs)) return true;
-    return judgesReadings(inputs.validation.policy) && (first?.versionRows ?? 0) <= VERSIONS_READ_ONCE;
+function readsVersionsOnce({ bulkEngine }: Lake, inputs: JobInputs): boolean {
+    if (inputs.watermark !== undefined || isMergeOf(inputs)) return true;
+    const rows = inputs.rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
+    if (rows > bulkEngine.jobLimits.maxRowsHeld) return false;
+    return inputs.rebuilds.length > 1 || judgesReadings(inputs.validation.policy);
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it

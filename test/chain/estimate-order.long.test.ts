@@ -101,7 +101,7 @@ function assertAsNaive(
 function withJobsOf({ workspace }: ChainWorld, maxPartitions: number, jobsAtOnce?: number): Chain {
     const { bulkEngine: engine } = workspace.lake;
     const limits: Record<string | symbol, unknown> = {
-        jobLimits: { maxRows: 1_000_000, maxPartitions },
+        jobLimits: { maxRows: 1_000_000, maxPartitions, maxRowsHeld: 1_000_000 },
         jobsAtOnce: jobsAtOnce ?? engine.jobsAtOnce,
     };
     const bulkEngine = new Proxy(engine, {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Workspace } from '../../src/cli/workspace.ts';
 import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
 import { parsePending } from '../../src/ingest/parse-pending.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
@@ -74,12 +75,25 @@ async function deliver(world: ChainWorld, name: string, rows: readonly ReadingRo
     assert.equal(versions, rows.length);
 }
 
+/** The same with an engine that holds no larger copies. */
+function holding(workspace: Workspace, maxRowsHeld?: number): Workspace {
+    if (maxRowsHeld === undefined) return workspace;
+    const { bulkEngine } = workspace.lake;
+    const jobLimits = { ...bulkEngine.jobLimits, maxRowsHeld };
+    return { ...workspace, lake: { ...workspace.lake, bulkEngine: { ...bulkEngine, jobLimits } } };
+}
+
 const IN_PLACE = 100_000;
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 async function contentOf(
     files: readonly ReadingRow[][],
-    options: { readonly plainBytes: number; readonly refreshesEach?: boolean; readonly saysOnce?: boolean },
+    options: {
+        readonly plainBytes: number;
+        readonly refreshesEach?: boolean;
+        readonly saysOnce?: boolean;
+        readonly maxRowsHeld?: number;
+    },
 ): Promise<string[]> {
     const world = await openTown();
     try {
@@ -92,8 +106,9 @@ async function contentOf(
             'select count(*)::integer as n from lake_files where has_each_interval_once',
         );
         assert.equal(marked?.n, options.plainBytes === NEVER ? 0 : 1, 'the large file alone is known');
+        const workspace = holding(world.workspace, options.maxRowsHeld);
         if (options.saysOnce) await db.query('update lake_files set has_each_interval_once = true');
-        await refreshAll(world.workspace);
+        await refreshAll(workspace);
         return await publishedContent(world);
     } finally {
         await world.end();
@@ -107,6 +122,8 @@ describe('partitions of which one file names each interval once', () => {
             const expected = await contentOf(files, { plainBytes: NEVER });
             assert.ok(expected.length > LARGE.length);
             assert.deepEqual(await contentOf(files, { plainBytes: IN_PLACE }), expected);
+            // a job whose versions are too many to be held reads their files for each step
+            assert.deepEqual(await contentOf(files, { plainBytes: IN_PLACE, maxRowsHeld: 0 }), expected);
             const refreshesEach = true;
             assert.deepEqual(await contentOf(files, { plainBytes: IN_PLACE, refreshesEach }), expected);
         });
