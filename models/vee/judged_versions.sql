@@ -33,7 +33,7 @@ verdicts as (
         *,
         case when is_judged = 1 then flat_severity end as flat,
         case
-            when is_judged = 1 and cast(kwh * 1000000 as bigint) > maximum_micro
+            when is_judged = 1 and micro_kwh(kwh) > maximum_micro
                 then maximum_severity
         end as maximum,
         case when is_judged = 1 and kwh = spike_kwh then spike_severity end as spike,

@@ -22,7 +22,7 @@ source_values as (
         v.channel_no,
         v.interval_minutes,
         m.local_minute,
-        cast(v.kwh * 1000000 as bigint) as micro_kwh,
+        micro_kwh(v.kwh) as micro_kwh,
     from ref('window_values') as v
     inner join ref('slot_minutes') as m
         on m.market_day = v.market_day

@@ -47,8 +47,8 @@ neighbours as (
         e.market_day,
         e.channel_no,
         e.run_no,
-        max(case when e.is_before = 1 then cast(v.kwh * 1000000 as bigint) end) as micro_before,
-        max(case when e.is_before = 0 then cast(v.kwh * 1000000 as bigint) end) as micro_after,
+        max(case when e.is_before = 1 then micro_kwh(v.kwh) end) as micro_before,
+        max(case when e.is_before = 0 then micro_kwh(v.kwh) end) as micro_after,
     from edge_slots as e
     inner join ref('curated_intervals') as v
         on v.market_day = e.market_day

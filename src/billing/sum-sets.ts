@@ -62,7 +62,8 @@ function addRun(
         const pattern = patternOf(slots, [...set.runs, run], isByDay);
         if (pattern.firstSlots.length > CLASSES_OF_A_SET * days) continue;
         set.runs.push(run);
-        set.points.push(...points);
+        // one at a time: a home has more metering points than a call can have arguments
+        for (const point of points) set.points.push(point);
         set.pattern = pattern;
         return;
     }

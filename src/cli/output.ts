@@ -49,8 +49,9 @@ function exactNumber(whole: bigint): number | string {
 /** Columns as wide as their content; numbers to the right. */
 export function tableText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string[] {
     const cells = rows.map((row) => row.map((v) => (v === null || v === undefined ? '' : String(v))));
+    // a row at a time: an answer may have more rows than a call can have arguments
     const widths = columns.map((name, i) =>
-        Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)),
+        cells.reduce((widest, row) => Math.max(widest, row[i]?.length ?? 0), name.length),
     );
     const isNumeric = columns.map(
         (_, i) => cells.length > 0 && cells.every((row) => /^-?[\d,]*\.?\d*$/.test(row[i] ?? '')),

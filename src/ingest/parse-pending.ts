@@ -248,7 +248,7 @@ export async function locatePayloads(
     const located: LocatedPayload[] = [];
     for (const segment of segments) {
         const { payloads } = await listPayloads(path.join(ingest.rawFolder, segment.path));
-        located.push(...payloads.map((payload) => ({ payload, segmentNo: segment.segmentNo })));
+        for (const payload of payloads) located.push({ payload, segmentNo: segment.segmentNo });
     }
     return located;
 }

@@ -25,7 +25,7 @@ const rowsSchema = z.array(z.record(z.string(), scalar));
 /** Reads CSV; what is wrong with it as a text goes to `faults`. */
 export function csvTable(text: string, file: string, faults: InputFault[]): SourceTable {
     const document = parseCsv(text, file);
-    faults.push(...document.faults);
+    for (const fault of document.faults) faults.push(fault);
     return { file, columns: document.header, rows: document.rows };
 }
 

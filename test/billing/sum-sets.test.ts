@@ -147,6 +147,16 @@ test('a metering point whose own tariffs have more classes than a set should is 
     );
 });
 
+test('tariffs of more metering points than a call can have arguments are one set', () => {
+    const many = plan([[0], ...Array.from({ length: 200_000 }, () => [1])]);
+    const of = { ...many, points: many.points.map((p) => ({ ...p, channels: p.channels.slice(0, 1) })) };
+    const { sets } = setsOf(of);
+    assert.deepEqual(
+        sets.map((set) => set.pointByChannel.size),
+        [of.points.length],
+    );
+});
+
 test('metering points that are summed by day have classes for each day, on days of 46 half-hours too', () => {
     const byDay = plan([[0], [1]], true);
     const whole = plan([[0]]);

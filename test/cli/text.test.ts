@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { counted, inWords, wrapped } from '../../src/cli/output.ts';
+import { counted, inWords, tableText, wrapped } from '../../src/cli/output.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from '../chain/chain-world.ts';
 import { runCommand } from './run-command.ts';
@@ -33,6 +33,14 @@ test('words, plurals and lines', () => {
     assert.deepEqual(lines.map((line) => line.trim()).join(' '), text.trim());
     assert.match(lines[1] ?? '', /^ {6}word/);
     assert.deepEqual(wrapped('short'), ['short']);
+});
+
+test('a table of more rows than a call can have arguments is as wide as its widest cell', () => {
+    const rows = Array.from({ length: 200_000 }, (_, i) => [i === 7 ? 'widest' : 'cell', i]);
+    const lines = tableText(['name', 'no'], rows);
+    assert.equal(lines.length, rows.length + 2);
+    assert.equal(lines[1], '------  ------');
+    assert.equal(lines[9], 'widest       7');
 });
 
 test('a check shows a stamp in UTC and on the local clock, twice the same hour by its offset', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { InputFault } from '../../src/kernel/errors.ts';
 import { parseCsv } from '../../src/registry/csv-document.ts';
+import { csvTable } from '../../src/registry/source-table.ts';
 
 test('byte order mark, CRLF, blanks around fields and blank lines are taken as they are meant', () => {
     const { header, rows, faults } = parseCsv('\ufeffa,b\r\n 1 , x \r\n\r\n"q, r",2\r\n', 'f.csv');
@@ -19,6 +21,13 @@ test('rows with too many or too few fields are named with their lines, the other
         { file: 'f.csv', line: 2, message: 'the row has 3 fields, the header has 2' },
         { file: 'f.csv', line: 4, message: 'the row has 1 fields, the header has 2' },
     ]);
+});
+
+test('every row of a large file may be at fault, and all are told', () => {
+    const faults: InputFault[] = [];
+    csvTable(`a,b\n${'1\n'.repeat(200_000)}`, 'f.csv', faults);
+    assert.equal(faults.length, 200_000);
+    assert.equal(faults.at(-1)?.line, 200_001);
 });
 
 test('a line number counts the line breaks within quotes', () => {
