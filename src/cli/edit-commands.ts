@@ -4,7 +4,7 @@ import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings
 import type { EditSummary } from '../vee/edit-ledger.ts';
 import { EDIT_QUALITIES } from '../vee/edit-payload.ts';
 import type { EditRequest } from '../vee/edit-request.ts';
-import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
+import { argument, type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { qualityOf, readEditFile } from './edit-file.ts';
 import { instantOrDay } from './history-commands.ts';
 import { count, tableText } from './output.ts';
@@ -138,7 +138,11 @@ export function editTable(edits: readonly EditSummary[]): string[] {
 async function withdrawCommand(no: string, _options: CommonOptions, self: Command): Promise<void> {
     const options = self.optsWithGlobals<EditOptions>();
     await withWorkspace(options, async (workspace, output) => {
-        const asked = { editNo: wholeNumber(no), by: options.by ?? '', reason: options.reason ?? '' };
+        const asked = {
+            editNo: argument('NO', no, wholeNumber),
+            by: options.by ?? '',
+            reason: options.reason ?? '',
+        };
         const result = await withdrawEdit(workspace, asked);
         output.result(
             result,
