@@ -7,7 +7,7 @@ import type { EditRequest } from '../vee/edit-request.ts';
 import { argument, type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { qualityOf, readEditFile } from './edit-file.ts';
 import { instantOrDay } from './history-commands.ts';
-import { count, tableText } from './output.ts';
+import { counted, tableText } from './output.ts';
 import type { Workspace } from './workspace.ts';
 
 interface EditOptions extends CommonOptions {
@@ -58,7 +58,7 @@ async function editCommand(
         output.result(
             result,
             result.isNew
-                ? `edit ${result.editNo}: ${count(result.intervalCount)} intervals, receipt ${result.receiptId}; next: gridtally refresh`
+                ? `edit ${result.editNo}: ${counted(result.intervalCount, 'interval')}, receipt ${result.receiptId}; next: gridtally refresh`
                 : `edit ${result.editNo} says so already; nothing has changed`,
         );
     });
@@ -147,7 +147,7 @@ async function withdrawCommand(no: string, _options: CommonOptions, self: Comman
         output.result(
             result,
             result.isNew
-                ? `edit ${no} taken back: ${count(result.intervalCount)} intervals; next: gridtally refresh`
+                ? `edit ${no} taken back: ${counted(result.intervalCount, 'interval')}; next: gridtally refresh`
                 : `edit ${no} is withdrawn already; nothing has changed`,
         );
     });

@@ -137,7 +137,8 @@ async function traceMeter(
     { day, register, lines }: TotalOptions & { readonly day: CalendarDate },
 ): Promise<TracedDay[]> {
     const named = await namedChannels(workspace.lake.db, meter, register);
-    const unknown = `nothing is known of a meter or metering point ${JSON.stringify(meter)}`;
+    const of = register === undefined ? '' : ` with register ${JSON.stringify(register)}`;
+    const unknown = `nothing is known of a meter or metering point ${JSON.stringify(meter)}${of}`;
     if (named.channels.length === 0) throw new GridtallyError('trace.meter-unknown', unknown);
     const days = await traceTotals(workspace, { named, days: onlyDay(day), readsLines: lines });
     if (days.length > 0) return days;
