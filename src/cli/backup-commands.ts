@@ -62,7 +62,7 @@ export function addBackupCommands(program: Command): void {
 
 function oneOrMore(text: string): number {
     const n = wholeNumber(text);
-    if (n === 0) throw new InvalidArgumentError('at least one snapshot stays');
+    if (n === 0) throw new InvalidArgumentError('At least one snapshot stays.');
     return n;
 }
 

@@ -8,6 +8,7 @@ import { monthPeriod } from '../kernel/calendar-date.ts';
 import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
+import { instantText } from '../kernel/period.ts';
 import { draftPeriod } from '../pipeline/draft-period.ts';
 import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
 import { count, counted, tableText } from './output.ts';
@@ -60,7 +61,7 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
 async function showCommand(billId: string, _options: CommonOptions, self: Command): Promise<void> {
     await withWorkspace(merged(self), async ({ db }, output) => {
         const bill = await loadBill(db, billId);
-        output.result(bill, renderBillText(bill));
+        output.result({ ...bill, draftedAt: instantText(bill.draftedAt) }, renderBillText(bill));
     });
 }
 

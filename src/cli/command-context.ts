@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { calendarDate, monthPeriod } from '../kernel/calendar-date.ts';
+import { type CalendarDate, calendarDate, monthPeriod } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
 import { zoneOf } from '../kernel/zone.ts';
@@ -57,7 +57,7 @@ export function month(text: string): string {
 }
 
 /** An option's value as it was given, a day of the calendar. */
-export function day(text: string): string {
+export function day(text: string): CalendarDate {
     return checked(() => calendarDate(text));
 }
 
@@ -65,6 +65,17 @@ export function day(text: string): string {
 export function zone(text: string): string {
     checked(() => zoneOf(text));
     return text;
+}
+
+/** An argument that has its place and no option, read as the value of an option is: what it cannot be is wrong usage. */
+export function argument<T>(name: string, text: string, read: (text: string) => T): T {
+    try {
+        return read(text);
+    } catch (error) {
+        if (!(error instanceof InvalidArgumentError)) throw error;
+        const shown = JSON.stringify(text);
+        throw new GridtallyError('usage.invalid', `${name} cannot be ${shown}`, { remedy: error.message });
+    }
 }
 
 /** What an option cannot be is wrong usage, and told by the option. */
@@ -79,6 +90,6 @@ function checked<T>(read: () => T): T {
 
 /** An option's value as a whole number that is not negative. */
 export function wholeNumber(text: string): number {
-    if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+    if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number is expected.');
     return Number(text);
 }

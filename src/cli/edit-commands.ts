@@ -4,10 +4,10 @@ import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings
 import type { EditSummary } from '../vee/edit-ledger.ts';
 import { EDIT_QUALITIES } from '../vee/edit-payload.ts';
 import type { EditRequest } from '../vee/edit-request.ts';
-import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
+import { argument, type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { qualityOf, readEditFile } from './edit-file.ts';
 import { instantOrDay } from './history-commands.ts';
-import { count, tableText } from './output.ts';
+import { counted, tableText } from './output.ts';
 import type { Workspace } from './workspace.ts';
 
 interface EditOptions extends CommonOptions {
@@ -58,7 +58,7 @@ async function editCommand(
         output.result(
             result,
             result.isNew
-                ? `edit ${result.editNo}: ${count(result.intervalCount)} intervals, receipt ${result.receiptId}; next: gridtally refresh`
+                ? `edit ${result.editNo}: ${counted(result.intervalCount, 'interval')}, receipt ${result.receiptId}; next: gridtally refresh`
                 : `edit ${result.editNo} says so already; nothing has changed`,
         );
     });
@@ -138,12 +138,16 @@ export function editTable(edits: readonly EditSummary[]): string[] {
 async function withdrawCommand(no: string, _options: CommonOptions, self: Command): Promise<void> {
     const options = self.optsWithGlobals<EditOptions>();
     await withWorkspace(options, async (workspace, output) => {
-        const asked = { editNo: wholeNumber(no), by: options.by ?? '', reason: options.reason ?? '' };
+        const asked = {
+            editNo: argument('NO', no, wholeNumber),
+            by: options.by ?? '',
+            reason: options.reason ?? '',
+        };
         const result = await withdrawEdit(workspace, asked);
         output.result(
             result,
             result.isNew
-                ? `edit ${no} taken back: ${count(result.intervalCount)} intervals; next: gridtally refresh`
+                ? `edit ${no} taken back: ${counted(result.intervalCount, 'interval')}; next: gridtally refresh`
                 : `edit ${no} is withdrawn already; nothing has changed`,
         );
     });

@@ -31,8 +31,10 @@ export async function checkFeedFile(
             return;
         }
         const rules = Object.entries(preview.faultsByRule);
-        output.result(preview, [
-            `${path.basename(file)} as ${options.feed}: ${counted(preview.records, 'row')}, of which ${count(preview.accepted)} would be accepted`,
+        const waiting = preview.unknownMeter === 'register' ? 0 : preview.unknownMeters;
+        const accepted = preview.accepted - waiting;
+        output.result({ ...preview, accepted, waiting }, [
+            `${path.basename(file)} as ${options.feed}: ${counted(preview.records, 'row')}, of which ${count(accepted)} would be accepted${waiting === 0 ? '' : `, ${count(waiting)} would wait`}`,
             `stamps: ${preview.stamps}; unit: ${preview.unit}; unknown meters: ${preview.unknownMeter}`,
             ...tableText(
                 ['line', 'meter', 'register', 'from (UTC)', `in ${zone.name}`, 'minutes', 'kWh', 'quality'],

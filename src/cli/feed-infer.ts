@@ -70,7 +70,8 @@ function summary(file: string, draft: Draft, out: string | undefined): string[] 
     const unsure = guesses.filter(({ certainty }) => certainty === 'unsure');
     const contractFile = `${feed}.odcs.yaml`;
     const place = `HOME/feeds/${contractFile}`;
-    const isThere = out !== undefined && path.basename(out) === contractFile;
+    const isThere =
+        out !== undefined && path.resolve(out).endsWith(path.join(path.sep, 'feeds', contractFile));
     return [
         `${path.basename(file)}: ${counted(rows, 'row')} read${isWhole ? '' : ', and the file goes on'}; ${count(guesses.length)} ${guesses.length === 1 ? 'guess' : 'guesses'}, of which ${unsure.length} unsure; ${counted(questions.length, 'question')}`,
         ...unsure.flatMap(({ field, value, alternatives }) => {

@@ -48,10 +48,24 @@ async function historyCommand(
     });
 }
 
-/** A UTC instant, or a local day of the home, which stands for its first instant. */
+/**
+ * A UTC instant, or a local day of the home, which stands for its first instant.
+ * @throws GridtallyError `usage.invalid`
+ */
 export function instantOrDay(zone: Zone, text: string): number {
     if (tryCalendarDate(text) !== undefined) return marketDayPeriod(zone, calendarDate(text)).from;
-    return parseInstant(text);
+    try {
+        return parseInstant(text);
+    } catch (error) {
+        if (!(error instanceof GridtallyError)) throw error;
+        throw new GridtallyError(
+            'usage.invalid',
+            `not a UTC instant nor a local day: ${JSON.stringify(text)}`,
+            {
+                remedy: 'Write an instant as YYYY-MM-DDThh:mm:ssZ, or a day that exists as YYYY-MM-DD.',
+            },
+        );
+    }
 }
 
 function historyText(history: ReadingHistory): string[] {

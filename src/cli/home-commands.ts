@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { removeFiles, removeFolder } from '../kernel/durable.ts';
+import { makeFolderDurably, removeFiles, removeFolder } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { distantReadings } from '../lake/distant-readings.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
@@ -55,11 +55,13 @@ export function addHomeCommands(program: Command): void {
 function statusText(status: HomeStatus): string[] {
     const shown = (value: unknown) =>
         (typeof value === 'number' ? count(value) : String(value ?? 'none')).padStart(18);
-    return Object.entries(status).flatMap(([name, value]) =>
-        typeof value === 'object' && value !== null
-            ? Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${shown(n)}`)
-            : [`${inWords(name).padEnd(32)}${shown(value)}`],
-    );
+    return Object.entries(status).flatMap(([name, value]) => {
+        if (typeof value !== 'object' || value === null)
+            return [`${inWords(name).padEnd(32)}${shown(value)}`];
+        const rules = Object.entries(value).map(([rule, n]) => `  ${rule.padEnd(30)}${shown(n)}`);
+        // what is quarantined stands below its sum, and what fails a rule of validation has none: a value may fail several
+        return name === 'failedByRule' && rules.length > 0 ? [inWords(name), ...rules] : rules;
+    });
 }
 
 export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
@@ -87,6 +89,7 @@ async function initCommand(options: InitOptions): Promise<void> {
     });
     try {
         await (await openWorkspace(folder)).close();
+        await makeFolderDurably(path.join(home.folder, 'feeds'));
     } catch (error) {
         await removeUnused(home, isNew);
         throw error;
@@ -96,6 +99,7 @@ async function initCommand(options: InitOptions): Promise<void> {
     output.result({ ...home, database, engine }, [
         `made a home in ${home.folder}`,
         `market zone ${home.marketZone}, currency ${home.currency}, ${home.bucketSize} channels a bucket`,
+        'contracts of your own feeds go into its folder feeds; `gridtally feed infer FILE` drafts one',
         'next: gridtally ingest FILE --feed NAME',
     ]);
 }

@@ -106,9 +106,14 @@ function ingestText(report: IngestReport): string[] {
                   'next: gridtally sql "select rule_ids, fields, original_text from quarantined_rows order by sequence desc limit 20"',
               ]
             : []),
-        refreshed
-            ? `refreshed: ${counted(refreshed.rebuilt, 'partition')} rebuilt, ${count(refreshed.merged)} merged`
-            : 'next: gridtally refresh (which also counts duplicates and superseded versions)',
+        ...(refreshed
+            ? [
+                  `refreshed: ${counted(refreshed.rebuilt, 'partition')} rebuilt, ${count(refreshed.merged)} merged`,
+              ]
+            : []),
+        ...(refreshed === undefined && parsed.versions > 0
+            ? ['next: gridtally refresh (which also counts duplicates and superseded versions)']
+            : []),
     ];
 }
 

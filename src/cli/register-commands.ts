@@ -4,7 +4,7 @@ import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings.ts';
 import { type ListedAdvance, type RegisterChecks, registerChecks } from '../pipeline/register-checks.ts';
-import { type CommonOptions, command, day, wholeNumber, withWorkspace } from './command-context.ts';
+import { argument, type CommonOptions, command, day, wholeNumber, withWorkspace } from './command-context.ts';
 import { editTable } from './edit-commands.ts';
 import { instantOrDay } from './history-commands.ts';
 import { count, counted, tableText, wrapped } from './output.ts';
@@ -96,7 +96,11 @@ async function listCommand(_options: CommonOptions, self: Command): Promise<void
 async function withdrawCommand(no: string, _options: CommonOptions, self: Command): Promise<void> {
     const options = self.optsWithGlobals<ReadOptions>();
     await withWorkspace(options, async (workspace, output) => {
-        const asked = { editNo: wholeNumber(no), by: options.by ?? '', reason: options.reason ?? '' };
+        const asked = {
+            editNo: argument('NO', no, wholeNumber),
+            by: options.by ?? '',
+            reason: options.reason ?? '',
+        };
         const { editNo, receiptId, isNew } = await withdrawEdit(workspace, asked, REGISTER_EDIT_FEED);
         output.result(
             { readNo: editNo, receiptId, isNew },

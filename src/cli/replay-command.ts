@@ -3,7 +3,7 @@ import type { ReplayPlan } from '../ingest/replay-plan.ts';
 import { planReplayOf, replayFaulty } from '../pipeline/chain.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count } from './output.ts';
+import { count, counted } from './output.ts';
 
 interface ReplayOptions extends CommonOptions {
     readonly feed?: string;
@@ -45,11 +45,11 @@ async function replayCommand(options: ReplayOptions): Promise<void> {
 
 function planLines(plan: ReplayPlan): string[] {
     return [
-        `${plan.feed}: ${count(plan.segments)} segments judged by ${plan.judgedBy.join(', ')}, to be judged by ${plan.contractVersion}`,
+        `${plan.feed}: ${counted(plan.segments, 'segment')} judged by ${plan.judgedBy.join(', ')}, to be judged by ${plan.contractVersion}`,
         ...plan.refused.map((r) => `  file ${r.sourceKey} (receipt ${r.sequence}): ${r.ruleId}`),
         ...Object.entries(plan.quarantinedByRule)
             .sort()
-            .map(([rule, n]) => `  ${rule}: ${count(n)} rows`),
+            .map(([rule, n]) => `  ${rule}: ${counted(n, 'row')}`),
     ];
 }
 
@@ -64,5 +64,5 @@ function rowCounts(status: HomeStatus): RowCounts {
 }
 
 function sumLine(c: RowCounts): string {
-    return `${count(c.rowsReceived)} rows = ${count(c.versions + c.registerReads)} accepted + ${count(c.rowsQuarantined)} quarantined + ${count(c.rowsWaiting)} waiting; ${count(c.payloadsRefused)} files refused`;
+    return `${counted(c.rowsReceived, 'row')} = ${count(c.versions + c.registerReads)} accepted + ${count(c.rowsQuarantined)} quarantined + ${count(c.rowsWaiting)} waiting; ${counted(c.payloadsRefused, 'file')} refused`;
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { calendarDate } from '../kernel/calendar-date.ts';
 import { EVERY_FLAW, FLAWS, type FlawRates, REALISTIC_FLAWS } from '../simulate/flaws.ts';
 import { simulateTown } from '../simulate/town.ts';
 import {
@@ -35,18 +36,17 @@ export function addSimulateCommand(program: Command): void {
         .requiredOption('--out <folder>', 'a new or empty folder')
         .option('--seed <text>', 'the same seed gives the same bytes', '1')
         .option('--homes <n>', 'number of homes', wholeNumber, 100)
-        .option('--from <date>', 'first local day', day, '2024-01-01')
-        .option('--to <date>', 'day after the last', day, '2024-02-01')
+        .option('--from <date>', 'first local day', day, calendarDate('2024-01-01'))
+        .option('--to <date>', 'day after the last', day, calendarDate('2024-02-01'))
         .option('--zone <iana>', 'market zone', zone, 'Europe/London')
         .addOption(choice('--minutes <n>', 'interval length', ['5', '15', '30', '60', 'mixed'], '30'))
         .addOption(choice('--feed <name>', 'format of the files', FEEDS, 'generic-csv'))
         .addOption(choice('--delivery <kind>', 'what a file holds', DELIVERIES, 'per-day'))
         .addOption(choice('--compress <kind>', 'how files are packed', COMPRESSIONS, 'none'))
-        .option(
-            '--flaws <rates>',
-            'none, realistic, all, or such as late=0.01,missing=0.02',
-            flawRates,
-            REALISTIC_FLAWS,
+        .addOption(
+            new Option('--flaws <rates>', 'none, realistic, all, or such as late=0.01,missing=0.02')
+                .argParser(flawRates)
+                .default(REALISTIC_FLAWS, 'realistic'),
         )
         .option('--json', 'print one JSON document')
         .action(simulateCommand);

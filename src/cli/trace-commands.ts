@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { calendarDate } from '../kernel/calendar-date.ts';
+import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText } from '../kernel/period.ts';
@@ -9,7 +9,15 @@ import { onlyDay, traceTotals } from '../pipeline/total-trace.ts';
 import { namedChannels } from '../registry/named-channels.ts';
 import { billNode, dayNode, fileNode, hourNode, intervalNode, treeText } from '../trace/trace-text.ts';
 import type { TracedDay } from '../trace/traced-total.ts';
-import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from './command-context.ts';
+import {
+    argument,
+    type CommonOptions,
+    command,
+    day,
+    instant,
+    wholeNumber,
+    withWorkspace,
+} from './command-context.ts';
 import type { Workspace } from './workspace.ts';
 
 interface TotalOptions extends CommonOptions {
@@ -48,14 +56,14 @@ export function addTraceCommands(program: Command): void {
 
 async function dayCommand(meter: string, date: string, options: TotalOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
-        const days = await traceMeter(workspace, meter, { ...options, day: calendarDate(date) });
+        const days = await traceMeter(workspace, meter, { ...options, day: argument('DATE', date, day) });
         output.result(days, treeText(days.map(dayNode)));
     });
 }
 
 async function hourCommand(meter: string, text: string, options: TotalOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
-        const at = instant(text);
+        const at = argument('INSTANT', text, instant);
         const days = await traceMeter(workspace, meter, {
             ...options,
             day: marketDayOf(workspace.lake.zone, at),
@@ -80,7 +88,7 @@ async function hourCommand(meter: string, text: string, options: TotalOptions): 
 
 async function readingCommand(meter: string, text: string, options: TotalOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
-        const at = instant(text);
+        const at = argument('INSTANT', text, instant);
         const days = await traceMeter(workspace, meter, {
             ...options,
             day: marketDayOf(workspace.lake.zone, at),
@@ -107,7 +115,7 @@ async function billCommand(
     options: CommonOptions & { readonly lines: boolean },
 ): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
-        const lineNo = line === undefined ? {} : { lineNo: wholeNumber(line) };
+        const lineNo = line === undefined ? {} : { lineNo: argument('LINE', line, wholeNumber) };
         // text tells the days of a whole bill, and every version of one line
         const depth = line === undefined ? 'days' : 'versions';
         const readsLines = options.lines && (output.isJson || depth === 'versions');
@@ -126,10 +134,11 @@ async function fileCommand(named: string, options: FileOptions): Promise<void> {
 async function traceMeter(
     workspace: Workspace,
     meter: string,
-    { day, register, lines }: TotalOptions & { readonly day: ReturnType<typeof calendarDate> },
+    { day, register, lines }: TotalOptions & { readonly day: CalendarDate },
 ): Promise<TracedDay[]> {
     const named = await namedChannels(workspace.lake.db, meter, register);
-    const unknown = `nothing is known of a meter or metering point ${JSON.stringify(meter)}`;
+    const of = register === undefined ? '' : ` with register ${JSON.stringify(register)}`;
+    const unknown = `nothing is known of a meter or metering point ${JSON.stringify(meter)}${of}`;
     if (named.channels.length === 0) throw new GridtallyError('trace.meter-unknown', unknown);
     const days = await traceTotals(workspace, { named, days: onlyDay(day), readsLines: lines });
     if (days.length > 0) return days;

@@ -97,10 +97,11 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
     });
 }
 
-function unknown({ meter }: HistoryQuestion): GridtallyError {
+function unknown({ meter, registerId }: HistoryQuestion): GridtallyError {
+    const register = registerId === undefined ? '' : ` with register ${JSON.stringify(registerId)}`;
     return new GridtallyError(
         'trace.meter-unknown',
-        `nothing is known of a meter or metering point ${JSON.stringify(meter)}`,
+        `nothing is known of a meter or metering point ${JSON.stringify(meter)}${register}`,
     );
 }
 

@@ -12,7 +12,9 @@ const PRICE_WHOLE_DIGITS = 10;
 
 /** A text that is not blank; whole numbers are taken as their digits, so that ids need no quotes. */
 export const idSchema = z
-    .union([z.string(), z.number().transform(String)], { error: 'expected a text' })
+    .union([z.string(), z.number().transform(String)], {
+        error: ({ input }) => (input === undefined ? 'is missing: expected a text' : 'expected a text'),
+    })
     .pipe(z.string().trim().min(1, 'is blank').max(100, 'is longer than 100 characters'));
 
 export const dateSchema = z

@@ -33,6 +33,12 @@ export function checkColumns(table: SourceTable, rules: ColumnRules, faults: Inp
             faults.push({ ...at, message: `unknown column; known are ${known.join(', ')}` });
         }
     });
+    const only = columns.length === 1 ? columns[0] : undefined;
+    if (only !== undefined && /[;\t|]/.test(only) && faults.length > before) {
+        const message = 'the columns of a file of master data stand between commas';
+        faults.splice(before, Infinity, { file, line: 1, field: only, message });
+        return false;
+    }
     // A YAML file without rows has no columns, and says nothing wrong.
     if (columns.length === 0) return false;
     for (const column of rules.required) {

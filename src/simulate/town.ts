@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
@@ -41,7 +41,11 @@ export async function simulateTown(options: TownOptions): Promise<TownTotals> {
 }
 
 function requireEmpty(folder: string): void {
-    if (existsSync(folder) && readdirSync(folder).length > 0) {
+    if (!existsSync(folder)) return;
+    if (!statSync(folder).isDirectory()) {
+        throw new GridtallyError('usage.invalid', `simulate: ${folder} is no folder`);
+    }
+    if (readdirSync(folder).length > 0) {
         throw new GridtallyError('usage.invalid', `simulate: the folder ${folder} is not empty`);
     }
 }

@@ -66,7 +66,8 @@ export function billNode(bill: TracedBill, depth: TextDepth): TextNode {
 }
 
 function lineNode(line: TracedBillLine, currency: string, depth: TextDepth): TextNode {
-    const price = line.price === null ? '' : ` × ${line.price}`;
+    const percent = line.kind === 'tax' ? ' %' : '';
+    const price = line.price === null ? '' : ` × ${line.price}${percent}`;
     const band = line.band === null ? '' : ` ${line.band}`;
     const what = `line ${line.lineNo}, ${line.charge}${band} of ${line.tariffId}, ${line.serviceFrom} to ${line.serviceTo}`;
     return {

@@ -56,6 +56,29 @@ test('quarantined rows are told and exit with 0, or with 1 where that was asked 
     );
 });
 
+test('an argument that cannot be is wrong usage as an option is, and is told', async () => {
+    for (const [args, message] of [
+        [['trace', 'day', 'A', '2013-02-30'], /DATE cannot be "2013-02-30"\nWrite a date that exists/],
+        [
+            ['trace', 'hour', 'A', '2013-05-01T10:20'],
+            /INSTANT cannot be "2013-05-01T10:20"\nWrite an instant/,
+        ],
+        [['trace', 'reading', 'A', 'noon'], /INSTANT cannot be "noon"/],
+        [['trace', 'bill', 'B-1', '2x'], /LINE cannot be "2x"\nA whole number is expected/],
+        [['edit', 'withdraw', 'x', '--by', 'ada', '--reason', 'r'], /NO cannot be "x"/],
+        [['register-read', 'withdraw', 'x', '--by', 'ada', '--reason', 'r'], /NO cannot be "x"/],
+        [
+            ['history', 'A', '01.05.2013', '2013-05-02'],
+            /not a UTC instant nor a local day: "01\.05\.2013"\nWrite an instant as YYYY-MM-DDThh:mm:ssZ, or a day/,
+        ],
+        [['edit', 'A', '2013-05-32', '--kwh', '1'], /not a UTC instant nor a local day: "2013-05-32"/],
+    ] as const) {
+        const { code, said } = await run(...args);
+        assert.equal(code, 2, args.join(' '));
+        assert.match(said, message);
+    }
+});
+
 test('an option that cannot be is wrong usage: it exits with 2, and says which option and what it takes', async () => {
     const out = path.join(world.folder, 'town');
     for (const [args, message] of [

@@ -37,6 +37,7 @@ test('an init whose database cannot be used leaves nothing, and may be run again
     }
     const made = await init(home, '--database-url', url, '--database-schema', 'first_home');
     assert.equal(made.code, 0, made.said);
+    assert.deepEqual(readdirSync(path.join(home, 'feeds')), [], 'there is a place for own contracts');
 });
 
 test('a schema that belongs to another home is refused, and a folder that was there is left as it was', async () => {

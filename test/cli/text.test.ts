@@ -81,6 +81,48 @@ test('the status is in words, and its keys stay in JSON', async () => {
     assert.match(out, /^kWh +1\.000000$/m);
     assert.doesNotMatch(out, /[a-z][A-Z](?<!kW)/);
     assert.equal(JSON.parse((await run('status', '--json')).out).payloadsReceived, 1);
+    assert.match(out, /^failed by rule\n {2}vee\.interval-count +47$/m);
+});
+
+test('a check tells rows that would wait apart from those that would be accepted', async () => {
+    world.contract('waits', variedContract('generic-csv', 'waits', { unknownMeter: 'wait' }));
+    const file = path.join(world.folder, 'unknown.csv');
+    const at = Date.parse('2013-05-02T00:00:00Z');
+    writeFileSync(file, readingsCsv(['A', 'B', 'C'].map((meter) => ({ meter, at, kwh: '1' }))));
+    const { out } = await run('feed', 'check', file, '--feed', 'waits');
+    assert.match(out, /^unknown\.csv as waits: 3 rows, of which 1 would be accepted, 2 would wait$/m);
+    const { accepted, waiting } = JSON.parse(
+        (await run('feed', 'check', file, '--feed', 'waits', '--json')).out,
+    );
+    assert.deepEqual({ accepted, waiting }, { accepted: 1, waiting: 2 });
+    const register = await run('feed', 'check', file, '--feed', 'generic-csv');
+    assert.match(register.out, /3 rows, of which 3 would be accepted$/m);
+});
+
+test('a meter that is known without that register is told so', async () => {
+    const { said } = await run('history', 'A', '2013-05-01', '2013-05-02', '--register', '9');
+    assert.match(said, /trace\.meter-unknown: .* "A" with register "9"/);
+});
+
+test('a drafted contract that lies outside of a home is told where it belongs', async () => {
+    const sample = path.join(world.folder, 'sample.csv');
+    const at = Date.parse('2013-05-01T00:00:00Z');
+    writeFileSync(sample, readingsCsv([0, 1].map((n) => ({ meter: 'A', at: at + n * 1_800_000, kwh: '1' }))));
+    const said = async (out: string) =>
+        (await run('feed', 'infer', sample, '--name', 'mine', '--out', out)).said;
+    const outside = await said(path.join(world.folder, 'mine.odcs.yaml'));
+    assert.match(outside, /^next: settle these, put the contract into HOME\/feeds\/mine\.odcs\.yaml,/m);
+    const inside = await said(path.join(world.homeFolder, 'feeds', 'mine.odcs.yaml'));
+    assert.match(inside, /^next: settle these and see/m);
+});
+
+test('what `simulate` does unless told is in words, and a file in its way is wrong usage', async () => {
+    assert.match((await run('simulate', '--help')).out, /\(default:\s+realistic\)/);
+    const file = path.join(world.folder, 'a-file');
+    writeFileSync(file, '');
+    const { code, said } = await run('simulate', '--out', file);
+    assert.equal(code, 2);
+    assert.match(said, /^error usage\.invalid: simulate: .*a-file is no folder$/m);
 });
 
 test('a simulated town tells its counts in words, in lines that fit', async () => {

@@ -68,6 +68,10 @@ test('unknown, doubled and absent columns are refused by name', async () => {
         '1 owner: unknown column; known are account_id, customer_id',
         '1 customer_id: the header lacks this column',
     ]);
+    const apart = await world.faultsOf('accounts', 'a.csv', 'account_id;customer_id\nA1;C1\n');
+    assert.deepEqual(short(apart), [
+        '1 account_id;customer_id: the columns of a file of master data stand between commas',
+    ]);
 });
 
 test('what is missing is told as what it is, with what may stand for it', async () => {
@@ -80,6 +84,8 @@ test('what is missing is told as what it is, with what may stand for it', async 
         undated.includes('3 0.versions.0.valid_from: is missing: expected a date as YYYY-MM-DD'),
         undated.join('\n'),
     );
+    const unnamed = await missing('tariffs', 't.yaml', `- tariff_id: t\n${version}\n`);
+    assert.ok(unnamed.includes('1 0.name: is missing: expected a text'), unnamed.join('\n'));
     assert.deepEqual(await missing('price-series', 's.csv', 'from\n2024-01-01\n'), [
         '1 from: unknown column; known are series_id, period_from, band, interval_minutes',
         '1 series_id: the header lacks this column; or name the series with --series',
