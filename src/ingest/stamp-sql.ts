@@ -19,7 +19,8 @@ export function stampSql(column: string, rules: StampRules): StampSql {
 
 function isoStamp(column: string, rules: StampRules): StampSql {
     const body = '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?';
-    const offset = '(Z|[+-]\\d{2}:?\\d{2})';
+    // no clock is or was further from UTC than 15:13:42; a larger offset is no offset
+    const offset = '[+-](0\\d|1[0-5]):?[0-5]\\d';
     // nearly every stamp has whole seconds: its first 19 characters are the wall clock
     const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
     const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${body}') else ${toSeconds} end`;
@@ -33,9 +34,9 @@ function isoStamp(column: string, rules: StampRules): StampSql {
     const digits = `regexp_replace(right(${column}, 6), '[^0-9]', '', 'g')`;
     const minutes = `(cast(substr(right(${digits}, 4), 1, 2) as bigint) * 60 + cast(right(${digits}, 2) as bigint))`;
     return {
-        isWellFormed: `regexp_full_match(${column}, '${body}${offset}?')`,
+        isWellFormed: `regexp_full_match(${column}, '${body}(Z|${offset})?')`,
         wallUs,
-        offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${body}[+-]\\d{2}:?\\d{2}')
+        offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${body}${offset}')
         then ${sign} * ${minutes} * 60000000 end`,
     };
 }

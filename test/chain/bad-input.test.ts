@@ -190,6 +190,18 @@ const NUMBERS: readonly Case[] = [
 const STAMPS: readonly Case[] = [
     oneBad('impossible date', row({ at: '2013-02-30T00:00:00Z' }), 'row.stamp-impossible', 'read_at'),
     oneBad('no date at all', row({ at: 'yesterday' }), 'row.stamp-format', 'read_at'),
+    oneBad(
+        'an offset that no clock has',
+        row({ at: '2013-06-05T10:00:00+25:00' }),
+        'row.stamp-format',
+        'read_at',
+    ),
+    oneBad(
+        'an offset of 99 minutes',
+        row({ at: '2013-06-05T10:00:00+00:99' }),
+        'row.stamp-format',
+        'read_at',
+    ),
     oneBad('24:00', row({ at: at('24:00') }), 'row.stamp-impossible', 'read_at'),
     oneBad('a stamp off the grid', row({ at: at('00:07') }), 'row.stamp-off-grid', 'read_at'),
     // the characters of 24:00 stand in it, but not as its hour
