@@ -21,82 +21,111 @@ npm run bench -- spark  [--meters N] [--json]                curation and rollup
 npm run bench -- validation [--meters N] [--runs K] [--json]  what the rules of validation add to curation, by rule
 Add --quick for a size that runs in seconds.`;
 
-async function main(args: readonly string[]): Promise<number> {
-    const isJson = args.includes('--json');
-    const number = (name: string, otherwise: number) => {
-        const at = args.indexOf(name);
-        return at < 0 ? otherwise : Number(args[at + 1]);
+/** What was asked for on the command line. */
+interface Asked {
+    readonly isJson: boolean;
+    readonly isQuick: boolean;
+    isNamed(option: string): boolean;
+    /** The whole number after an option. */
+    number(option: string, otherwise: number): number;
+}
+
+/** Runs one benchmark and prints its report. */
+type Benchmark = (asked: Asked) => Promise<unknown>;
+
+function reported<T>(
+    name: string,
+    run: (asked: Asked) => Promise<T>,
+    text: (result: T) => string,
+): Benchmark {
+    return async (asked) => {
+        const result = await run(asked);
+        process.stdout.write(
+            asked.isJson ? `${JSON.stringify({ [name]: result }, null, 2)}\n` : text(result),
+        );
     };
-    const isQuick = args.includes('--quick');
-    if (!isJson) process.stdout.write(`${machineText()}\n`);
-    if (args[0] === 'chain') {
-        await benchChain({
+}
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+    chain: ({ number, isQuick, isJson }) =>
+        benchChain({
             meters: number('--meters', isQuick ? 5000 : 200_000),
             runs: number('--runs', 1),
             isJson,
-        });
-        return 0;
+        }),
+    drafts: reported(
+        'drafts',
+        ({ number, isQuick }) =>
+            benchDrafts(
+                { customers: number('--customers', isQuick ? 500 : 20_000), days: 31 },
+                number('--runs', 1),
+            ),
+        draftsText,
+    ),
+    correction: reported(
+        'correction',
+        ({ number, isQuick }) => benchCorrection(number('--meters', isQuick ? 2000 : 200_000)),
+        correctionText,
+    ),
+    late: reported(
+        'late',
+        ({ number, isQuick }) =>
+            benchLate(number('--meters', isQuick ? 200 : 20_000), number('--days', isQuick ? 5 : 31)),
+        lateText,
+    ),
+    load: ({ number, isQuick, isJson }) => benchLoad(number('--rows', isQuick ? 5000 : 200_000), isJson),
+    market: reported('market', benchMarketAsked, marketText),
+    seam: reported(
+        'seam',
+        ({ number, isQuick }) => benchSeam(number('--meters', isQuick ? 5000 : 200_000)),
+        seamText,
+    ),
+    spark: reported(
+        'spark',
+        ({ number, isQuick }) => benchSpark(number('--meters', isQuick ? 5000 : 200_000)),
+        sparkText,
+    ),
+    validation: reported(
+        'validation',
+        ({ number, isQuick }) =>
+            benchValidation(number('--meters', isQuick ? 200 : 2000), number('--runs', 2)),
+        validationText,
+    ),
+};
+
+function benchMarketAsked({ number, isQuick, isNamed }: Asked) {
+    const channels = number('--channels', isQuick ? 4000 : 100_000);
+    const workers = number('--workers', isQuick ? 2 : 4);
+    return benchMarket({
+        channels,
+        workers,
+        bucketSize: number('--bucket', channels >= 1_000_000 ? 131_072 : isQuick ? 512 : 16_384),
+        channelsOfFile: Math.min(65_536, Math.ceil(channels / (3 * workers))),
+        threads: number('--threads', 1),
+        memory: `${number('--memory-mb', 1000)}MB`,
+        isAloneSkipped: isNamed('--no-alone'),
+    });
+}
+
+async function main([name = '', ...args]: readonly string[]): Promise<number> {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined) {
+        process.stderr.write(`${USAGE}\n`);
+        return 2;
     }
-    if (args[0] === 'drafts') {
-        const customers = number('--customers', isQuick ? 500 : 20_000);
-        const drafts = await benchDrafts({ customers, days: 31 }, number('--runs', 1));
-        process.stdout.write(isJson ? `${JSON.stringify({ drafts }, null, 2)}\n` : draftsText(drafts));
-        return 0;
-    }
-    if (args[0] === 'correction') {
-        const correction = await benchCorrection(number('--meters', isQuick ? 2000 : 200_000));
-        process.stdout.write(
-            isJson ? `${JSON.stringify({ correction }, null, 2)}\n` : correctionText(correction),
-        );
-        return 0;
-    }
-    if (args[0] === 'late') {
-        const late = await benchLate(
-            number('--meters', isQuick ? 200 : 20_000),
-            number('--days', isQuick ? 5 : 31),
-        );
-        process.stdout.write(isJson ? `${JSON.stringify({ late }, null, 2)}\n` : lateText(late));
-        return 0;
-    }
-    if (args[0] === 'load') {
-        await benchLoad(number('--rows', isQuick ? 5000 : 200_000), isJson);
-        return 0;
-    }
-    if (args[0] === 'market') {
-        const channels = number('--channels', isQuick ? 4000 : 100_000);
-        const workers = number('--workers', isQuick ? 2 : 4);
-        const market = await benchMarket({
-            channels,
-            workers,
-            bucketSize: number('--bucket', channels >= 1_000_000 ? 131_072 : isQuick ? 512 : 16_384),
-            channelsOfFile: Math.min(65_536, Math.ceil(channels / (3 * workers))),
-            threads: number('--threads', 1),
-            memory: `${number('--memory-mb', 1000)}MB`,
-            isAloneSkipped: args.includes('--no-alone'),
-        });
-        process.stdout.write(isJson ? `${JSON.stringify({ market }, null, 2)}\n` : marketText(market));
-        return 0;
-    }
-    if (args[0] === 'seam') {
-        const seam = await benchSeam(number('--meters', isQuick ? 5000 : 200_000));
-        process.stdout.write(isJson ? `${JSON.stringify({ seam }, null, 2)}\n` : seamText(seam));
-        return 0;
-    }
-    if (args[0] === 'spark') {
-        const spark = await benchSpark(number('--meters', isQuick ? 5000 : 200_000));
-        process.stdout.write(isJson ? `${JSON.stringify({ spark }, null, 2)}\n` : sparkText(spark));
-        return 0;
-    }
-    if (args[0] === 'validation') {
-        const meters = number('--meters', isQuick ? 200 : 2000);
-        const validation = await benchValidation(meters, number('--runs', 2));
-        process.stdout.write(
-            isJson ? `${JSON.stringify({ validation }, null, 2)}\n` : validationText(validation),
-        );
-        return 0;
-    }
-    process.stderr.write(`${USAGE}\n`);
-    return 2;
+    const isNamed = (option: string) => args.includes(option);
+    const isJson = isNamed('--json');
+    if (!isJson) process.stdout.write(`${machineText()}\n`);
+    await benchmark({
+        isJson,
+        isQuick: isNamed('--quick'),
+        isNamed,
+        number: (option, otherwise) => {
+            const at = args.indexOf(option);
+            return at < 0 ? otherwise : Number(args[at + 1]);
+        },
+    });
+    return 0;
 }
 
 process.exitCode = await main(process.argv.slice(2));

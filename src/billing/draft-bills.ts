@@ -1,9 +1,10 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { add, type Decimal, decimal, formatDecimal, ZERO } from '../kernel/decimal.ts';
+import { add, type Decimal, decimal, ZERO } from '../kernel/decimal.ts';
 import { inTurns } from '../kernel/turns.ts';
 import type { Database } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
+import { totalText } from './currency.ts';
 import { removeDraftsOfOthers, writeDrafts } from './draft-store.ts';
 import { ratePeriod } from './rate-period.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
@@ -65,7 +66,7 @@ export async function draftBills(
             }
         });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
-        return { ...counts, removed, totalDue: formatDecimal(totalDue, { minScale: 2 }) };
+        return { ...counts, removed, totalDue: totalText(totalDue, inputs.currency) };
     });
 }
 

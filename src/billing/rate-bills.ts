@@ -10,6 +10,7 @@ import {
     priceLines,
 } from './charge-lines.ts';
 import { completenessOf } from './completeness.ts';
+import { totalText } from './currency.ts';
 import { holdsOf } from './holds.ts';
 import type { IntervalPrices } from './interval-prices.ts';
 import type { PeriodGrid } from './period-grid.ts';
@@ -47,7 +48,7 @@ export function rateAccount(stays: readonly PlannedStay[], context: RatingContex
     const first = stays[0]?.stay.agreement;
     const document: BillDocument = {
         accountId: first?.accountId ?? '',
-        amountDue: formatDecimal(sumDecimals(sections.map(({ amount }) => amount)), { minScale: 2 }),
+        amountDue: totalText(sumDecimals(sections.map(({ amount }) => amount)), inputs.currency),
         billId: `B-${first?.accountId}-${context.periodName}-1`,
         currency: inputs.currency,
         customerId: first?.customerId ?? '',
@@ -119,7 +120,7 @@ function rateSection(
     const agreement = stays[0]?.stay.agreement;
     const section: BillSection = {
         agreementId: agreement?.agreementId ?? '',
-        amount: formatDecimal(amount, { minScale: 2 }),
+        amount: totalText(amount, context.inputs.currency),
         energyKwh: kwhText(energy),
         estimatedKwh: kwhText(sumDecimals(energies.map((e) => e.estimated))),
         expectedCount: complete.reduce((count, c) => count + c.expectedCount, 0),
@@ -174,7 +175,7 @@ function taxBillLine(line: TaxLine, currency: string): BillLine {
         label: line.tax.label,
         measuredKwh: null,
         price: formatDecimal(line.percent, { minScale: 0 }),
-        quantity: formatDecimal(line.taxedAmount, { minScale: 2 }),
+        quantity: totalText(line.taxedAmount, currency),
         serviceFrom: line.serviceFrom,
         serviceTo: line.serviceTo,
         tariffId: line.tariffId,
