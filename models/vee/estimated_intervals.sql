@@ -4,13 +4,7 @@ chosen as (
     select market_day, channel_no, slot_from_us, interval_minutes, micro_kwh, method
     from ref('method_values')
     union all
-    select
-        market_day,
-        channel_no,
-        slot_from_us,
-        interval_minutes,
-        micro_kwh,
-        'register-scaled' as method,
+    select market_day, channel_no, slot_from_us, interval_minutes, micro_kwh, method
     from ref('scaled_estimates')
 )
 

@@ -32,13 +32,14 @@ scaled_parts as (
         run_no,
         read_from,
         read_to,
+        method,
         min(slot_from_us) as run_from_us,
         max(slot_from_us + cast(interval_minutes as bigint) * 60000000) as run_to_us,
         count(*) as slot_count,
         max(advance_kwh) as advance_kwh,
         max(measured_kwh) as measured_kwh,
     from ref('scaled_estimates')
-    group by market_day, channel_no, run_no, read_from, read_to
+    group by market_day, channel_no, run_no, read_from, read_to, method
 ),
 
 runs as (
@@ -50,9 +51,9 @@ runs as (
         p.run_from_us,
         p.run_to_us,
         p.slot_count,
-        'register-scaled' as method,
+        p.method,
         o.method as shape,
-        'high' as confidence,
+        case when p.method = 'flat' then 'low' else 'high' end as confidence,
         o.kwh_before,
         o.kwh_after,
         o.first_source_day,
@@ -63,8 +64,12 @@ runs as (
         p.advance_kwh,
         p.measured_kwh,
     from scaled_parts as p
+    -- an even share has no shape, whatever others said of the run
     left join ref('shape_offers') as o
-        on o.market_day = p.market_day and o.channel_no = p.channel_no and o.run_no = p.run_no
+        on o.market_day = p.market_day
+        and o.channel_no = p.channel_no
+        and o.run_no = p.run_no
+        and p.method <> 'flat'
 ),
 
 sums as (

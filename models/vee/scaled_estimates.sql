@@ -23,30 +23,54 @@ weighed as (
 ),
 
 -- a shape has something for every interval, and is somewhere more than nothing
-shaped as (
+spans as (
     select
         channel_no,
         read_from,
         sum(micro_kwh) as micro_sum,
+        sum(cast(interval_minutes as bigint)) as minute_sum,
+        case
+            when
+                count(micro_kwh) = count(*)
+                and min(micro_kwh) >= 0
+                and (sum(micro_kwh) > 0 or max(rest_micro) = 0)
+                then 'register-scaled'
+            else 'flat'
+        end as method,
     from weighed
     group by channel_no, read_from
-    having
-        count(micro_kwh) = count(*)
-        and min(micro_kwh) >= 0
-        and (sum(micro_kwh) > 0 or max(rest_micro) = 0)
+),
+
+shaped as (
+    select
+        s.channel_no,
+        s.read_from,
+        s.method,
+        case when s.method = 'flat' then s.minute_sum else s.micro_sum end as weight_sum,
+    from spans as s
+    inner join ref('estimation_methods') as m on m.method = s.method
+),
+
+weighted as (
+    select
+        w.*,
+        c.method,
+        c.weight_sum,
+        case when c.method = 'flat' then cast(w.interval_minutes as bigint) else w.micro_kwh end
+            as weight,
+    from weighed as w
+    inner join shaped as c on c.channel_no = w.channel_no and c.read_from = w.read_from
 ),
 
 summed as (
     select
-        w.*,
-        c.micro_sum,
-        sum(w.micro_kwh) over (
-            partition by w.channel_no, w.read_from
-            order by w.slot_from_us nulls last
+        *,
+        sum(weight) over (
+            partition by channel_no, read_from
+            order by slot_from_us nulls last
             rows between unbounded preceding and current row
-        ) as micro_until,
-    from weighed as w
-    inner join shaped as c on c.channel_no = w.channel_no and c.read_from = w.read_from
+        ) as weight_until,
+    from weighted
 ),
 
 -- shares of a total are rounded cumulatively, so that they add up to it
@@ -55,13 +79,14 @@ shared as (
         *,
         cast(
             half_even_quotient(
-                wide_whole(rest_micro) * wide_whole(micro_until), greatest(wide_whole(micro_sum), 1)
+                wide_whole(rest_micro) * wide_whole(weight_until),
+                greatest(wide_whole(weight_sum), 1)
             ) as bigint
         ) as share_until,
         cast(
             half_even_quotient(
-                wide_whole(rest_micro) * wide_whole(micro_until - micro_kwh),
-                greatest(wide_whole(micro_sum), 1)
+                wide_whole(rest_micro) * wide_whole(weight_until - weight),
+                greatest(wide_whole(weight_sum), 1)
             ) as bigint
         ) as share_before,
     from summed
@@ -79,5 +104,6 @@ select
     read_to,
     advance_kwh,
     measured_kwh,
+    method,
 from shared
 where is_own = 1

@@ -8,7 +8,7 @@ lengths as (
     group by channel_no
 )
 
--- the value of a whole run may go by its ends, so that its intervals outside of spans belong here too
+-- the value of a run may go by its ends, so that its intervals outside of spans belong here too
 select
     r.market_day,
     r.channel_no,

@@ -1,5 +1,5 @@
 /** How an interval that no feed gave a value for is estimated (docs/estimation.md). */
-export const ESTIMATION_METHODS = ['register-scaled', 'linear', 'like-day'] as const;
+export const ESTIMATION_METHODS = ['register-scaled', 'linear', 'like-day', 'flat'] as const;
 export type EstimationMethod = (typeof ESTIMATION_METHODS)[number];
 
 export interface EstimationPolicy {
@@ -20,7 +20,7 @@ export interface EstimationPolicy {
 }
 
 export const DEFAULT_ESTIMATION: EstimationPolicy = {
-    methods: ['register-scaled', 'linear', 'like-day'],
+    methods: ['register-scaled', 'linear', 'like-day', 'flat'],
     registerDays: 40,
     linearMinutes: 120,
     likeDays: 3,

@@ -169,6 +169,7 @@ const SCALED: readonly TableColumn[] = [
     { name: 'read_to', type: 'timestamp' },
     { name: 'advance_kwh', type: 'decimal(28,6)' },
     { name: 'measured_kwh', type: 'decimal(28,6)' },
+    { name: 'method', type: 'string' },
 ];
 
 const SHAPE_OFFERS: readonly TableColumn[] = [

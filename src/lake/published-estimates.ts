@@ -19,13 +19,13 @@ export interface GapEstimate {
     readonly firstSourceDay: string | null;
     readonly lastSourceDay: string | null;
     readonly valueCount: number | null;
-    /** `register-scaled`: what the register counted between which reads, how much of it was measured, and the method whose values were scaled. */
+    /** `register-scaled` and `flat`: what the register counted between which reads, how much of it was measured, and the method whose values were scaled; null: none. */
     readonly advance: {
         readonly readFrom: string;
         readonly readTo: string;
         readonly advanceKwh: string;
         readonly measuredKwh: string;
-        readonly shape: string;
+        readonly shape: string | null;
     } | null;
 }
 
@@ -97,6 +97,6 @@ function advanceOf(row: EngineRow): GapEstimate['advance'] {
         readTo: instantText(Number(row.read_to_ms)),
         advanceKwh: String(row.advance_kwh),
         measuredKwh: String(row.measured_kwh),
-        shape: String(row.shape),
+        shape: row.shape === null ? null : String(row.shape),
     };
 }

@@ -18,6 +18,10 @@ export const estimationSettings = z
                 (methods) => methods.indexOf('register-scaled') < 1,
                 'must have register-scaled first: what a register counted is shared among all gaps between two reads',
             )
+            .refine(
+                (methods) => !methods.includes('flat') || methods.includes('register-scaled'),
+                'must have register-scaled where it has flat, which is an even share of what a register counted',
+            )
             .default([...DEFAULT_ESTIMATION.methods]),
         registerScaled: z
             .strictObject({ upToDays: wholeNumber(1, 400).default(DEFAULT_ESTIMATION.registerDays) })

@@ -46,7 +46,9 @@ export function estimateText(estimate: GapEstimate): string {
 function basisText({ advance, ...estimate }: GapEstimate): string {
     if (advance === null) return valuesText(estimate.method, estimate);
     const { advanceKwh, measuredKwh, readFrom, readTo, shape } = advance;
-    return `share of what the register counted and no interval measured, ${advanceKwh} less ${measuredKwh} kWh from ${readFrom} to ${readTo}, by the shape of ${shape} (${valuesText(shape, estimate)})`;
+    const rest = `what the register counted and no interval measured, ${advanceKwh} less ${measuredKwh} kWh from ${readFrom} to ${readTo}`;
+    if (shape === null) return `even share of ${rest}`;
+    return `share of ${rest}, by the shape of ${shape} (${valuesText(shape, estimate)})`;
 }
 
 function valuesText(method: string, estimate: Omit<GapEstimate, 'advance'>): string {

@@ -11,7 +11,7 @@ import { addHistoryFeed, HALF_HOUR, halfHours, ingestRows } from './validation-w
 
 let world: ChainWorld;
 
-const METERS = ['S1', 'S2', 'S3', 'M1', 'M2', 'V1', 'V2', 'V3', 'W1'];
+const METERS = ['S1', 'S2', 'S3', 'M1', 'M2', 'V1', 'V2', 'V3', 'W1', 'F1'];
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London', estimates: true });
@@ -320,4 +320,30 @@ test('a time between reads that is longer than the configuration says is not use
     assert.equal(Number(count[0]?.n), 0);
     await refreshAll(workspace);
     assert.deepEqual(await published('W1'), before);
+});
+
+test('without any like day it is shared evenly: 10 kWh on 48 half-hours are 0.208333, 0.208334, 0.208333 and so on', async () => {
+    await ingestReads(world, [
+        { meter: 'F1', at: at(1), kwh: '0' },
+        { meter: 'F1', at: at(2), kwh: '10' },
+    ]);
+    await refreshAll(world.workspace);
+    const estimates = await estimatesOf('F1', 1, 0, 48);
+    const third = ['0.208333 flat', '0.208334 flat', '0.208333 flat'];
+    assert.deepEqual(estimates, Array.from({ length: 16 }, () => third).flat());
+    const period = { from: at(1), to: at(1, 1) };
+    const { intervals } = await readingHistory(world.workspace, { meter: 'F1', period });
+    const [estimate] = intervals.map((interval) => interval.estimate);
+    assert.equal(
+        estimate && estimateText(estimate),
+        'estimated here, flat, low confidence: even share of what the register counted and no interval measured, 10.000000 less 0.000000 kWh ' +
+            'from 2024-02-06T00:00:00Z to 2024-02-07T00:00:00Z; gap 2024-02-06T00:00:00Z to 2024-02-07T00:00:00Z',
+    );
+    // once there is a like day, it is shared as that was
+    await ingestRows(world, halfHours('F1', at(0), halves(places(0, ['1.5']))));
+    await refreshAll(world.workspace);
+    assert.deepEqual(await estimatesOf('F1', 1, 0, 2), [
+        '0.600000 register-scaled',
+        '0.200000 register-scaled',
+    ]);
 });
