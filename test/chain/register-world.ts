@@ -14,6 +14,7 @@ let fileNo = 0;
 
 /** By the shipped feed of registers, which stamps its versions. */
 export async function ingestReads(world: ChainWorld, reads: readonly RegisterRead[]): Promise<void> {
+    if (reads.length === 0) return;
     fileNo += 1;
     const lines = reads.map(({ meter, at, kwh, quality = 'A', version = 1 }) =>
         [meter, '1', instantText(at), quality === 'W' ? '' : kwh, 'kWh', quality, version].join(','),
