@@ -13,7 +13,7 @@ touched as (
     from ref('register_spans') as s
     inner join ref('market_days') as d
         on d.market_day >= s.from_day and d.market_day <= s.to_day
-    where s.kind <> 'reverse'
+    where s.advance_kwh is not null
 ),
 
 lengths as (

@@ -2,6 +2,8 @@
 export interface LakeColumn {
     readonly name: string;
     readonly type: string;
+    /** Files of an earlier version of the program lack it: there it is null. */
+    readonly isLater?: true;
 }
 
 function columns(text: string): readonly LakeColumn[] {
@@ -9,8 +11,8 @@ function columns(text: string): readonly LakeColumn[] {
         .trim()
         .split('\n')
         .map((line) => {
-            const [name, ...type] = line.trim().split(' ');
-            return { name: name ?? '', type: type.join(' ') };
+            const [name, type, later] = line.trim().split(' ');
+            return { name: name ?? '', type: type ?? '', ...(later === 'later' ? { isLater: true } : {}) };
         });
 }
 
@@ -120,8 +122,8 @@ export const READING_MARKS = columns(`
     interval_count integer`);
 
 /**
- * One row per channel and run of intervals that no feed gave a value for, on a market day for which values are estimated: how, and from what; no
- * method: there is no estimate. The digests tell what the estimates are, and what the days came to that they may look at.
+ * One row per channel and run of intervals that no feed gave a value for (or part of one, where a register was read within), on a market day for which
+ * values are estimated: how, and from what; no method: there is no estimate. The digests tell what the estimates are, and what the days came to that they may look at.
  */
 export const READING_ESTIMATES = columns(`
     market_day date
@@ -141,7 +143,12 @@ export const READING_ESTIMATES = columns(`
     digest_1 bigint
     digest_2 bigint
     window_digest_1 bigint
-    window_digest_2 bigint`);
+    window_digest_2 bigint
+    shape string later
+    read_from timestamp later
+    read_to timestamp later
+    advance_kwh decimal(28,6) later
+    measured_kwh decimal(28,6) later`);
 
 /**
  * One row per channel, market day and rule of validation by which the day fails beside other days. `compared_kwh` is the energy of the `day_count`

@@ -57,6 +57,8 @@ export type Dialect = 'duckdb' | 'spark';
 export interface TableColumn {
     readonly name: string;
     readonly type: string;
+    /** Of files: some may lack it, and have null there. */
+    readonly isLater?: true;
 }
 
 export type EngineValue = string | number | bigint | boolean | null;

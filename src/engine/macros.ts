@@ -18,6 +18,8 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
     int_div_up: { duckdb: '((($1) + ($2) - 1) // ($2))', spark: '((($1) + ($2) - 1) div ($2))' },
     /** Quotient rounded to a whole number, ties to the even one; the divisor is positive. */
     half_even_quotient: { duckdb: halfEvenQuotient('//'), spark: halfEvenQuotient('div') },
+    /** A whole number of up to 38 digits, for products that a bigint does not hold. */
+    wide_whole: { duckdb: 'cast($1 as hugeint)', spark: 'cast($1 as decimal(38, 0))' },
     /** The number with only this bit set; $1 from 0 to 62. */
     single_bit: {
         duckdb: '(cast(1 as bigint) << cast($1 as bigint))',

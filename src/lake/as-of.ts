@@ -8,10 +8,12 @@ import { channelRow } from './channel-row.ts';
 import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
 import { decideVersions, forEachTable, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
+import type { RegisterLook } from './estimate-window.ts';
 import { estimationRules, estimationWithin, readHolidays } from './estimation-inputs.ts';
 import type { Lake } from './lake.ts';
 import type { PartitionState, PlannedRebuild } from './refresh-plan.ts';
-import { type FeedPrecedence, readStates } from './refresh-state.ts';
+import { type FeedStandings, readStates } from './refresh-state.ts';
+import { readSpanInputs } from './register-advances.ts';
 import { readValidationInputs, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark, watermarkAt } from './watermark.ts';
 
@@ -21,7 +23,8 @@ export interface KnownLake {
     readonly versionFiles: readonly LiveFile[];
     readonly states: readonly PartitionState[];
     readonly channels: readonly ChannelEntry[];
-    readonly feeds: readonly FeedPrecedence[];
+    readonly feeds: FeedStandings;
+    readonly registers?: RegisterLook;
     readonly validation: ValidationInputs;
     readonly holidays: ReadonlySet<string>;
     readonly pairs: readonly PairedChannel[];
@@ -33,12 +36,13 @@ const ESTIMATES = `select ${LAKE_TABLES.reads_interval.map(({ name }) => name).j
 export async function readKnownLake(
     lake: Lake,
     db: Pick<Transaction, 'query'>,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     at: number,
 ): Promise<KnownLake> {
     const states = await readStates(lake, feeds, db);
+    const watermark = await watermarkAt(db, at);
     return {
-        watermark: await watermarkAt(db, at),
+        watermark,
         versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
         states,
         validation: await readValidationInputs(lake, db, states, { knownAt: at }),
@@ -46,6 +50,22 @@ export async function readKnownLake(
         pairs: await readCheckPairs(lake, db, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
         feeds,
+        ...(await readRegisters(lake, db, feeds, { watermark, at })),
+    };
+}
+
+async function readRegisters(
+    lake: Lake,
+    db: Pick<Transaction, 'query'>,
+    feeds: FeedStandings,
+    { watermark, at }: { readonly watermark: Watermark; readonly at: number },
+): Promise<{ readonly registers?: RegisterLook }> {
+    if (!lake.estimation.methods.includes('register-scaled')) return {};
+    const files = await liveFiles(lake, 'register_versions', {}, db);
+    if (files.length === 0) return {};
+    const settings = await readSpanInputs(lake, db, { knownAt: at });
+    return {
+        registers: { ...settings, paths: distinctPaths(files), feeds: feeds.registers, watermark },
     };
 }
 
@@ -81,10 +101,10 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
         versionFiles,
         previous: forEachTable(() => []),
         channels: { table: 'channels_as_known' },
-        feeds,
+        feeds: feeds.intervals,
         validation: known.validation,
         // every day of the lake is decided in this job, so no window lies in published files
-        estimation: estimationWithin(estimationRules(lake, newestDay, known.holidays)),
+        estimation: estimationWithin(estimationRules(lake, newestDay, known.holidays), known.registers),
         watermark,
     };
     await decideVersions(session, lake, inputs);

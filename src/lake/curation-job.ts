@@ -172,7 +172,7 @@ export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInpu
     await materialiseModel(session, 'received_hours', 'present_hours');
     for (const name of ['incomplete_days', 'unread_slots']) await materialiseModel(session, name, name);
     const days = [...new Set(inputs.rebuilds.map((r) => r.marketDay))];
-    const hasGaps = await estimateGaps(session, { zone: lake.zone, days, estimation: inputs.estimation });
+    const hasGaps = await estimateGaps(session, { ...lake, days, estimation: inputs.estimation });
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
     for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
@@ -372,13 +372,7 @@ async function registerChannels(
     inputs: JobInputs,
     isMerge: boolean,
 ): Promise<void> {
-    if ('path' in inputs.channels) {
-        await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [inputs.channels.path]);
-    } else {
-        await session.run(
-            `create or replace temp view all_channels as select * from ${inputs.channels.table}`,
-        );
-    }
+    await registerAllChannels(session, inputs);
     if (isMerge) await registerChanged(session, lake, inputs);
     const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
     const known =
@@ -405,6 +399,15 @@ function versionsOfPartitions(rebuilds: readonly PlannedRebuild[]): string {
              inner join job_partitions as p on p.market_day = f.market_day and p.bucket = f.bucket`;
 }
 
+/** Leaves `all_channels`. */
+export async function registerAllChannels(
+    session: EngineSession,
+    { channels }: Pick<JobInputs, 'channels'>,
+): Promise<void> {
+    if ('path' in channels) await session.registerFiles('all_channels', CHANNEL_SNAPSHOT, [channels.path]);
+    else await session.run(`create or replace temp view all_channels as select * from ${channels.table}`);
+}
+
 /** Leaves `changed_channels`: those that unseen files name, and those whose estimates are no longer what they would be now. */
 async function registerChanged(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     const { estimation, rebuilds, previous } = inputs;
@@ -412,7 +415,7 @@ async function registerChanged(session: EngineSession, lake: Lake, inputs: JobIn
     const estimates = distinctPaths(previous.reading_estimates);
     // a job that is about estimates alone has looked already
     if (rebuilds[0]?.kind !== 'estimate')
-        await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
+        await findStaleEstimates(session, { ...lake, days, estimation, estimates });
     const isAnew = rebuilds.some((r) => r.reasons.includes('estimation settings'));
     await session.materialise(
         'changed_channels',

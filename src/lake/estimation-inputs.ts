@@ -5,9 +5,20 @@ import { fingerprint } from '../kernel/hash.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import { type AsKnown, knownAtText } from '../registry/channel-directory.ts';
 import type { Database } from '../store/database.ts';
-import { type LiveFile, liveFilesByTable } from './catalogue.ts';
-import { type Lake, type PartitionKey, partitionText } from './lake.ts';
+import {
+    type DayRange,
+    daysOfRange,
+    daysWithLikeDays,
+    type EstimateWindow,
+    joinedRange,
+    NO_WINDOW,
+    type RegisterLook,
+    readEstimateWindow,
+} from './estimate-window.ts';
+import type { Lake, PartitionKey } from './lake.ts';
 import { likeDaysBefore } from './like-days.ts';
+import type { SpanWindow } from './refresh-plan.ts';
+import type { RegisterFeed } from './register-reads.ts';
 
 type Reader = Pick<Database, 'query'>;
 
@@ -18,12 +29,8 @@ export interface EstimationRules {
     covers(day: CalendarDate): boolean;
     /** Days that estimates of a day may look at beside its own, nearest first. */
     windowOf(day: CalendarDate): readonly CalendarDate[];
-}
-
-/** Published partitions that estimates look at, at one moment. */
-export interface EstimateWindow {
-    readonly versions: ReadonlyMap<string, number>;
-    readonly files: Readonly<Record<WindowTable, readonly LiveFile[]>>;
+    /** Days on which a register may be read for estimates of a day to be scaled to it: none where they are not. */
+    reachOf(day: CalendarDate): readonly CalendarDate[];
 }
 
 /** What a job estimates gaps by. */
@@ -33,22 +40,26 @@ export interface EstimationInputs {
     window(): Promise<EstimateWindow>;
     /** What was read of it; undefined where nobody has asked, because there is nothing to estimate. */
     seen(): EstimateWindow | undefined;
+    /** By `partitionText`, the days between reads of registers that its estimates may be scaled to, or the lack of them goes by. */
+    readonly spans: Map<string, DayRange>;
 }
-
-export const WINDOW_TABLES = ['reads_interval', 'reads_daily', 'reading_estimates'] as const;
-export type WindowTable = (typeof WINDOW_TABLES)[number];
-
-const NO_WINDOW: EstimateWindow = {
-    versions: new Map(),
-    files: { reads_interval: [], reads_daily: [], reading_estimates: [] },
-};
 
 const ESTIMATION_MODELS = [
     'vee/unread_runs',
+    'registers/measured_spans',
+    'vee/gap_spans',
+    'registers/span_days',
+    'vee/span_runs',
+    'vee/span_slots',
+    'vee/span_totals',
+    'vee/scaled_estimates',
+    'vee/rest_slots',
     'vee/linear_estimates',
     'vee/like_day_estimates',
     'vee/estimate_offers',
+    'vee/method_values',
     'vee/estimated_intervals',
+    'vee/span_digests',
     'vee/window_digests',
     'vee/run_estimates',
 ];
@@ -67,9 +78,13 @@ export async function readHolidays(
     return new Set(days.map(({ day }) => day));
 }
 
-/** Where no other partition is looked at: all that counts is in the job. */
-export function estimationWithin(rules: EstimationRules): EstimationInputs {
-    return { rules, window: async () => NO_WINDOW, seen: () => NO_WINDOW };
+/** Where no other partition is looked at: all that counts is in the job, beside reads of registers. */
+export function estimationWithin(
+    rules: EstimationRules,
+    registers: RegisterLook | undefined,
+): EstimationInputs {
+    const window = registers === undefined ? NO_WINDOW : { ...NO_WINDOW, registers };
+    return { rules, window: async () => window, seen: () => window, spans: new Map() };
 }
 
 /** `newest` is the newest market day of the lake. */
@@ -91,6 +106,11 @@ export function estimationRules(
             const window = windows.get(day) ?? likeDaysBefore(day, policy, holidays);
             windows.set(day, window);
             return window;
+        },
+        reachOf(day) {
+            if (!policy.methods.includes('register-scaled')) return [];
+            const { registerDays } = policy;
+            return daysOfRange({ first: addDays(day, -registerDays), last: addDays(day, registerDays) });
         },
     };
 }
@@ -122,22 +142,36 @@ export function windowVersions(
         .reduce((sum, marketDay) => sum + versionOf({ marketDay, bucket: key.bucket }), 0);
 }
 
-/** What estimates of these partitions look at, of one moment: digests, values and the versions that are recorded must be of the same commits. */
+/** What the days between reads come to for a partition: what was published on them and their like days, and how many of them are estimated. */
+export function spanWindow(
+    rules: EstimationRules,
+    key: PartitionKey,
+    range: DayRange,
+    versionOf: (key: PartitionKey) => number,
+): SpanWindow {
+    const days = daysOfRange(range);
+    const others = daysWithLikeDays(rules, days).filter((day) => day !== key.marketDay);
+    return {
+        ...range,
+        versions: others.reduce((sum, marketDay) => sum + versionOf({ marketDay, bucket: key.bucket }), 0),
+        covered: days.filter((day) => rules.covers(day)).length,
+    };
+}
+
+/** What estimates of these partitions look at. */
 export function estimationInputs(
     lake: Lake,
     rules: EstimationRules,
     partitions: readonly PartitionKey[],
+    feeds: readonly RegisterFeed[],
 ): EstimationInputs {
     let window: Promise<EstimateWindow> | undefined;
     let seen: EstimateWindow | undefined;
     const read = () =>
-        lake.db.transaction(
-            async (tx) => ({
-                versions: await readWindowVersions(tx, rules, partitions),
-                files: await readWindowFiles(lake, tx, rules, partitions),
-            }),
-            { isolation: 'repeatable read', readOnly: true },
-        );
+        lake.db.transaction((tx) => readEstimateWindow(lake, tx, rules, { partitions, feeds }), {
+            isolation: 'repeatable read',
+            readOnly: true,
+        });
     return {
         rules,
         window: async () => {
@@ -146,46 +180,11 @@ export function estimationInputs(
             return seen;
         },
         seen: () => seen,
+        spans: new Map(),
     };
 }
 
-/** Versions of the partitions that estimates of these partitions look at. */
-async function readWindowVersions(
-    db: Reader,
-    rules: EstimationRules,
-    partitions: readonly PartitionKey[],
-): Promise<Map<string, number>> {
-    const days = [...new Set(partitions.flatMap(({ marketDay }) => rules.windowOf(marketDay)))];
-    const rows = await db.query<PartitionKey & { version: number }>(
-        `select market_day as "marketDay", bucket, version from partitions
-          where table_name = 'reads_interval' and market_day = any($1::date[]) and bucket = any($2::int[])`,
-        [days, [...new Set(partitions.map(({ bucket }) => bucket))]],
-    );
-    return new Map(rows.map((row) => [partitionText(row), row.version]));
-}
-
-/** Published files of the days that estimates of these partitions may look at. */
-async function readWindowFiles(
-    lake: Lake,
-    db: Reader,
-    rules: EstimationRules,
-    partitions: readonly PartitionKey[],
-): Promise<EstimateWindow['files']> {
-    const wanted = new Set(
-        partitions.flatMap(({ marketDay, bucket }) =>
-            rules.windowOf(marketDay).map((day) => partitionText({ marketDay: day, bucket })),
-        ),
-    );
-    const days = partitions.flatMap(({ marketDay }) => rules.windowOf(marketDay)).sort();
-    const [first, last] = [days[0], days.at(-1)];
-    if (first === undefined || last === undefined) return NO_WINDOW.files;
-    const buckets = [...new Set(partitions.map(({ bucket }) => bucket))];
-    const range = { from: first, to: addDays(last, 1), buckets };
-    const live = await liveFilesByTable(lake, WINDOW_TABLES, range, db);
-    const within = (files: readonly LiveFile[]) => files.filter((file) => wanted.has(partitionText(file)));
-    return {
-        reads_interval: within(live.reads_interval),
-        reads_daily: within(live.reads_daily),
-        reading_estimates: within(live.reading_estimates),
-    };
+/** Adds days between reads to those of the partitions that are known already: a merge looks at its channels after all were looked at. */
+export function noteSpans({ spans }: EstimationInputs, found: ReadonlyMap<string, DayRange>): void {
+    for (const [key, range] of found) spans.set(key, joinedRange(spans.get(key), range));
 }

@@ -5,6 +5,7 @@ import { compileText } from '../engine/compile.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { Transaction } from '../store/database.ts';
 import { PUBLISHED_TABLES } from './curation-job.ts';
+import { estimateDifferences } from './estimate-check.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { sumByPartition } from './partition-rows.ts';
 
@@ -54,7 +55,7 @@ const FILES_AT_ONCE = 200;
 
 /**
  * Sums what is published again: of each channel-day the intervals, hours, gaps and the row of the day must say the same, and of each partition the
- * intervals must have the checksum and the energy that were recorded when it was made.
+ * intervals must have the checksum and the energy that were recorded when it was made, and its estimates must be those of its gaps.
  */
 export async function contentFaults(
     lake: Lake,
@@ -74,10 +75,17 @@ export async function contentFaults(
 async function faultsOf(lake: Lake, days: readonly CataloguedPartition[]): Promise<PartitionFault[]> {
     const intervals = days.filter(({ table }) => table === 'reads_interval');
     try {
-        const sums = await sumsOf(lake, days);
-        return intervals.flatMap((partition) => {
-            const what = differenceOf(partition, sums.get(partitionText(partition)));
-            return what === undefined ? [] : [{ table: partition.table, partition, what }];
+        const { sums, estimates } = await sumsOf(lake, days);
+        return intervals.flatMap((partition): PartitionFault[] => {
+            const key = partitionText(partition);
+            const what = differenceOf(partition, sums.get(key));
+            const ofEstimates = estimates.get(key);
+            return [
+                ...(what === undefined ? [] : [{ table: partition.table, partition, what }]),
+                ...(ofEstimates === undefined
+                    ? []
+                    : [{ table: 'reading_estimates' as const, partition, what: ofEstimates }]),
+            ];
         });
     } catch (error) {
         const [only] = intervals;
@@ -93,7 +101,10 @@ async function faultsOf(lake: Lake, days: readonly CataloguedPartition[]): Promi
     }
 }
 
-async function sumsOf(lake: Lake, days: readonly CataloguedPartition[]): Promise<Map<string, EngineRow>> {
+async function sumsOf(
+    lake: Lake,
+    days: readonly CataloguedPartition[],
+): Promise<{ sums: Map<string, EngineRow>; estimates: Map<string, string> }> {
     const session = await lake.engine.openSession();
     try {
         for (const table of PUBLISHED_TABLES) {
@@ -101,7 +112,10 @@ async function sumsOf(lake: Lake, days: readonly CataloguedPartition[]): Promise
             const paths = files.map((file) => path.join(lake.folder, file));
             await session.registerFiles(`checked_${table}`, LAKE_TABLES[table], paths);
         }
-        return await sumsByPartition(session, lake.bucketSize);
+        return {
+            sums: await sumsByPartition(session, lake.bucketSize),
+            estimates: await estimateDifferences(session, lake.bucketSize),
+        };
     } finally {
         await session.close();
     }

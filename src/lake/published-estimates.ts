@@ -1,5 +1,5 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import type { EngineSession } from '../engine/engine.ts';
+import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { DatePeriod } from '../kernel/calendar-date.ts';
 import { instantText } from '../kernel/period.ts';
 import { distinctPaths, liveFiles } from './catalogue.ts';
@@ -19,6 +19,14 @@ export interface GapEstimate {
     readonly firstSourceDay: string | null;
     readonly lastSourceDay: string | null;
     readonly valueCount: number | null;
+    /** `register-scaled` and `flat`: what the register counted between which reads, how much of it was measured, and the method whose values were scaled; null: none. */
+    readonly advance: {
+        readonly readFrom: string;
+        readonly readTo: string;
+        readonly advanceKwh: string;
+        readonly measuredKwh: string;
+        readonly shape: string | null;
+    } | null;
 }
 
 /** An interval of reads_interval that was estimated here. */
@@ -52,7 +60,8 @@ export async function readPublishedEstimates(
     const rows = await session.rows(
         `select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.period_from) as period_ms, v.interval_minutes,
                 v.kwh, g.method, g.confidence, epoch_ms(g.gap_from) as gap_from_ms, epoch_ms(g.gap_to) as gap_to_ms, g.kwh_before,
-                g.kwh_after, cast(g.first_source_day as varchar) as first_day, cast(g.last_source_day as varchar) as last_day, g.value_count
+                g.kwh_after, cast(g.first_source_day as varchar) as first_day, cast(g.last_source_day as varchar) as last_day, g.value_count,
+                g.shape, epoch_ms(g.read_from) as read_from_ms, epoch_ms(g.read_to) as read_to_ms, g.advance_kwh, g.measured_kwh
            from gap_intervals as v
           inner join gap_runs as g on g.channel_no = v.channel_no and v.period_from >= g.gap_from and v.period_from < g.gap_to
           where v.feed_id is null and v.channel_no in (${channelNos.join(', ')})
@@ -76,6 +85,18 @@ export async function readPublishedEstimates(
             firstSourceDay: textOrNull(row.first_day),
             lastSourceDay: textOrNull(row.last_day),
             valueCount: row.value_count === null ? null : Number(row.value_count),
+            advance: advanceOf(row),
         },
     }));
+}
+
+function advanceOf(row: EngineRow): GapEstimate['advance'] {
+    if (row.read_from_ms === null) return null;
+    return {
+        readFrom: instantText(Number(row.read_from_ms)),
+        readTo: instantText(Number(row.read_to_ms)),
+        advanceKwh: String(row.advance_kwh),
+        measuredKwh: String(row.measured_kwh),
+        shape: row.shape === null ? null : String(row.shape),
+    };
 }

@@ -21,6 +21,20 @@ export interface CurationInputs {
     readonly estimation?: string;
     /** Sum of the versions of the partitions that estimates look at. */
     readonly windows?: number;
+    /** What reads of registers within reach of the day come to; absent: there is none, or nothing is scaled to them. */
+    readonly registers?: string;
+    /** Where gaps lie between reads of a register: what was published on the days between these. */
+    readonly spans?: SpanWindow;
+}
+
+/** Days between reads of registers, both ends included, and what estimates look at there. */
+export interface SpanWindow {
+    readonly first: CalendarDate;
+    readonly last: CalendarDate;
+    /** Sum of the versions of the partitions of these days and of the days that are like them, but for the partition itself. */
+    readonly versions: number;
+    /** How many of the days are estimated. */
+    readonly covered: number;
 }
 
 export interface PartitionState extends PartitionKey {
@@ -107,11 +121,18 @@ function estimateReasons({ current, published }: PartitionState): string[] {
     const { estimation = 'none', windows = 0 } = published.inputs;
     const reasons: string[] = [];
     if (estimation !== current.estimation) reasons.push('estimation settings');
-    if (current.estimation !== 'none' && windows !== current.windows) reasons.push('estimate windows');
+    if (current.estimation === 'none') return reasons;
+    if (windows !== current.windows || isOtherSpan(published.inputs.spans, current.spans))
+        reasons.push('estimate windows');
+    if (published.inputs.registers !== current.registers) reasons.push('register reads');
     return reasons;
 }
 
-const ESTIMATE_REASONS = new Set(['estimation settings', 'estimate windows']);
+function isOtherSpan(was: SpanWindow | undefined, now: SpanWindow | undefined): boolean {
+    return was?.versions !== now?.versions || was?.covered !== now?.covered;
+}
+
+const ESTIMATE_REASONS = new Set(['estimation settings', 'estimate windows', 'register reads']);
 
 function rebuildKind(state: PartitionState, reasons: readonly string[]): RebuildKind {
     if (state.versionRows === 0 && !state.isExpected) return 'remove';

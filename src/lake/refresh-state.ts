@@ -10,10 +10,13 @@ import {
     estimationFingerprints,
     estimationRules,
     readHolidays,
+    spanWindow,
     windowVersions,
 } from './estimation-inputs.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import type { CurationInputs, PartitionState, PlannedRebuild } from './refresh-plan.ts';
+import type { RegisterFeed } from './register-reads.ts';
+import { reachedChanges, registerReach, registerSigns } from './register-signs.ts';
 import {
     attributesOf,
     OWN_DAY_SCOPES,
@@ -27,6 +30,12 @@ export interface FeedPrecedence {
     readonly newestAlways: boolean;
     /** Its receipt times say nothing about the age of its readings. */
     readonly isBackfill: boolean;
+}
+
+/** What decides between versions of feeds, by kind of reading. */
+export interface FeedStandings {
+    readonly intervals: readonly FeedPrecedence[];
+    readonly registers: readonly RegisterFeed[];
 }
 
 /** What is about to be added to `reading_versions`, for a plan that foresees it. */
@@ -85,20 +94,23 @@ interface StateRow {
     publishedVersion: number | null;
     inputs: CurationInputs | null;
     unread: number;
+    changes: string | null;
 }
 
 /** The state of every partition that has readings, is expected to have some, or is published; with `coming`, as it will be then. */
 export async function readStates(
     lake: Lake,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     db: Pick<Database, 'query'> = lake.db,
     coming: ComingReadings = { versions: [], expected: [] },
 ): Promise<PartitionState[]> {
-    const rules = curationRules(lake, feeds);
+    const rules = curationRules(lake, feeds.intervals);
     const newest = newestOf(coming.versions, await newestMarketDay(lake, db));
     const estimation = estimationRules(lake, newest, await readHolidays(lake, db));
     const validationOf = await settingsFingerprints(lake, db, OWN_DAY_SCOPES);
     const horizon = lake.horizon ?? newest;
+    const reach = await registerReach(db, estimation);
+    const signOf = await registerSigns(lake, db, reach, feeds.registers);
     const { versions, expected } = coming;
     const parameters = [
         versions.map((v) => v.marketDay),
@@ -108,6 +120,7 @@ export async function readStates(
         expected.map((e) => e.from),
         expected.map((e) => e.to),
         validatingAttributes(lake),
+        reach,
     ];
     const rows =
         horizon === undefined
@@ -123,7 +136,7 @@ export async function readStates(
             attributes: row.attributes,
             validation: validationOf(row),
             isExpected: row.isExpected,
-            ...estimatesOf(row),
+            ...estimatesOf(row, signOf(row)),
             ...rules,
         },
         versionRows: row.versionRows,
@@ -141,12 +154,20 @@ function estimatesBy(
     lake: Lake,
     rules: EstimationRules,
     rows: readonly StateRow[],
-): (key: PartitionKey) => Pick<CurationInputs, 'estimation' | 'windows'> {
+): (
+    row: StateRow,
+    registers: string | undefined,
+) => Pick<CurationInputs, 'estimation' | 'windows' | 'registers' | 'spans'> {
     const versions = new Map(rows.map((row) => [partitionText(row), row.publishedVersion ?? 0]));
+    const versionOf = (key: PartitionKey) => versions.get(partitionText(key)) ?? 0;
     const fingerprintOf = estimationFingerprints(lake, rules);
-    return (key) => ({
-        estimation: fingerprintOf(key.marketDay),
-        windows: windowVersions(rules, key, (other) => versions.get(partitionText(other)) ?? 0),
+    return (row, registers) => ({
+        estimation: fingerprintOf(row.marketDay),
+        windows: windowVersions(rules, row, versionOf),
+        ...(registers === undefined ? {} : { registers }),
+        ...(row.inputs?.spans === undefined
+            ? {}
+            : { spans: spanWindow(rules, row, row.inputs.spans, versionOf) }),
     });
 }
 
@@ -212,7 +233,7 @@ expected as (
      where lower(days) is not null and not lower_inf(days)
 )`;
 
-// $2: channels in a bucket
+// $2: channels in a bucket, $10: days that registers may be read before and after, 0: they are not asked
 const STATES = `
 with ${EXPECTED},
 versions as (select * from partitions where table_name = 'reading_versions'),
@@ -235,7 +256,8 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(
        ${attributesOf('k', '$9')} as attributes,
        e.market_day is not null as "isExpected",
        case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs,
-       coalesce((p.stats ->> 'missing')::bigint, 0) + coalesce((p.stats ->> 'computed')::bigint, 0) as unread
+       coalesce((p.stats ->> 'missing')::bigint, 0) + coalesce((p.stats ->> 'computed')::bigint, 0) as unread,
+       ${reachedChanges('k', '$10', '$9')} as changes
   from keys k
   left join expected e using (market_day, bucket)
   left join versions v using (market_day, bucket)

@@ -13,6 +13,7 @@ import {
     type JobInputs,
     PUBLISHED_TABLES,
     type PublishedTable,
+    registerAllChannels,
     rollUp,
 } from './curation-job.ts';
 import { refreshDayMarks } from './day-marks.ts';
@@ -22,6 +23,7 @@ import {
     estimationInputs,
     estimationRules,
     readHolidays,
+    spanWindow,
     windowVersions,
 } from './estimation-inputs.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
@@ -33,7 +35,7 @@ import { commitJob, type JobResult, type PartitionResult, recordLookedAt } from 
 import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
 import {
     type ComingReadings,
-    type FeedPrecedence,
+    type FeedStandings,
     newestMarketDay,
     readStates,
     stillAsPlanned,
@@ -72,7 +74,7 @@ export const NOTHING: RefreshResult = {
 /** What a refresh would do now, or once what is `coming` is there. */
 export async function currentPlan(
     lake: Lake,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     coming?: ComingReadings,
 ): Promise<RefreshPlan> {
     return planRefresh(await readStates(lake, feeds, lake.db, coming));
@@ -84,7 +86,7 @@ export async function currentPlan(
  */
 export async function refresh(
     lake: Lake,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     onProgress: (progress: RefreshProgress) => void = () => {},
 ): Promise<RefreshResult> {
     const total = { ...NOTHING };
@@ -117,7 +119,7 @@ export async function refresh(
 
 async function runJob(
     lake: Lake,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     planned: readonly PlannedRebuild[],
     onProgress: (step: StepProgress) => void,
 ): Promise<RefreshResult> {
@@ -149,7 +151,7 @@ async function runJob(
  */
 async function readJobInputs(
     lake: Lake,
-    feeds: readonly FeedPrecedence[],
+    feeds: FeedStandings,
     rebuilds: readonly PlannedRebuild[],
 ): Promise<JobInputs> {
     const newest = await newestMarketDay(lake);
@@ -164,9 +166,9 @@ async function readJobInputs(
         versionFiles: files.reading_versions,
         previous: files,
         channels: await channelSnapshot(lake),
-        feeds,
+        feeds: feeds.intervals,
         validation: await readValidationInputs(lake, lake.db, rebuilds),
-        estimation: estimationInputs(lake, rules, rebuilds),
+        estimation: estimationInputs(lake, rules, rebuilds, feeds.registers),
     };
     return ofPartitions(inputs, rebuilds);
 }
@@ -174,7 +176,7 @@ async function readJobInputs(
 /** What estimates are made from is recorded as the job saw it: of partitions that its commit publishes the versions that they have by it. */
 function withEstimateInputs(
     lake: Lake,
-    { rules, seen }: JobInputs['estimation'],
+    { rules, seen, spans }: JobInputs['estimation'],
     rebuilds: readonly PlannedRebuild[],
     published: readonly PlannedRebuild[],
 ): PlannedRebuild[] {
@@ -183,14 +185,19 @@ function withEstimateInputs(
     const fingerprintOf = estimationFingerprints(lake, rules);
     const versionOf = (key: PartitionKey) =>
         own.get(partitionText(key)) ?? versions?.get(partitionText(key)) ?? 0;
-    return rebuilds.map((r) => ({
-        ...r,
-        inputs: {
-            ...r.inputs,
-            estimation: fingerprintOf(r.marketDay),
-            windows: windowVersions(rules, r, versionOf),
-        },
-    }));
+    return rebuilds.map((r) => {
+        const { spans: _, ...inputs } = r.inputs;
+        const range = spans.get(partitionText(r));
+        return {
+            ...r,
+            inputs: {
+                ...inputs,
+                estimation: fingerprintOf(r.marketDay),
+                windows: windowVersions(rules, r, versionOf),
+                ...(range === undefined ? {} : { spans: spanWindow(rules, r, range, versionOf) }),
+            },
+        };
+    });
 }
 
 /**
@@ -201,7 +208,8 @@ async function estimateAgain(session: EngineSession, lake: Lake, inputs: JobInpu
     const { rebuilds, previous, estimation } = inputs;
     const days = [...new Set(rebuilds.map((r) => r.marketDay))];
     const estimates = distinctPaths(previous.reading_estimates);
-    await findStaleEstimates(session, { zone: lake.zone, days, estimation, estimates });
+    await registerAllChannels(session, inputs);
+    await findStaleEstimates(session, { ...lake, days, estimation, estimates });
     const stale = await sumByPartition(session, lake, 'stale_estimates', 'count(*) as n');
     const isStale = (r: PlannedRebuild) =>
         stale.has(partitionText(r)) || r.reasons.includes('estimation settings');

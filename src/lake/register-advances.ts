@@ -115,30 +115,6 @@ export async function compareAdvances(session: EngineSession, inputs: AdvanceInp
     await session.materialise('register_advances', modelSql(session, 'register_advances', names));
 }
 
-/** A time of a channel without measured values; instants as texts, half-open. */
-export interface AskedGap {
-    readonly channelNo: number;
-    readonly from: string;
-    readonly to: string;
-}
-
-/**
- * Makes the session's table `gap_advances` of `register_spans`: of each gap that measured reads enclose, what the register counted between the nearest two of
- * them. What is missing in that time is that less what was measured, so estimates can be scaled to add up to it exactly.
- */
-export async function findGapAdvances(session: EngineSession, gaps: readonly AskedGap[]): Promise<void> {
-    await session.registerRows(
-        'asked_gaps',
-        [
-            { name: 'channel_no', type: 'integer' },
-            { name: 'gap_from', type: 'timestamp' },
-            { name: 'gap_to', type: 'timestamp' },
-        ],
-        gaps.map(({ channelNo, from, to }) => [channelNo, from, to]),
-    );
-    await session.materialise('gap_advances', modelSql(session, 'gap_advances'));
-}
-
 function modelSql(
     session: EngineSession,
     model: string,

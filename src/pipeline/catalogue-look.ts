@@ -4,7 +4,7 @@ import { type KnownLake, readKnownLake } from '../lake/as-of.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { registrationVersion, standingSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
-import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import type { FeedStandings } from '../lake/refresh-state.ts';
 import { readSpanInputs, type SpanInputs } from '../lake/register-advances.ts';
 import { type Watermark, watermarkAt } from '../lake/watermark.ts';
 import { settleReceipts } from '../raw/segment-catalogue.ts';
@@ -28,7 +28,7 @@ export type LookedChannels = { readonly path: string } | { readonly rows: readon
 
 export interface LookOptions extends ViewOptions {
     readonly wants: Wants;
-    readonly feeds: readonly FeedPrecedence[];
+    readonly feeds: FeedStandings;
 }
 
 /** All that was wanted, of one moment. */

@@ -11,7 +11,7 @@ import { currentMarkPlan } from '../lake/day-marks.ts';
 import type { Lake } from '../lake/lake.ts';
 import { currentPlan, NOTHING, type RefreshProgress, type RefreshResult, refresh } from '../lake/refresh.ts';
 import type { RefreshPlan } from '../lake/refresh-plan.ts';
-import type { FeedPrecedence } from '../lake/refresh-state.ts';
+import type { FeedPrecedence, FeedStandings } from '../lake/refresh-state.ts';
 import type { RegisterFeed } from '../lake/register-reads.ts';
 import { type IncomingPayload, type RawStore, receive } from '../raw/receive.ts';
 import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts';
@@ -159,9 +159,12 @@ export async function load(
     return { ...result, ...matched, stillWaiting: waiting };
 }
 
-/** What decides between versions of intervals. Feeds of registers have none: one that is new makes nothing stale. */
-export function precedenceOf(feeds: readonly KnownFeed[]): FeedPrecedence[] {
-    return feeds.filter(({ contract }) => contract.kind === 'interval').map(standingOf);
+/** What decides between versions. Between those of intervals feeds of registers decide nothing: one that is new makes nothing stale. */
+export function precedenceOf(feeds: readonly KnownFeed[]): FeedStandings {
+    return {
+        intervals: feeds.filter(({ contract }) => contract.kind === 'interval').map(standingOf),
+        registers: registerFeedsOf(feeds),
+    };
 }
 
 /** What decides between reads of registers, with what files call a meter; of all feeds, as a contract's kind may have been another. */

@@ -9,7 +9,7 @@ import { compareAdvances, type SpanInputs, spanRegisters } from '../lake/registe
 import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.ts';
 import { knownBy } from '../lake/watermark.ts';
 import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
-import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { isWanted, type ViewOptions } from './published-relations.ts';
 
 interface PublishedView {
@@ -54,7 +54,7 @@ async function withViews<T>(
         const session = await lake.engine.openSession();
         try {
             const look = await lookAtCatalogue({ ...chain, lake }, session, { ...options, feeds, wants });
-            await registerViews(session, lake, look, wants, registerFeedsOf(delivering));
+            await registerViews(session, lake, look, wants, feeds.registers);
             return await work(session);
         } finally {
             await session.close();

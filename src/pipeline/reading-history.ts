@@ -20,7 +20,7 @@ import {
     type TracedInterval,
     traceIntervals,
 } from '../trace/traced-version.ts';
-import { type Chain, feedsOf, precedenceOf, registerFeedsOf } from './chain.ts';
+import { type Chain, feedsOf, precedenceOf } from './chain.ts';
 import { readSourceLines, type SourceLines } from './source-lines.ts';
 
 export interface HistoryQuestion {
@@ -67,8 +67,9 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
             const { channels } = named;
             const { period } = question;
             const feeds = precedenceOf(delivering);
-            const versions = await decideAgain(session, lake, { channels, feeds, period });
-            const registers = { channels, feeds: registerFeedsOf(delivering), period };
+            const asked = { channels, feeds: feeds.intervals, period };
+            const versions = await decideAgain(session, lake, asked);
+            const registers = { channels, feeds: feeds.registers, period };
             const reads = await decideReadsAgain(session, lake, registers);
             const names = allNames(named, question.meter);
             const waiting = await waitingRows(session, inUse, names, question);

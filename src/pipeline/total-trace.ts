@@ -70,7 +70,7 @@ interface PublishedPartition {
 /** The versions of the partitions concerned, as text. Throws `trace.stale` where one is not published from what is there. */
 async function publishedVersions(chain: Chain, { named, days }: TotalQuestion): Promise<string> {
     const { lake } = chain;
-    const { curation } = curationRules(lake, precedenceOf(await feedsOf(chain)));
+    const { curation } = curationRules(lake, precedenceOf(await feedsOf(chain)).intervals);
     const rows = await lake.db.query<PublishedPartition>(
         `select k.market_day as "marketDay", k.bucket, coalesce(p.version, 0) as version,
                 (coalesce(v.version, 0)::text, $4, ${REGISTRATION}, ${ATTRIBUTES}) is distinct from
@@ -111,7 +111,7 @@ async function traceOnce(chain: Chain, { named, days, readsLines }: TotalQuestio
     const session = await lake.engine.openSession();
     try {
         const published = await readPublished(session, lake, named, days);
-        const feeds = precedenceOf(await feedsOf(chain));
+        const feeds = precedenceOf(await feedsOf(chain)).intervals;
         const versions = await decideAgain(session, lake, { channels: named.channels, feeds, period });
         // what stands outside its channel's validity counts elsewhere
         const inside = versions.filter(({ outcome }) => outcome !== 'outside');

@@ -14,7 +14,18 @@ export const estimationSettings = z
         methods: z
             .array(z.enum(ESTIMATION_METHODS, `must be one of ${ESTIMATION_METHODS.join(', ')}`))
             .refine((methods) => new Set(methods).size === methods.length, 'must name each method once')
+            .refine(
+                (methods) => methods.indexOf('register-scaled') < 1,
+                'must have register-scaled first: what a register counted is shared among all gaps between two reads',
+            )
+            .refine(
+                (methods) => !methods.includes('flat') || methods.includes('register-scaled'),
+                'must have register-scaled where it has flat, which is an even share of what a register counted',
+            )
             .default([...DEFAULT_ESTIMATION.methods]),
+        registerScaled: z
+            .strictObject({ upToDays: wholeNumber(1, 400).default(DEFAULT_ESTIMATION.registerDays) })
+            .prefault({}),
         linear: z
             .strictObject({ upToMinutes: wholeNumber(5, 1440).default(DEFAULT_ESTIMATION.linearMinutes) })
             .prefault({}),
@@ -29,8 +40,9 @@ export const estimationSettings = z
         holidaySet: z.string().min(1).optional(),
     })
     .transform(
-        ({ methods, linear, likeDay, holidaySet }): EstimationPolicy => ({
+        ({ methods, registerScaled, linear, likeDay, holidaySet }): EstimationPolicy => ({
             methods,
+            registerDays: registerScaled.upToDays,
             linearMinutes: linear.upToMinutes,
             likeDays: likeDay.days,
             likeDaysLookedAt: likeDay.among,

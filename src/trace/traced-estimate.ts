@@ -40,9 +40,18 @@ function keyOf({ channelNo, periodFrom }: { channelNo: number; periodFrom: strin
 /** How a value was estimated, as a sentence without its end. */
 export function estimateText(estimate: GapEstimate): string {
     const gap = `gap ${estimate.gapFrom} to ${estimate.gapTo}`;
-    const basis =
-        estimate.method === 'linear'
-            ? `a line from ${estimate.kwhBefore} to ${estimate.kwhAfter}`
-            : `mean of ${estimate.valueCount ?? 0} or more values of like days, ${estimate.firstSourceDay} to ${estimate.lastSourceDay}`;
-    return `estimated here, ${estimate.method}, ${estimate.confidence} confidence: ${basis}; ${gap}`;
+    return `estimated here, ${estimate.method}, ${estimate.confidence} confidence: ${basisText(estimate)}; ${gap}`;
+}
+
+function basisText({ advance, ...estimate }: GapEstimate): string {
+    if (advance === null) return valuesText(estimate.method, estimate);
+    const { advanceKwh, measuredKwh, readFrom, readTo, shape } = advance;
+    const rest = `what the register counted and no interval measured, ${advanceKwh} less ${measuredKwh} kWh from ${readFrom} to ${readTo}`;
+    if (shape === null) return `even share of ${rest}`;
+    return `share of ${rest}, by the shape of ${shape} (${valuesText(shape, estimate)})`;
+}
+
+function valuesText(method: string, estimate: Omit<GapEstimate, 'advance'>): string {
+    if (method === 'linear') return `a line from ${estimate.kwhBefore} to ${estimate.kwhAfter}`;
+    return `mean of ${estimate.valueCount ?? 0} or more values of like days, ${estimate.firstSourceDay} to ${estimate.lastSourceDay}`;
 }

@@ -1,5 +1,5 @@
 import { addDays, type CalendarDate, weekday } from '../../src/kernel/calendar-date.ts';
-import { marketDayPeriod } from '../../src/kernel/market-day.ts';
+import { marketDayOf, marketDayPeriod } from '../../src/kernel/market-day.ts';
 import { localTimeAt, type Zone } from '../../src/kernel/zone.ts';
 import { HALF_HOUR } from './validation-world.ts';
 
@@ -8,31 +8,115 @@ export type Measured = ReadonlyMap<number, number>;
 
 export interface NaiveEstimate {
     readonly micro: number;
-    readonly method: 'linear' | 'like-day';
+    readonly method: 'register-scaled' | 'linear' | 'like-day' | 'flat';
 }
 
 const LINEAR_SLOTS_MAX = 4;
 const LIKE_DAYS = 3;
 const LOOKED_AT = 5;
 const LOOK_BACK = 28;
+const REGISTER_DAYS = 40;
+
+/** A measured read of the meter's register: what it had counted by then, in millionths of a kWh. */
+export interface NaiveRead {
+    readonly at: number;
+    readonly micro: number;
+}
+
+/** What estimates are made from. */
+export interface NaiveCase {
+    readonly measured: Measured;
+    /** In the order of time. */
+    readonly reads?: readonly NaiveRead[];
+    readonly holidays?: ReadonlySet<string>;
+}
 
 /**
  * What docs/estimation.md says, written a second time for half-hours and the usual settings, a value at a time: estimates of the missing half-hours of the
  * days from `first` on and before `end`.
  */
 export function naiveEstimates(
-    measured: Measured,
+    { measured, reads = [], holidays = new Set() }: NaiveCase,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
-    holidays: ReadonlySet<string> = new Set(),
 ): Map<number, NaiveEstimate> {
-    const found = new Map<number, NaiveEstimate>();
+    const usual = new Map<number, NaiveEstimate>();
+    estimateRuns(usual, (at) => measured.has(at), { measured, zone, first, end, holidays });
+    const from = marketDayPeriod(zone, first).from;
+    const to = marketDayPeriod(zone, end).from;
+    const scaled = new Map<number, NaiveEstimate>();
+    reads.slice(1).forEach((read, i) => {
+        const before = reads[i];
+        if (before === undefined || daysBetween(zone, before.at, read.at) > REGISTER_DAYS) return;
+        const begun = Math.ceil(before.at / HALF_HOUR) * HALF_HOUR;
+        if (begun < from || read.at > to) return;
+        shareOut(scaled, { from: begun, to: read.at, micro: read.micro - before.micro }, measured, usual);
+    });
+    const rest = new Map<number, NaiveEstimate>(scaled);
+    estimateRuns(rest, (at) => measured.has(at) || scaled.has(at), { measured, zone, first, end, holidays });
+    return rest;
+}
+
+function daysBetween(zone: Zone, from: number, to: number): number {
+    const day = (at: number) => Date.parse(marketDayOf(zone, at)) / 86_400_000;
+    return day(to) - day(from);
+}
+
+/** What is not measured of a total, by the shape of the usual estimates or evenly, rounded cumulatively. */
+function shareOut(
+    scaled: Map<number, NaiveEstimate>,
+    total: { readonly from: number; readonly to: number; readonly micro: number },
+    measured: Measured,
+    usual: ReadonlyMap<number, NaiveEstimate>,
+): void {
+    const slots: number[] = [];
+    let rest = BigInt(total.micro);
+    for (let at = total.from; at < total.to; at += HALF_HOUR) {
+        const value = measured.get(at);
+        if (value === undefined) slots.push(at);
+        else rest -= BigInt(value);
+    }
+    if (rest < 0n) return;
+    const shape = slots.map((at) => usual.get(at)?.micro);
+    const known = shape.flatMap((value) => (value === undefined ? [] : [value]));
+    const isShaped = known.length === slots.length && (rest === 0n || known.some((value) => value > 0));
+    const weights = isShaped ? known : slots.map(() => 1);
+    const sum = weights.reduce((all, value) => all + BigInt(value), 0n);
+    let until = 0n;
+    let given = 0n;
+    slots.forEach((at, i) => {
+        until += BigInt(weights[i] ?? 0);
+        const share = sum === 0n ? 0n : halfEvenOf(rest * until, sum);
+        scaled.set(at, { micro: Number(share - given), method: isShaped ? 'register-scaled' : 'flat' });
+        given = share;
+    });
+}
+
+function halfEvenOf(dividend: bigint, divisor: bigint): bigint {
+    const whole = dividend / divisor;
+    const twice = 2n * (dividend % divisor);
+    return twice > divisor || (twice === divisor && whole % 2n === 1n) ? whole + 1n : whole;
+}
+
+/** By a line or as like days were, run by run of what is not there. */
+function estimateRuns(
+    found: Map<number, NaiveEstimate>,
+    isThere: (at: number) => boolean,
+    given: {
+        readonly measured: Measured;
+        readonly zone: Zone;
+        readonly first: CalendarDate;
+        readonly end: CalendarDate;
+        readonly holidays: ReadonlySet<string>;
+    },
+): void {
+    const { measured, zone, first, end, holidays } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
-            if (measured.has(slots[from] ?? 0)) continue;
+            if (isThere(slots[from] ?? 0)) continue;
             let to = from;
-            while (to < slots.length && !measured.has(slots[to] ?? 0)) to++;
+            while (to < slots.length && !isThere(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
             const estimates =
                 line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)) ??
@@ -43,7 +127,6 @@ export function naiveEstimates(
             from = to;
         }
     }
-    return found;
 }
 
 function slotsOf(zone: Zone, day: CalendarDate): number[] {

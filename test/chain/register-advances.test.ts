@@ -1,10 +1,10 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { compileModel } from '../../src/engine/compile.ts';
 import type { EngineValue } from '../../src/engine/engine.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
-import { findGapAdvances } from '../../src/lake/register-advances.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { registerChecks } from '../../src/pipeline/register-checks.ts';
@@ -304,7 +304,7 @@ test('differences are listed, by meter and days, and all are counted', async () 
     await assert.rejects(nobody, { code: 'trace.meter-unknown' });
 });
 
-test('a gap is given what the register counted between the measured reads that enclose it', async () => {
+test('measured reads are joined over estimated ones in between; not where the register was reverse, nor to the end', async () => {
     const session = await world.workspace.lake.engine.openSession();
     const span = (from: number, to: number, advance: string | null, qualities: string): EngineValue[] => [
         ...[7, instantText(JUNE_1 + from * DAY), instantText(JUNE_1 + to * DAY), '2013-06-01', '2013-06-09'],
@@ -332,30 +332,16 @@ test('a gap is given what the register counted between the measured reads that e
                 span(8, 9, '1', 'measured-estimated'),
             ],
         );
-        const gaps = [
-            [0, 2],
-            [0.5, 1],
-            [1, 3],
-            [3, 4.5],
-            [5, 7],
-            [8.2, 8.5],
-        ].map(([from = 0, to = 0]) => ({
-            channelNo: 7,
-            from: instantText(JUNE_1 + from * DAY),
-            to: instantText(JUNE_1 + to * DAY),
-        }));
-        await findGapAdvances(session, gaps);
+        await session.materialise('measured_spans', compileModel('registers/measured_spans', 'duckdb').sql);
         const rows = await session.rows(
-            'select epoch_ms(gap_from) as a, epoch_ms(read_from) as b, epoch_ms(read_to) as c, advance_kwh from gap_advances order by 1, 3',
+            'select epoch_ms(read_from) as a, epoch_ms(read_to) as b, advance_kwh from measured_spans order by 1',
         );
         const days = (value: unknown) => (Number(value) - JUNE_1) / DAY;
         assert.deepEqual(
-            rows.map((r) => [days(r.a), days(r.b), days(r.c), Number(r.advance_kwh)]),
+            rows.map((r) => [days(r.a), days(r.b), Number(r.advance_kwh)]),
             [
-                [0, 0, 2, 10],
-                [0.5, 0, 2, 10],
-                [1, 0, 6, 18],
-                [3, 2, 6, 8],
+                [0, 2, 10],
+                [2, 6, 8],
             ],
         );
     } finally {

@@ -119,3 +119,31 @@ test('parts are the same files, whether each is computed for itself or all are c
         );
     });
 });
+
+test('a column that only later files have is null in earlier ones, and where all lack it', async () => {
+    await within(async (session) => {
+        const file = (name: string) => path.join(folder, `${name}.parquet`);
+        await session.writeFile('select 1 as no', file('early'));
+        await session.writeFile(`select 2 as no, 'x' as text`, file('late'));
+        const columns = [
+            { name: 'no', type: 'integer' },
+            { name: 'text', type: 'string', isLater: true },
+        ] as const;
+        const read = async (...names: string[]) => {
+            await session.registerFiles('read', columns, names.map(file));
+            return (await session.rows('select no, text from read order by no')).map(({ no, text }) => [
+                no,
+                text,
+            ]);
+        };
+        assert.deepEqual(await read('early', 'late'), [
+            [1, null],
+            [2, 'x'],
+        ]);
+        assert.deepEqual(await read('early'), [[1, null]]);
+        await assert.rejects(
+            session.registerFiles('read', [{ name: 'text', type: 'string' }], [file('early')]),
+            /text/,
+        );
+    });
+});

@@ -154,7 +154,11 @@ export class DuckdbSession implements EngineSession {
 
     fileQuery(columns: readonly TableColumn[], files: readonly string[]): string {
         const list = columns.map((c) => `cast(${c.name} as ${this.typeName(c.type)}) as ${c.name}`);
-        return `select ${list.join(', ')} from read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = false)`;
+        const later = columns.filter(({ isLater }) => isLater);
+        const read = `read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false, union_by_name = ${later.length > 0})`;
+        if (later.length === 0) return `select ${list.join(', ')} from ${read}`;
+        const none = later.map((c) => `cast(null as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
+        return `select ${list.join(', ')} from (select * from ${read} union all by name select ${none} where false)`;
     }
 
     async registerRows(
