@@ -87,7 +87,12 @@ function assertAsNaive(
 ): void {
     const expected = new Map<number, [string, string]>();
     for (const [at, micro] of measured) expected.set(at, [(micro / 1e6).toFixed(6), 'measured']);
-    const estimates = naiveEstimates(measured, LONDON, { first, end: newest }, new Set(holidays));
+    const estimates = naiveEstimates(
+        measured,
+        LONDON,
+        { first, end: newest },
+        { holidays: new Set(holidays) },
+    );
     for (const [at, { micro, method }] of estimates) expected.set(at, [(micro / 1e6).toFixed(6), method]);
     assert.ok(new Set([...estimates.values()].map(({ method }) => method)).size === 2);
     const texts = (of: ReadonlyMap<number, readonly [string, string]>) =>

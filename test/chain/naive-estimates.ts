@@ -16,6 +16,12 @@ const LIKE_DAYS = 3;
 const LOOKED_AT = 5;
 const LOOK_BACK = 28;
 
+export interface NaiveOptions {
+    readonly holidays?: ReadonlySet<string>;
+    /** Whether a half-hour should have a value and has none; those that were not measured unless told. */
+    readonly isGap?: (at: number) => boolean;
+}
+
 /**
  * What docs/estimation.md says, written a second time for half-hours and the usual settings, a value at a time: estimates of the missing half-hours of the
  * days from `first` on and before `end`.
@@ -24,15 +30,15 @@ export function naiveEstimates(
     measured: Measured,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
-    holidays: ReadonlySet<string> = new Set(),
+    { holidays = new Set(), isGap = (at) => !measured.has(at) }: NaiveOptions = {},
 ): Map<number, NaiveEstimate> {
     const found = new Map<number, NaiveEstimate>();
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
-            if (measured.has(slots[from] ?? 0)) continue;
+            if (!isGap(slots[from] ?? 0)) continue;
             let to = from;
-            while (to < slots.length && !measured.has(slots[to] ?? 0)) to++;
+            while (to < slots.length && isGap(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
             const estimates =
                 line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)) ??

@@ -1,0 +1,78 @@
+/** What `npm run chaos` runs: seeds of the chaos driver, from one on or for some time. See README.md. */
+import { parseArgs } from 'node:util';
+import { isPlantedFault, PLANTED_FAULTS } from './planted-faults.ts';
+import type { SeedRun } from './seed-run.ts';
+import { runSeeds } from './seeds-run.ts';
+
+const USAGE = `npm run chaos -- [--seeds N] [--from S] [--hours H] [--parallel P] [--plant FAULT] [--json]
+  --seeds N     how many seeds (10)
+  --from S      the first one, a whole number (1); the others follow it
+  --hours H     instead: as many as begin within so many hours
+  --parallel P  how many run at once (2)
+  --plant FAULT one of: ${Object.keys(PLANTED_FAULTS).join('; ')}
+  --json        one JSON document at the end`;
+
+async function main(): Promise<number> {
+    const { values } = parseArgs({
+        options: {
+            seeds: { type: 'string', default: '10' },
+            from: { type: 'string', default: '1' },
+            hours: { type: 'string' },
+            parallel: { type: 'string', default: '2' },
+            plant: { type: 'string' },
+            json: { type: 'boolean', default: false },
+        },
+    });
+    const { plant } = values;
+    if (plant !== undefined && !isPlantedFault(plant)) throw new Error(`no fault is named ${plant}`);
+    const until = values.hours === undefined ? undefined : Date.now() + number(values.hours) * 3_600_000;
+    const from = number(values.from);
+    const result = await runSeeds({
+        seeds: until === undefined ? numbered(from, number(values.seeds)) : numberedUntil(from, until),
+        parallel: number(values.parallel),
+        ...(plant === undefined ? {} : { planted: plant }),
+        onSeed: (run) => {
+            if (!values.json) process.stdout.write(`${seedText(run)}\n`);
+        },
+    });
+    const { failed, seeds, counts, seconds } = result;
+    if (values.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    else {
+        const perSeed = (seconds / Math.max(seeds, 1)).toFixed(1);
+        process.stdout.write(
+            `${seeds} seeds in ${Math.round(seconds)} s (${perSeed} s each), ${JSON.stringify(counts)}\n${failed.length} failed\n`,
+        );
+    }
+    return failed.length === 0 ? 0 : 1;
+}
+
+function* numbered(from: number, count: number): Generator<string> {
+    for (let seed = from; seed < from + count; seed += 1) yield String(seed);
+}
+
+function* numberedUntil(from: number, until: number): Generator<string> {
+    for (let seed = from; Date.now() < until; seed += 1) yield String(seed);
+}
+
+function seedText({ seed, findings, events, counts, seconds }: SeedRun): string {
+    const told = `${counts.processes} processes, ${counts.crashes} killed, ${seconds.toFixed(1)} s`;
+    if (findings.length === 0) return `ok ${seed}: ${told}`;
+    return [
+        `NOT OK ${seed}: ${told}; again with \`npm run chaos -- --seeds 1 --from ${seed}\``,
+        ...events.map((event) => `  ran: ${event}`),
+        ...findings.map((finding) => `  found: ${finding}`),
+    ].join('\n');
+}
+
+function number(text: string): number {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value <= 0) throw new Error(`${text} is no number above 0`);
+    return value;
+}
+
+try {
+    process.exitCode = await main();
+} catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exitCode = 2;
+}
