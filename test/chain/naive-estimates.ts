@@ -20,6 +20,8 @@ export interface NaiveOptions {
     readonly holidays?: ReadonlySet<string>;
     /** Whether a half-hour should have a value and has none; those that were not measured unless told. */
     readonly isGap?: (at: number) => boolean;
+    /** In the order in which they are tried. */
+    readonly methods?: readonly NaiveEstimate['method'][];
 }
 
 /**
@@ -30,7 +32,11 @@ export function naiveEstimates(
     measured: Measured,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
-    { holidays = new Set(), isGap = (at) => !measured.has(at) }: NaiveOptions = {},
+    {
+        holidays = new Set(),
+        isGap = (at) => !measured.has(at),
+        methods = ['linear', 'like-day'],
+    }: NaiveOptions = {},
 ): Map<number, NaiveEstimate> {
     const found = new Map<number, NaiveEstimate>();
     for (let day = first; day < end; day = addDays(day, 1)) {
@@ -40,9 +46,12 @@ export function naiveEstimates(
             let to = from;
             while (to < slots.length && isGap(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
-            const estimates =
-                line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)) ??
-                likeDays(run, day, measured, zone, holidays);
+            const by = {
+                linear: () => line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)),
+                'like-day': () => likeDays(run, day, measured, zone, holidays),
+            };
+            let estimates: NaiveEstimate[] | undefined;
+            for (const method of methods) estimates ??= by[method]();
             estimates?.forEach((estimate, i) => {
                 found.set(run[i] ?? 0, estimate);
             });

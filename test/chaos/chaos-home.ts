@@ -27,7 +27,7 @@ export async function makeChaosHome(folder: string, template: string, plan: Chao
     if (existsSync(path.join(template, 'database', 'place'))) await initEmptyHome(folder);
     else copyFolder(template, folder);
     const settings = path.join(folder, HOME_FILE);
-    const estimation = plan.estimates ? '' : 'estimation: { methods: [] }\n';
+    const estimation = `estimation: { methods: [${plan.methods.join(', ')}] }\n`;
     writeFileSync(settings, `${readFileSync(settings, 'utf8')}${estimation}horizon: ${plan.lastDay}\n`);
     mkdirSync(path.join(folder, 'feeds'), { recursive: true });
     writeFileSync(

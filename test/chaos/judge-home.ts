@@ -45,7 +45,7 @@ export async function judgeHome(
         totals: place.totals,
         withViews: (work) => withPublishedViews(workspace, { showsIdentity: true }, work),
     };
-    const truth = plan.estimates ? estimatesFromTruth(plan) : undefined;
+    const truth = plan.methods.length > 0 ? estimatesFromTruth(plan) : undefined;
     const findings = await comparePublished(town, ZONE, truth);
     findings.push(...(await publishedTwice(workspace)), ...(await faultsOf(workspace)));
     if (!plan.rebuilds || findings.length > 0) return findings;

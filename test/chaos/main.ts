@@ -1,15 +1,16 @@
 /** What `npm run chaos` runs: seeds of the chaos driver, from one on or for some time. See README.md. */
 import { parseArgs } from 'node:util';
 import { isPlantedFault, PLANTED_FAULTS } from './planted-faults.ts';
-import type { SeedRun } from './seed-run.ts';
+import { seedText } from './seed-text.ts';
 import { runSeeds } from './seeds-run.ts';
 
-const USAGE = `npm run chaos -- [--seeds N] [--from S] [--hours H] [--parallel P] [--plant FAULT] [--json]
+const USAGE = `npm run chaos -- [--seeds N] [--from S] [--hours H] [--parallel P] [--plant FAULT] [--stop-at-failure] [--json]
   --seeds N     how many seeds (10)
   --from S      the first one, a whole number (1); the others follow it
   --hours H     instead: as many as begin within so many hours
   --parallel P  how many run at once (2)
   --plant FAULT one of: ${Object.keys(PLANTED_FAULTS).join('; ')}
+  --stop-at-failure  no further seed begins once one has failed
   --json        one JSON document at the end`;
 
 async function main(): Promise<number> {
@@ -18,6 +19,7 @@ async function main(): Promise<number> {
             seeds: { type: 'string', default: '10' },
             from: { type: 'string', default: '1' },
             hours: { type: 'string' },
+            'stop-at-failure': { type: 'boolean', default: false },
             parallel: { type: 'string', default: '2' },
             plant: { type: 'string' },
             json: { type: 'boolean', default: false },
@@ -30,6 +32,7 @@ async function main(): Promise<number> {
     const result = await runSeeds({
         seeds: until === undefined ? numbered(from, number(values.seeds)) : numberedUntil(from, until),
         parallel: number(values.parallel),
+        stopsAtFailure: values['stop-at-failure'],
         ...(plant === undefined ? {} : { planted: plant }),
         onSeed: (run) => {
             if (!values.json) process.stdout.write(`${seedText(run)}\n`);
@@ -52,16 +55,6 @@ function* numbered(from: number, count: number): Generator<string> {
 
 function* numberedUntil(from: number, until: number): Generator<string> {
     for (let seed = from; Date.now() < until; seed += 1) yield String(seed);
-}
-
-function seedText({ seed, findings, events, counts, seconds }: SeedRun): string {
-    const told = `${counts.processes} processes, ${counts.crashes} killed, ${seconds.toFixed(1)} s`;
-    if (findings.length === 0) return `ok ${seed}: ${told}`;
-    return [
-        `NOT OK ${seed}: ${told}; again with \`npm run chaos -- --seeds 1 --from ${seed}\``,
-        ...events.map((event) => `  ran: ${event}`),
-        ...findings.map((finding) => `  found: ${finding}`),
-    ].join('\n');
 }
 
 function number(text: string): number {

@@ -20,7 +20,7 @@ export const PLANTED_FAULTS = {
         {
             file: 'src/ingest/parse-outputs.ts',
             before: 'const file = await engine.writeFile(query,',
-            after: "const file = await engine.writeFile('select * from (' + query + ') as q where coalesce(version_stamp, 0) < 2 or ordinal % 2 = 0',",
+            after: "const file = await engine.writeFile('select * from (' + query + ') as q where coalesce(version_stamp, 0) < 2 or epoch_us(period_from) // 1800000000 % 2 = 0',",
         },
     ],
     // curated partitions are published, and then their files are made durable

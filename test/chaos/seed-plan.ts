@@ -1,3 +1,4 @@
+import type { EstimationMethod } from '../../src/contracts/estimation-policy.ts';
 import { addDays, type CalendarDate, calendarDate } from '../../src/kernel/calendar-date.ts';
 import type { CrashStage } from '../../src/kernel/faults.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
@@ -41,8 +42,8 @@ export interface ChaosPlan {
     readonly town: Omit<TownOptions, 'outFolder'>;
     readonly lastDay: CalendarDate;
     readonly months: readonly string[];
-    /** Gaps are estimated. */
-    readonly estimates: boolean;
+    /** By which gaps are estimated, in their order; none: they stay. */
+    readonly methods: readonly EstimationMethod[];
     readonly rounds: readonly ChaosRound[];
     /** Draws which deliveries come when. */
     readonly order: RandomStream;
@@ -50,19 +51,30 @@ export interface ChaosPlan {
     readonly rebuilds: boolean;
 }
 
-/** Days of 23, 25 and 24 hours; the first ones end a month. */
-const STARTS = ['2013-03-30', '2013-10-26', '2013-05-14', '2013-07-31'] as const;
-const DAYS = 3;
+/** Days of 23, 25 and 24 hours, and the end of a month; of weekdays at least two, since estimates look at like days. */
+const TIMES = [
+    { start: '2013-03-28', days: 4 },
+    { start: '2013-10-24', days: 4 },
+    { start: '2013-05-14', days: 3 },
+    { start: '2013-07-31', days: 2 },
+] as const;
 
 export function planSeed(seed: string): ChaosPlan {
     const random = randomStream(seed, 'chaos');
-    const from = calendarDate(random.pick(STARTS));
-    const to = addDays(from, DAYS);
+    const { start, days } = random.pick<(typeof TIMES)[number]>(TIMES);
+    const from = calendarDate(start);
+    const to = addDays(from, days);
     const lastDay = addDays(to, -1);
-    const estimates = random.chance(0.5);
+    // most gaps are short: where a line is tried first, hardly any estimate depends on another day
+    const methods = random.pick<readonly EstimationMethod[]>([
+        [],
+        ['linear', 'like-day'],
+        ['like-day', 'linear'],
+    ]);
+    const estimates = methods.length > 0;
     const town = {
         seed,
-        homes: random.between(2, 4),
+        homes: random.between(2, 3),
         from,
         to,
         marketZone: ZONE,
@@ -73,22 +85,29 @@ export function planSeed(seed: string): ChaosPlan {
         // the second computation of estimates knows half-hours, and meters that stay
         minutes: estimates ? 30 : random.pick<30 | 'mixed'>([30, 'mixed']),
         unknownMeters: 'wait',
-        flaws: { ...EVERY_FLAW, 'not-registered': 0.3, exchanged: estimates ? 0 : 0.4, moved: 0.3 },
+        flaws: {
+            ...EVERY_FLAW,
+            missing: 0.05,
+            late: 0.15,
+            'not-registered': 0.3,
+            exchanged: estimates ? 0 : 0.4,
+            moved: 0.3,
+        },
     } as const;
     return {
         seed,
         town,
         lastDay,
         months: [...new Set([from, lastDay].map((day) => day.slice(0, 7)))],
-        estimates,
+        methods,
         rounds: planRounds(random),
         order: randomStream(seed, 'order'),
-        rebuilds: random.chance(0.5),
+        rebuilds: random.chance(0.3),
     };
 }
 
 function planRounds(random: RandomStream): ChaosRound[] {
-    const count = random.between(3, 5);
+    const count = random.between(3, 4);
     const late = random.between(0, count);
     return Array.from({ length: count }, (_, i) => ({
         loadsLate: i === late,
@@ -97,8 +116,8 @@ function planRounds(random: RandomStream): ChaosRound[] {
 }
 
 function planCommands(random: RandomStream): PlannedCommand[] {
-    const count = random.pick([1, 2, 2, 3]);
-    const isPausing = count > 1 && random.chance(0.5);
+    const count = random.pick([1, 1, 2, 2]);
+    const isPausing = count > 1 && random.chance(0.6);
     const kinds = Array.from({ length: count }, (_, i) => kindOf(random, i, isPausing));
     return kinds.map((kind, i) => {
         const isIngest = kind.startsWith('ingest');
@@ -113,7 +132,8 @@ function planCommands(random: RandomStream): PlannedCommand[] {
 
 /** What waits for others to end would wait for a paused one: that is left to rounds without. */
 function kindOf(random: RandomStream, place: number, isPausing: boolean): CommandKind {
-    if (isPausing && place === 0) return random.pick(['ingest', 'ingest --refresh', 'refresh', 'refresh']);
+    if (isPausing && place === 0)
+        return random.pick(['ingest', 'ingest --refresh', 'ingest --refresh', 'ingest --refresh', 'refresh']);
     if (isPausing) return random.pick(['ingest', 'ingest --refresh', 'ingest --refresh', 'refresh', 'bill']);
     return random.pick([
         ...(['ingest', 'ingest', 'ingest', 'ingest --refresh', 'ingest --refresh', 'refresh'] as const),
@@ -127,11 +147,8 @@ const PAUSES = {
 } as const satisfies Record<string, readonly CrashStage[]>;
 
 function pausing(kind: CommandKind, random: RandomStream): ProcessFaults {
-    const stages = [
-        ...(kind.startsWith('ingest') ? PAUSES.ingest : []),
-        ...(kind.endsWith('refresh') ? PAUSES.refresh : []),
-    ];
-    const stage = stages[random.between(0, stages.length - 1)] ?? 'curate';
+    const isRefreshing = kind === 'refresh' || (kind.endsWith('refresh') && random.chance(0.7));
+    const stage = random.pick<CrashStage>(isRefreshing ? PAUSES.refresh : PAUSES.ingest);
     return {
         pause: { stage, pass: 1 },
         killsServer: random.chance(0.5),

@@ -11,10 +11,10 @@ import { makeChaosHome } from './chaos-home.ts';
 import { ChaosProcess, endedOrLate, type ProcessEnd, type ProcessFaults } from './chaos-process.ts';
 import { judgeHome, lostDeliveries } from './judge-home.ts';
 import type { PlantedFault } from './planted-faults.ts';
-import { type ChaosPlan, type ChaosRound, FEED, type PlannedCommand, planSeed } from './seed-plan.ts';
+import { type ChaosPlan, type ChaosRound, FEED, type PlannedCommand } from './seed-plan.ts';
 
-export interface SeedOptions {
-    readonly seed: string;
+export interface PlanOptions {
+    readonly plan: ChaosPlan;
     /** An empty home: see `makeTemplate`. */
     readonly template: string;
     readonly planted?: PlantedFault;
@@ -42,17 +42,16 @@ export interface SeedRun {
     readonly seconds: number;
 }
 
-/** A town whose home meets what was drawn for the seed, and what is wrong with it afterwards. */
-export async function runSeed(options: SeedOptions): Promise<SeedRun> {
+/** A town whose home meets what was planned, and what is wrong with it afterwards. */
+export async function runPlan({ plan, template, planted }: PlanOptions): Promise<SeedRun> {
     const startedAt = performance.now();
-    const plan = planSeed(options.seed);
     const root = makeScratchFolder();
     const home = path.join(root, 'home');
     try {
         const townFolder = path.join(root, 'town');
         const totals = await simulateTown({ ...plan.town, outFolder: townFolder });
-        await makeChaosHome(home, options.template, plan);
-        const run = new ChaosRun(plan, { home, townFolder, totals }, options.planted);
+        await makeChaosHome(home, template, plan);
+        const run = new ChaosRun(plan, { home, townFolder, totals }, planted);
         // held open throughout: the server stays, and is started again by whoever needs it
         const workspace = await openWorkspace(home);
         try {
@@ -125,14 +124,17 @@ class ChaosRun {
         this.findings.push(...(await lostDeliveries(workspace, this.#acknowledged)));
         if (!this.#isLateLoaded) await this.#loadLate(workspace);
         const rest = this.#waiting.splice(0);
-        if (rest.length > 0) await this.#quietly(['ingest', ...rest, '--feed', FEED, '--refresh']);
-        else await this.#quietly(['refresh']);
-        const bill = async () => {
-            for (const month of this.#plan.months) await this.#quietly(['bill', '--period', month]);
-        };
-        await bill();
+        if (rest.length > 0) await this.#quietly(['ingest', ...rest, '--feed', FEED]);
+        // also parses what was received by processes that ended before they could
+        await this.#quietly(['work']);
+        for (const month of this.#plan.months) await this.#quietly(['bill', '--period', month]);
         const quiet = (args: readonly string[]) => this.#quietly(args);
-        this.findings.push(...(await judgeHome(workspace, this.#plan, this.#place, quiet)));
+        try {
+            this.findings.push(...(await judgeHome(workspace, this.#plan, this.#place, quiet)));
+        } catch (error) {
+            // what is published cannot even be read
+            this.findings.push(`the home cannot be judged: ${error instanceof Error ? error.stack : error}`);
+        }
     }
 
     async #runRound(workspace: Workspace, { loadsLate, commands }: ChaosRound): Promise<void> {
@@ -213,11 +215,11 @@ class ChaosRun {
     }
 
     /** A failure that was planned for, and that tells what it is. */
-    #isExcused(faults: ProcessFaults, { how, document, said }: ProcessEnd): boolean {
+    #isExcused(faults: ProcessFaults, { how, document }: ProcessEnd): boolean {
         if (how !== 'failed') return false;
         const isLimited = faults.diskBytes !== undefined || faults.fileKilobytes !== undefined;
-        if (isLimited && /ENOSPC|EFBIG|File too large|No space left/i.test(said)) return true;
         const { code = '' } = (document?.error ?? {}) as { code?: string };
+        if (isLimited && code === 'home.disk-full') return true;
         return this.#isServerKilled && (code.startsWith('database.') || code === 'lake.files-gone');
     }
 

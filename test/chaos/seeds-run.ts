@@ -2,7 +2,8 @@ import path from 'node:path';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 import { makeTemplate } from './chaos-home.ts';
 import type { PlantedFault } from './planted-faults.ts';
-import { runSeed, type SeedCounts, type SeedRun } from './seed-run.ts';
+import { planSeed } from './seed-plan.ts';
+import { runPlan, type SeedCounts, type SeedRun } from './seed-run.ts';
 
 export interface SeedsOptions {
     /** Given one after the other, until there are no more. */
@@ -36,7 +37,11 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsRun> {
             while (!(options.stopsAtFailure && failed.length > 0)) {
                 const { value: seed, done } = waiting.next();
                 if (done) return;
-                const run = await runSeed({ seed, template, ...(planted ? { planted } : {}) });
+                const run = await runPlan({
+                    plan: planSeed(seed),
+                    template,
+                    ...(planted ? { planted } : {}),
+                });
                 all.push(run);
                 if (run.findings.length > 0) failed.push(run);
                 options.onSeed?.(run);

@@ -40,7 +40,10 @@ function estimatesOf(channel: readonly EngineRow[], plan: ChaosPlan): [string, s
         if (quality === 'missing') gaps.add(Number(at_ms));
     }
     const days = { first: calendarDate(plan.town.from), end: addDays(plan.lastDay, 1) };
-    const estimates = naiveEstimates(measured, zoneOf(ZONE), days, { isGap: (at) => gaps.has(at) });
+    const estimates = naiveEstimates(measured, zoneOf(ZONE), days, {
+        isGap: (at) => gaps.has(at),
+        methods: plan.methods,
+    });
     const { meter_id, register } = channel[0] ?? {};
     return [...estimates].map(([at, { micro }]) => [
         String(meter_id),
