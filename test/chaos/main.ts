@@ -4,13 +4,14 @@ import { isPlantedFault, PLANTED_FAULTS } from './planted-faults.ts';
 import { seedText } from './seed-text.ts';
 import { runSeeds } from './seeds-run.ts';
 
-const USAGE = `npm run chaos -- [--seeds N] [--from S] [--hours H] [--parallel P] [--plant FAULT] [--stop-at-failure] [--json]
+const USAGE = `npm run chaos -- [--seeds N] [--from S] [--hours H] [--parallel P] [--plant FAULT] [--stop-at-failure] [--keep] [--json]
   --seeds N     how many seeds (10)
   --from S      the first one, a whole number (1); the others follow it
   --hours H     instead: as many as begin within so many hours
   --parallel P  how many run at once (2)
   --plant FAULT one of: ${Object.keys(PLANTED_FAULTS).join('; ')}
   --stop-at-failure  no further seed begins once one has failed
+  --keep        towns and homes of seeds that failed stay, and are named
   --json        one JSON document at the end`;
 
 async function main(): Promise<number> {
@@ -22,6 +23,7 @@ async function main(): Promise<number> {
             'stop-at-failure': { type: 'boolean', default: false },
             parallel: { type: 'string', default: '2' },
             plant: { type: 'string' },
+            keep: { type: 'boolean', default: false },
             json: { type: 'boolean', default: false },
         },
     });
@@ -32,6 +34,7 @@ async function main(): Promise<number> {
     const result = await runSeeds({
         seeds: until === undefined ? numbered(from, number(values.seeds)) : numberedUntil(from, until),
         parallel: number(values.parallel),
+        keeps: values.keep,
         stopsAtFailure: values['stop-at-failure'],
         ...(plant === undefined ? {} : { planted: plant }),
         onSeed: (run) => {

@@ -18,6 +18,8 @@ export interface PlanOptions {
     /** An empty home: see `makeTemplate`. */
     readonly template: string;
     readonly planted?: PlantedFault;
+    /** The folder of a seed with findings stays. */
+    readonly keeps?: boolean;
 }
 
 export interface SeedCounts {
@@ -43,10 +45,11 @@ export interface SeedRun {
 }
 
 /** A town whose home meets what was planned, and what is wrong with it afterwards. */
-export async function runPlan({ plan, template, planted }: PlanOptions): Promise<SeedRun> {
+export async function runPlan({ plan, template, planted, keeps }: PlanOptions): Promise<SeedRun> {
     const startedAt = performance.now();
     const root = makeScratchFolder();
     const home = path.join(root, 'home');
+    let isKept = false;
     try {
         const townFolder = path.join(root, 'town');
         const totals = await simulateTown({ ...plan.town, outFolder: townFolder });
@@ -62,11 +65,15 @@ export async function runPlan({ plan, template, planted }: PlanOptions): Promise
             await workspace.close();
         }
         const { findings, events, counts } = run;
+        isKept = keeps === true && findings.length > 0;
+        if (isKept) events.push(`its town and its home stay in ${root}`);
         return { seed: plan.seed, findings, events, counts, seconds: (performance.now() - startedAt) / 1000 };
     } finally {
-        mkdirSync(home, { recursive: true });
-        await removeScratchFolder(home);
-        await removeScratchFolder(root);
+        if (!isKept) {
+            mkdirSync(home, { recursive: true });
+            await removeScratchFolder(home);
+            await removeScratchFolder(root);
+        }
     }
 }
 

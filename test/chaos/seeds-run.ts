@@ -11,6 +11,8 @@ export interface SeedsOptions {
     /** How many run at once. */
     readonly parallel: number;
     readonly planted?: PlantedFault;
+    /** Folders of seeds that failed stay. */
+    readonly keeps?: boolean;
     readonly onSeed?: (run: SeedRun) => void;
     /** No further seed begins once one has failed. */
     readonly stopsAtFailure?: boolean;
@@ -32,7 +34,7 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsRun> {
     try {
         const template = await makeTemplate(path.join(root, 'template'));
         const waiting = options.seeds[Symbol.iterator]();
-        const { planted } = options;
+        const { planted, keeps = false } = options;
         const takeTurns = async () => {
             while (!(options.stopsAtFailure && failed.length > 0)) {
                 const { value: seed, done } = waiting.next();
@@ -40,6 +42,7 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsRun> {
                 const run = await runPlan({
                     plan: planSeed(seed),
                     template,
+                    keeps,
                     ...(planted ? { planted } : {}),
                 });
                 all.push(run);
