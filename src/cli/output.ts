@@ -1,4 +1,5 @@
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import { explainFullDisk } from './full-disk.ts';
 
 /** Where a command writes: one JSON document or text on stdout; progress and notices on stderr. */
 export interface Output {
@@ -113,7 +114,8 @@ export function printErrorJson(error: {
 }
 
 /** What is wrong, where, and what to do; the stack only of a broken assumption. */
-export function reportError(error: unknown, isJson: boolean): number {
+export function reportError(thrown: unknown, isJson: boolean): number {
+    const error = explainFullDisk(thrown);
     if (error instanceof GridtallyError) {
         const { code, message, remedy, faults } = error;
         if (isJson) printErrorJson({ code, message, remedy, faults });

@@ -2,6 +2,7 @@ import { crashPoint } from '../kernel/faults.ts';
 import { commitVersions } from '../lake/append.ts';
 import { insertFiles, type NewFile, openCommit, WHOLE_TABLE } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
+import { nextJudgedAt } from '../registry/known-time.ts';
 import type { Transaction } from '../store/database.ts';
 import type { ParsedBatch } from './parse-outputs.ts';
 import type { WholeTable } from './whole-table.ts';
@@ -71,7 +72,7 @@ export async function commitParsed(
     await tx.query(
         `update segments s set parsed_at = to_timestamp($1 / 1000.0), parsed_contract_no = $2, parse_stats = t.stats::jsonb
            from unnest($3::bigint[], $4::text[]) as t(segment_no, stats) where s.segment_no = t.segment_no`,
-        [lake.clock.now(), feed.contractNo, segmentNos, stats],
+        [await nextJudgedAt(tx, lake.clock), feed.contractNo, segmentNos, stats],
     );
     crashPoint('append');
 }

@@ -4,6 +4,7 @@ import { commitVersions } from '../lake/append.ts';
 import { openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { nextJudgedAt } from '../registry/known-time.ts';
 import type { Transaction } from '../store/database.ts';
 import {
     appendWhole,
@@ -198,7 +199,7 @@ async function commitReplay(
     await tx.query(
         `insert into segment_replays (segment_no, contract_no, commit_no, replayed_at, stats_before)
          select segment_no, $1, $2, to_timestamp($3 / 1000.0), parse_stats from segments where segment_no = any($4)`,
-        [feed.contractNo, commitNo, lake.clock.now(), segments.map((s) => s.segmentNo)],
+        [feed.contractNo, commitNo, await nextJudgedAt(tx, lake.clock), segments.map((s) => s.segmentNo)],
     );
     await tx.query(
         `update segments s set parse_stats = s.parse_stats || t.stats::jsonb

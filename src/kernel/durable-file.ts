@@ -12,8 +12,10 @@ import {
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isForgetting, isKept, leavesTornBytes, mayBeLost } from './durable-forgetting.ts';
+import { roomFor } from './durable-space.ts';
 import { syncFolder } from './durable-sync.ts';
 import { assert } from './errors.ts';
+import { crashPoint } from './faults.ts';
 
 const UNFINISHED = /^\.[^/]*\.[0-9a-f]{16}\.part$/;
 
@@ -96,7 +98,9 @@ export class DurableFile {
         return this.#next(async () => {
             await this.#sync();
             await this.#close();
+            crashPoint('file');
             await (options.replace === false ? this.#linkTo(finalPath) : this.#renameTo(finalPath));
+            crashPoint('file');
             await syncFolder(path.dirname(finalPath));
             isKept(`name:${finalPath}`);
             if (path.dirname(finalPath) !== path.dirname(this.#path))
@@ -127,12 +131,13 @@ export class DurableFile {
         assert(this.#isOpen, 'a published or discarded file is not written to');
         if (isForgetting) this.#rememberForgetting(offset, bytes.length);
         this.#isDirty = true;
+        crashPoint('file');
         let done = 0;
         while (done < bytes.length) {
             const { bytesWritten } = await this.#handle.write(
                 bytes,
                 done,
-                bytes.length - done,
+                roomFor(this.#path, bytes.length - done),
                 offset + done,
             );
             done += bytesWritten;
@@ -142,6 +147,7 @@ export class DurableFile {
 
     async #sync(): Promise<void> {
         if (this.#isDirty) {
+            crashPoint('file');
             await this.#handle.datasync();
             this.#isDirty = false;
             this.#syncedSize = this.#writtenSize;
@@ -182,10 +188,12 @@ export class DurableFile {
             readSync(this.#handle.fd, before, 0, before.length, offset);
             const key = `bytes:${filePath}@${this.#overwritten.length}`;
             this.#overwritten.push(key);
-            mayBeLost(key, () => overwriteSync(filePath, offset, before));
+            mayBeLost(key, () => overwriteSync(this.#path, offset, before));
         }
+        // under its present name: one that was published without an fsync is a file with lost bytes
         mayBeLost(`bytes:${filePath}`, () => {
-            truncateSync(filePath, kept + (leavesTornBytes ? Math.floor((this.#writtenSize - kept) / 2) : 0));
+            const torn = leavesTornBytes ? Math.floor((this.#writtenSize - kept) / 2) : 0;
+            truncateSync(this.#path, kept + torn);
         });
     }
 }

@@ -3,11 +3,13 @@
  * half-written is ever seen under its real name. Bytes are written under a temporary name, fsynced, renamed, and the folder is fsynced.
  */
 import { type Dirent, existsSync, rmSync, truncateSync } from 'node:fs';
-import { access, constants, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DurableFile } from './durable-file.ts';
 import { isForgetting, isKept, leavesTornBytes, mayBeLost } from './durable-forgetting.ts';
+import { isDiskLimited, requireRoom } from './durable-space.ts';
 import { foldersUpTo, syncFolder, syncPaths } from './durable-sync.ts';
+import { crashPoint } from './faults.ts';
 
 export { DurableFile, isUnfinishedName } from './durable-file.ts';
 
@@ -35,8 +37,8 @@ export async function writeFileDurably(
 }
 
 /**
- * Says which files an engine is about to write, so that crash tests can lose them until `syncWrittenFiles` is called for them.
- * Otherwise it does nothing, and nothing needs to call it.
+ * Says which files an engine has written or is about to write, so that crash tests lose them until `syncWrittenFiles` is called for them: an
+ * engine that does not say so hides from them that the call is missing. Otherwise it does nothing.
  */
 export function announceWrittenFiles(paths: readonly string[]): void {
     if (!isForgetting) return;
@@ -52,6 +54,8 @@ export function announceWrittenFiles(paths: readonly string[]): void {
  */
 export async function syncWrittenFiles(paths: readonly string[], root?: string): Promise<void> {
     announceWrittenFiles(paths);
+    crashPoint('file');
+    if (isDiskLimited) for (const filePath of paths) requireRoom(filePath, (await stat(filePath)).size);
     await syncPaths(paths);
     const folders = new Set(paths.flatMap((p) => foldersUpTo(path.dirname(p), root ?? path.dirname(p))));
     await syncPaths([...folders]);
@@ -91,6 +95,7 @@ export async function makeFolderDurably(folder: string): Promise<void> {
         const parent = path.dirname(at);
         // Whoever made `at` could write to its parent; above a parent that we cannot write to nothing was made.
         if (!made.includes(at) && !(await isOpenToUs(parent))) break;
+        crashPoint('file');
         await syncFolder(parent);
         keptFolders.add(at);
     }
@@ -109,6 +114,7 @@ export async function removeFile(filePath: string): Promise<void> {
 
 /** As `removeFile` for many, with one fsync per folder. */
 export async function removeFiles(paths: readonly string[]): Promise<void> {
+    crashPoint('file');
     for (const filePath of paths) await rm(filePath, { force: true });
     await syncPaths(
         [...new Set(paths.map((filePath) => path.dirname(filePath)))].filter((folder) => existsSync(folder)),

@@ -26,6 +26,8 @@ export const ERROR_CATALOGUE = {
     'database.other-home': 'Give this home a schema of its own with database.schema in gridtally.yaml.',
     'home.clock-skew':
         'Set the clock of this machine, or that of the database server, by a time service such as NTP, then run the command again.',
+    'home.disk-full':
+        'Make room on the disk of the file named, or raise the limit of the size of files, then run the command again: nothing that was acknowledged is lost, and what was not ended is done again.',
     'home.setting-fixed':
         'Put the setting back; to change it, make a new home and ingest the readings again.',
     'database.too-old': 'Use PostgreSQL 15 or newer.',

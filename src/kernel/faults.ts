@@ -1,7 +1,8 @@
+import { writeSync } from 'node:fs';
 import { forgetUnsynced } from './durable-forgetting.ts';
 import { assert } from './errors.ts';
 
-/** Stages in which a crash test may kill the process. */
+/** Stages in which a crash test may kill the process, or hold it up. */
 export const CRASH_STAGES = [
     'start',
     'receive',
@@ -14,26 +15,49 @@ export const CRASH_STAGES = [
     'publish',
     'backup',
     'restore',
+    // before each durable write, fsync, new name and removal
+    'file',
+    // before each commit to the database, and after it
+    'transaction',
 ] as const;
 export type CrashStage = (typeof CRASH_STAGES)[number];
 
-const planned = plannedCrash(process.env.GRIDTALLY_CRASH);
-let passes = 0;
+export interface PlannedPoint {
+    readonly stage: CrashStage;
+    readonly pass: number;
+}
+
+/** What a paused process says on stderr, followed by its point. */
+export const PAUSED = 'paused at ';
+
+const crash = plannedPoint(process.env.GRIDTALLY_CRASH);
+const pause = plannedPoint(process.env.GRIDTALLY_PAUSE);
+const passes = new Map<CrashStage, number>();
 
 /**
  * Marks a place where a crash must do no harm. With GRIDTALLY_CRASH=append:3 the third pass of `append` in this process kills it with SIGKILL,
- * after forgetting what was not fsynced where GRIDTALLY_FORGET_UNSYNCED asks for that. Otherwise it does nothing.
+ * after forgetting what was not fsynced where GRIDTALLY_FORGET_UNSYNCED asks for that. With GRIDTALLY_PAUSE=curate:1 the first pass of `curate`
+ * stops it with SIGSTOP, until whoever planned that sends SIGCONT: what others do meanwhile is then no matter of luck. Otherwise it does nothing.
  */
 export function crashPoint(stage: CrashStage): void {
-    if (planned?.stage !== stage) return;
-    passes += 1;
-    if (passes !== planned.pass) return;
+    if (crash?.stage !== stage && pause?.stage !== stage) return;
+    const pass = (passes.get(stage) ?? 0) + 1;
+    passes.set(stage, pass);
+    if (isAt(pause, stage, pass)) {
+        writeSync(2, `${PAUSED}${stage}:${pass}\n`);
+        process.kill(process.pid, 'SIGSTOP');
+    }
+    if (!isAt(crash, stage, pass)) return;
     forgetUnsynced();
     process.kill(process.pid, 'SIGKILL');
 }
 
-/** Reads `stage:pass`, passes counting from 1. Asserts its form, because a misspelt crash would make a test that cannot fail. */
-export function plannedCrash(text: string | undefined): { stage: CrashStage; pass: number } | undefined {
+function isAt(planned: PlannedPoint | undefined, stage: CrashStage, pass: number): boolean {
+    return planned?.stage === stage && planned.pass === pass;
+}
+
+/** Reads `stage:pass`, passes counting from 1. Asserts its form, because a misspelt point would make a test that cannot fail. */
+export function plannedPoint(text: string | undefined): PlannedPoint | undefined {
     if (text === undefined || text === '') return undefined;
     const [name, count = '1'] = text.split(':');
     const stage = CRASH_STAGES.find((known) => known === name);

@@ -21,15 +21,31 @@ export async function settleMasterData(db: Database): Promise<void> {
 }
 
 /**
- * The instant of a new belief: now, or just after the last one where the clock stands or went back, so that known time only grows.
- * Call it under `lockMasterData`.
+ * The instant of a new belief: now, or just after the last one and after what was judged by it, where the clock stands or went back, so that known
+ * time only grows. Call it under `lockMasterData`.
  */
 export async function nextKnownAt(tx: Transaction, clock: Clock): Promise<KnownAt> {
-    const rows = await tx.query<{ loadedAt: number }>(
-        'select loaded_at as "loadedAt" from loads order by load_no desc limit 1',
-    );
-    const at = Math.max(Math.floor(clock.now()), (rows[0]?.loadedAt ?? -Infinity) + 1);
+    const { loadedAt, judgedAt } = await newestInstants(tx);
+    const before = Math.max(loadedAt, judgedAt);
+    const at = Math.max(Math.floor(clock.now()), before + 1);
     return { at, text: instantText(at) };
+}
+
+/**
+ * The instant at which rows are judged: now, or where the clock went back that of the belief by which they are, or of what was judged before them. By
+ * these instants `rebuild --from-raw` tells what was judged by which belief, and in which order (UTC epoch milliseconds).
+ */
+export async function nextJudgedAt(tx: Transaction, clock: Clock): Promise<number> {
+    const { loadedAt, judgedAt } = await newestInstants(tx);
+    return Math.max(clock.now(), loadedAt, judgedAt);
+}
+
+async function newestInstants(tx: Transaction): Promise<{ loadedAt: number; judgedAt: number }> {
+    const rows = await tx.query<{ loadedAt: number | null; judgedAt: number | null }>(
+        `select (select loaded_at from loads order by load_no desc limit 1) as "loadedAt",
+                greatest((select max(parsed_at) from segments), (select max(replayed_at) from segment_replays)) as "judgedAt"`,
+    );
+    return { loadedAt: rows[0]?.loadedAt ?? -Infinity, judgedAt: rows[0]?.judgedAt ?? -Infinity };
 }
 
 /** Enters that master data changed at `knownAt`, and by what. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { assert, GridtallyError } from '../kernel/errors.ts';
+import { crashPoint } from '../kernel/faults.ts';
 import { Connections, type DatabaseOptions, isConnectionLost } from './connections.ts';
 import { type CopyValue, copyChunks } from './copy-text.ts';
 
@@ -280,7 +281,9 @@ async function runTransaction<T>(
         await client.query(begin);
         const result = await work(new ConnectionTransaction(client));
         isCommitting = true;
+        crashPoint('transaction');
         const { command } = await client.query('commit');
+        crashPoint('transaction');
         // Postgres answers the commit of a transaction with a failed statement by rolling back, without an error.
         assert(command === 'COMMIT', 'a transaction is committed only when each of its statements went well');
         return result;

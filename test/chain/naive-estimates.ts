@@ -6,9 +6,12 @@ import { HALF_HOUR } from './validation-world.ts';
 /** Measured values of a meter in millionths of a kWh, by UTC epoch milliseconds. */
 export type Measured = ReadonlyMap<number, number>;
 
+/** Methods that go by other readings alone. */
+export type PlainMethod = 'linear' | 'like-day';
+
 export interface NaiveEstimate {
     readonly micro: number;
-    readonly method: 'register-scaled' | 'linear' | 'like-day' | 'flat';
+    readonly method: PlainMethod | 'register-scaled' | 'flat';
 }
 
 const LINEAR_SLOTS_MAX = 4;
@@ -29,6 +32,10 @@ export interface NaiveCase {
     /** In the order of time. */
     readonly reads?: readonly NaiveRead[];
     readonly holidays?: ReadonlySet<string>;
+    /** Whether a half-hour should have a value and has none; those that were not measured unless told. */
+    readonly isGap?: (at: number) => boolean;
+    /** In the order in which they are tried. */
+    readonly methods?: readonly PlainMethod[];
 }
 
 /**
@@ -36,12 +43,19 @@ export interface NaiveCase {
  * days from `first` on and before `end`.
  */
 export function naiveEstimates(
-    { measured, reads = [], holidays = new Set() }: NaiveCase,
+    {
+        measured,
+        reads = [],
+        holidays = new Set(),
+        isGap = (at) => !measured.has(at),
+        methods = ['linear', 'like-day'],
+    }: NaiveCase,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
 ): Map<number, NaiveEstimate> {
     const usual = new Map<number, NaiveEstimate>();
-    estimateRuns(usual, (at) => measured.has(at), { measured, zone, first, end, holidays });
+    const given = { measured, zone, first, end, holidays, methods };
+    estimateRuns(usual, isGap, given);
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
     const scaled = new Map<number, NaiveEstimate>();
@@ -53,7 +67,7 @@ export function naiveEstimates(
         shareOut(scaled, { from: begun, to: read.at, micro: read.micro - before.micro }, measured, usual);
     });
     const rest = new Map<number, NaiveEstimate>(scaled);
-    estimateRuns(rest, (at) => measured.has(at) || scaled.has(at), { measured, zone, first, end, holidays });
+    estimateRuns(rest, (at) => isGap(at) && !scaled.has(at), given);
     return rest;
 }
 
@@ -98,29 +112,33 @@ function halfEvenOf(dividend: bigint, divisor: bigint): bigint {
     return twice > divisor || (twice === divisor && whole % 2n === 1n) ? whole + 1n : whole;
 }
 
-/** By a line or as like days were, run by run of what is not there. */
+/** By a line or as like days were, run by run of gaps. */
 function estimateRuns(
     found: Map<number, NaiveEstimate>,
-    isThere: (at: number) => boolean,
+    isGap: (at: number) => boolean,
     given: {
         readonly measured: Measured;
         readonly zone: Zone;
         readonly first: CalendarDate;
         readonly end: CalendarDate;
         readonly holidays: ReadonlySet<string>;
+        readonly methods: readonly PlainMethod[];
     },
 ): void {
-    const { measured, zone, first, end, holidays } = given;
+    const { measured, zone, first, end, holidays, methods } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
-            if (isThere(slots[from] ?? 0)) continue;
+            if (!isGap(slots[from] ?? 0)) continue;
             let to = from;
-            while (to < slots.length && !isThere(slots[to] ?? 0)) to++;
+            while (to < slots.length && isGap(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
-            const estimates =
-                line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)) ??
-                likeDays(run, day, measured, zone, holidays);
+            const by = {
+                linear: () => line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)),
+                'like-day': () => likeDays(run, day, measured, zone, holidays),
+            };
+            let estimates: NaiveEstimate[] | undefined;
+            for (const method of methods) estimates ??= by[method]();
             estimates?.forEach((estimate, i) => {
                 found.set(run[i] ?? 0, estimate);
             });

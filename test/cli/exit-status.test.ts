@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
-import { runCommand } from './run-command.ts';
+import { MAIN, runCommand, runCommandWith } from './run-command.ts';
 
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
@@ -105,4 +106,26 @@ test('an option that cannot be is wrong usage: it exits with 2, and says which o
         assert.match(said, message);
     }
     assert.ok(!existsSync(out));
+});
+
+test('a full disk is told as one, and the command goes through once there is room', async () => {
+    const file = given('full.csv', reading(5));
+    const ingest = ['ingest', file, '--feed', 'generic-csv', '--json', '--home', world.homeFolder];
+    const full = await runCommandWith({ GRIDTALLY_DISK_FULL: '40' }, ...ingest);
+    assert.equal(full.code, 1);
+    const { error } = JSON.parse(full.out);
+    assert.equal(error.code, 'home.disk-full');
+    assert.match(error.message, /no space left on device, write '.*segment.*'/);
+    assert.match(full.said, /Make room on the disk/);
+    const later = await runCommandWith({}, ...ingest);
+    assert.deepEqual(JSON.parse(later.out).received, { payloads: 1, repeats: 0 });
+});
+
+test('a limit of the size of files that the engine meets is told as a full disk', async () => {
+    const file = given('limited.csv', reading(6));
+    const ingest = ['ingest', file, '--feed', 'generic-csv', '--json', '--home', world.homeFolder];
+    const args = ['-c', 'ulimit -f 2 && exec "$@"', 'sh', process.execPath, MAIN, ...ingest];
+    const { status, stdout } = spawnSync('/bin/sh', args, { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.equal(JSON.parse(stdout).error.code, 'home.disk-full', stdout);
 });

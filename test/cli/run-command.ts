@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+export const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 export interface CommandEnd {
     readonly code: number;

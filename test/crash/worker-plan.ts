@@ -1,12 +1,15 @@
-import { CRASH_STAGES } from '../../src/kernel/faults.ts';
+import { CRASH_STAGES, type CrashStage } from '../../src/kernel/faults.ts';
 import type { RandomStream } from '../../src/simulate/random-stream.ts';
 import type { MasterFiles } from './crash-home.ts';
 import type { Delivery } from './crash-input.ts';
 import type { WorkerStep } from './worker-step.ts';
 
-/** The stages of the chain; the others belong to the tests of the embedded database and of backups. */
+const ELSEWHERE = ['start', 'backup', 'restore', 'file', 'transaction'] as const satisfies CrashStage[];
+
+/** The stages of the chain; the others belong to the tests of the embedded database, of backups, and to the chaos driver. */
 export const STAGES = CRASH_STAGES.filter(
-    (stage) => stage !== 'start' && stage !== 'backup' && stage !== 'restore',
+    (stage): stage is Exclude<CrashStage, (typeof ELSEWHERE)[number]> =>
+        !ELSEWHERE.some((other) => other === stage),
 );
 export type Stage = (typeof STAGES)[number];
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
     existsSync,
     mkdirSync,
@@ -13,6 +14,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
     DurableFile,
@@ -23,7 +25,7 @@ import {
     syncWrittenFiles,
     writeFileDurably,
 } from '../../src/kernel/durable.ts';
-import { plannedCrash } from '../../src/kernel/faults.ts';
+import { PAUSED, plannedPoint } from '../../src/kernel/faults.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'gridtally-durable-'));
 after(() => rmSync(root, { recursive: true }));
@@ -137,12 +139,46 @@ describe('a simulated power cut', () => {
     });
 });
 
+describe('a full disk', () => {
+    const script = fileURLToPath(new URL('./full-disk.ts', import.meta.url));
+
+    it('fails the write that finds no room and every later one, and leaves what was there', () => {
+        const env = { ...process.env, GRIDTALLY_DISK_FULL: '15' };
+        const { stdout, stderr } = spawnSync(process.execPath, [script, folder], { env, encoding: 'utf8' });
+        assert.equal(stdout, 'done done ENOSPC ENOSPC', stderr);
+        assert.deepEqual(readdirSync(folder).sort(), ['copied', 'first'], 'no temporary file is left');
+        assert.equal(readFileSync(path.join(folder, 'first'), 'utf8'), '0123456789');
+    });
+
+    it('also fails an engine whose file no longer fits', () => {
+        const env = { ...process.env, GRIDTALLY_DISK_FULL: '11' };
+        const { stdout, stderr } = spawnSync(process.execPath, [script, folder], { env, encoding: 'utf8' });
+        assert.equal(stdout, 'done ENOSPC ENOSPC ENOSPC', stderr);
+    });
+});
+
+describe('a planned pause', () => {
+    it('stops the process at its point until it is told to go on', async () => {
+        const script = fileURLToPath(new URL('./power-cut.ts', import.meta.url));
+        const env = { ...process.env, GRIDTALLY_PAUSE: 'receive:1' };
+        const child = spawn(process.execPath, [script, folder], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+        const [said] = await once(child.stderr, 'data');
+        assert.equal(String(said), `${PAUSED}receive:1\n`);
+        await sleep(200);
+        assert.ok(existsSync(path.join(folder, 'copied.parquet')));
+        assert.ok(!existsSync(path.join(folder, 'unsynced.parquet')), 'nothing was written meanwhile');
+        child.kill('SIGCONT');
+        assert.deepEqual(await once(child, 'close'), [0, null]);
+        assert.ok(existsSync(path.join(folder, 'unsynced.parquet')));
+    });
+});
+
 describe('a planned crash', () => {
     it('names a stage and a pass, and nothing else', () => {
-        assert.deepEqual(plannedCrash('roll-up:3'), { stage: 'roll-up', pass: 3 });
-        assert.deepEqual(plannedCrash('append'), { stage: 'append', pass: 1 });
-        assert.equal(plannedCrash(undefined), undefined);
+        assert.deepEqual(plannedPoint('roll-up:3'), { stage: 'roll-up', pass: 3 });
+        assert.deepEqual(plannedPoint('append'), { stage: 'append', pass: 1 });
+        assert.equal(plannedPoint(undefined), undefined);
         for (const wrong of ['rollup:1', 'append:0', 'append:x', ':1'])
-            assert.throws(() => plannedCrash(wrong));
+            assert.throws(() => plannedPoint(wrong));
     });
 });

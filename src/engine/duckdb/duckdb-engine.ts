@@ -7,7 +7,7 @@ import {
     type DuckDBValue,
     StatementType,
 } from '@duckdb/node-api';
-import { makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
+import { announceWrittenFiles, makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
 import { GridtallyError } from '../../kernel/errors.ts';
 import { scratchName } from '../../kernel/scratch.ts';
 import {
@@ -201,6 +201,7 @@ export class DuckdbSession implements EngineSession {
         const result = await this.#watched(
             this.#connection.runAndReadAll(`copy (${query}) to ${sqlText(path)} (${PARQUET})`),
         );
+        announceWrittenFiles([path]);
         return { path, rowCount: Number(result.getRows()[0]?.[0] ?? 0), byteCount: statSync(path).size };
     }
 
@@ -217,6 +218,7 @@ export class DuckdbSession implements EngineSession {
         const rows = await this.rows(
             `copy (${query}) to ${sqlText(folder)} (${PARQUET}, partition_by (${by.join(', ')}), write_partition_columns true, return_stats)`,
         );
+        announceWrittenFiles(rows.map((row) => String(row.filename)));
         return rows.map((row) => {
             const path = String(row.filename);
             const keys: Record<string, string> = {};
