@@ -19,7 +19,7 @@ export function stampSql(column: string, rules: StampRules): StampSql {
 
 function isoStamp(column: string, rules: StampRules): StampSql {
     const body = '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?';
-    // no clock is or was further from UTC than 15:13:42; a larger offset is no offset
+    // no clock of the time zone database is or was 16 hours from UTC (furthest: Manila until 1844, 15:56:08 behind it)
     const offset = '[+-](0\\d|1[0-5]):?[0-5]\\d';
     // nearly every stamp has whole seconds: its first 19 characters are the wall clock
     const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
