@@ -1,15 +1,18 @@
 import { type Decimal, formatDecimal } from '../kernel/decimal.ts';
 
-// to make a format takes longer than to write a bill
-const DIGITS = new Map<string, number>();
+// Minor units by ISO 4217, where they are not two. Not those of `Intl`: they are of the Unicode tables of the Node that runs, which write
+// Hungarian, Colombian and Pakistani money, among others, without decimals because its coins are out of use, and change from one to the next.
+const MINOR_UNITS: ReadonlyMap<string, number> = new Map([
+    ...codesOf(0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),
+    ...codesOf(3, 'BHD IQD JOD KWD LYD OMR TND'),
+    ...codesOf(4, 'CLF UYW'),
+]);
 
-/** A sum of money with the decimals that its currency is written with (ISO 4217: none for JPY, three for KWD), and more where it has more. */
+function codesOf(minorUnits: number, codes: string): [string, number][] {
+    return codes.split(' ').map((code) => [code, minorUnits]);
+}
+
+/** A sum of money with as many decimals as its currency has by ISO 4217 (none for JPY, three for KWD), and more where it has more. */
 export function totalText(amount: Decimal, currency: string): string {
-    let minScale = DIGITS.get(currency);
-    if (minScale === undefined) {
-        const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-        minScale = format.resolvedOptions().minimumFractionDigits ?? 2;
-        DIGITS.set(currency, minScale);
-    }
-    return formatDecimal(amount, { minScale });
+    return formatDecimal(amount, { minScale: MINOR_UNITS.get(currency) ?? 2 });
 }

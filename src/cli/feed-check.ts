@@ -31,9 +31,8 @@ export async function checkFeedFile(
             return;
         }
         const rules = Object.entries(preview.faultsByRule);
-        const waiting = preview.unknownMeter === 'register' ? 0 : preview.unknownMeters;
-        const accepted = preview.accepted - waiting;
-        output.result({ ...preview, accepted, waiting }, [
+        const { accepted, waiting } = preview;
+        output.result(preview, [
             `${path.basename(file)} as ${options.feed}: ${counted(preview.records, 'row')}, of which ${count(accepted)} would be accepted${waiting === 0 ? '' : `, ${count(waiting)} would wait`}`,
             `stamps: ${preview.stamps}; unit: ${preview.unit}; unknown meters: ${preview.unknownMeter}`,
             ...tableText(
@@ -51,6 +50,9 @@ export async function checkFeedFile(
             ),
             ...(preview.unknownMeters > 0
                 ? [`${counted(preview.unknownMeters, 'row')} of meters that are not registered`]
+                : []),
+            ...(preview.outsideValidity > 0
+                ? [`${counted(preview.outsideValidity, 'row')} of meters that are not installed then`]
                 : []),
             ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
             ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),

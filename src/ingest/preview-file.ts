@@ -19,7 +19,12 @@ export interface FilePreview {
     readonly flagged?: PayloadRefusal;
     readonly records: number;
     readonly accepted: number;
+    /** Rows that are right and would find no channel. */
+    readonly waiting: number;
+    /** Rows of meters that are not registered: they wait, or are accepted where the feed registers them. */
     readonly unknownMeters: number;
+    /** Rows of meters that are registered, but not at that time: they wait. */
+    readonly outsideValidity: number;
     readonly stamps: string;
     readonly unit: string;
     readonly unknownMeter: string;
@@ -53,7 +58,7 @@ export async function previewFile(
               ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
               : 'UTC';
     const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
-    const judged = await parseAside(place, contract, open, describeParsed);
+    const judged = await parseAside(place, contract, open, (engine) => describeParsed(engine, unknownMeter));
     if ('refused' in judged) return { ...head, ...NOTHING, refused: judged.refused };
     return { ...head, ...judged.seen, ...(judged.flagged ? { flagged: judged.flagged } : {}) };
 }
@@ -121,23 +126,43 @@ function stampText({ kind, columns, reading }: FeedContract): string {
 
 type Description = Pick<
     FilePreview,
-    'records' | 'accepted' | 'unknownMeters' | 'faultsByRule' | 'sample' | 'faults'
+    | 'records'
+    | 'accepted'
+    | 'waiting'
+    | 'unknownMeters'
+    | 'outsideValidity'
+    | 'faultsByRule'
+    | 'sample'
+    | 'faults'
 >;
 
 const NOTHING: Description = {
     records: 0,
     accepted: 0,
+    waiting: 0,
     unknownMeters: 0,
+    outsideValidity: 0,
     faultsByRule: {},
     sample: [],
     faults: [],
 };
 
-async function describeParsed(engine: EngineSession): Promise<Description> {
+async function describeParsed(
+    engine: EngineSession,
+    unknownMeter: FeedContract['reading']['unknownMeter'],
+): Promise<Description> {
     const [counts] = await engine.rows(
-        `select count(*) as records, count(*) filter (where faults = '') as accepted,
-            count(*) filter (where faults = '' and channel_no is null) as unknown_meters from parsed`,
+        `with named as (select distinct external_key, register_key from channel_map)
+         select count(*) as records, count(*) filter (where faults = '') as right_rows,
+            count(*) filter (where faults = '' and channel_no is null and n.external_key is null) as unknown_meters,
+            count(*) filter (where faults = '' and channel_no is null and n.external_key is not null) as outside_validity
+         from parsed as p left join named as n on n.external_key = p.meter_key and n.register_key = p.register_key`,
     );
+    const [unknownMeters, outsideValidity] = [
+        Number(counts?.unknown_meters),
+        Number(counts?.outside_validity),
+    ];
+    const waiting = outsideValidity + (unknownMeter === 'register' ? 0 : unknownMeters);
     const rules = await engine.rows(
         `select split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by 1 order by 1`,
     );
@@ -150,8 +175,10 @@ async function describeParsed(engine: EngineSession): Promise<Description> {
     );
     return {
         records: Number(counts?.records),
-        accepted: Number(counts?.accepted),
-        unknownMeters: Number(counts?.unknown_meters),
+        accepted: Number(counts?.right_rows) - waiting,
+        waiting,
+        unknownMeters,
+        outsideValidity,
         faultsByRule: Object.fromEntries(rules.map((r) => [String(r.rule), Number(r.n)])),
         sample: sample.map((r) => ({
             line: Number(r.line_no),

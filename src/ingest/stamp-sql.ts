@@ -17,13 +17,19 @@ export function stampSql(column: string, rules: StampRules): StampSql {
     return rules.format === 'iso' ? isoStamp(column, rules) : patternStamp(column, rules);
 }
 
+const ISO_BODY = '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?';
+// no clock of the time zone database is or was 16 hours from UTC (furthest: Manila until 1844, 15:56:08 behind it)
+const ISO_OFFSET = '[+-](0\\d|1[0-5]):?[0-5]\\d';
+
+/** SQL that is true for a text in the form of an instant, with an offset or without. */
+export function isIsoText(column: string): string {
+    return `regexp_full_match(${column}, '${ISO_BODY}(Z|${ISO_OFFSET})?')`;
+}
+
 function isoStamp(column: string, rules: StampRules): StampSql {
-    const body = '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?';
-    // no clock is or was further from UTC than 15:13:42; a larger offset is no offset
-    const offset = '[+-](0\\d|1[0-5]):?[0-5]\\d';
     // nearly every stamp has whole seconds: its first 19 characters are the wall clock
     const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
-    const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${body}') else ${toSeconds} end`;
+    const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${ISO_BODY}') else ${toSeconds} end`;
     const wallUs = midnightAware(
         text,
         (t) => `epoch_us(try_cast(${t} as timestamp))`,
@@ -34,9 +40,9 @@ function isoStamp(column: string, rules: StampRules): StampSql {
     const digits = `regexp_replace(right(${column}, 6), '[^0-9]', '', 'g')`;
     const minutes = `(cast(substr(right(${digits}, 4), 1, 2) as bigint) * 60 + cast(right(${digits}, 2) as bigint))`;
     return {
-        isWellFormed: `regexp_full_match(${column}, '${body}(Z|${offset})?')`,
+        isWellFormed: isIsoText(column),
         wallUs,
-        offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${body}${offset}')
+        offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${ISO_BODY}${ISO_OFFSET}')
         then ${sign} * ${minutes} * 60000000 end`,
     };
 }

@@ -1,7 +1,7 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import type { RowRule } from '../contracts/ingest-rules.ts';
 import { sqlText } from '../engine/sql-text.ts';
-import { stampSql } from './stamp-sql.ts';
+import { isIsoText, stampSql } from './stamp-sql.ts';
 import { unitsOf, valueSql } from './value-sql.ts';
 import { cellRecords, cellsOf, placedPeriods } from './wide-rows.ts';
 
@@ -122,7 +122,7 @@ function versionSql(version: string | undefined, contract: FeedContract): string
     if (contract.precedence.stampKind === 'integer') {
         return `case when regexp_full_match(${version}, '\\d{1,18}') then try_cast(${version} as bigint) end`;
     }
-    return `case when regexp_full_match(${version}, '\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+-]\\d{2}:?\\d{2})?') then epoch_us(try_cast(${version} as timestamptz)) end`;
+    return `case when ${isIsoText(version)} then epoch_us(try_cast(${version} as timestamptz)) end`;
 }
 
 /** Wall clock to the UTC instant at which the interval begins; `clock_fault` names a local time that is none or two. */

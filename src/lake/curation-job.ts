@@ -139,7 +139,7 @@ async function findContested(session: EngineSession, inputs: JobInputs): Promise
     await session.registerFiles('other_version_files', LAKE_TABLES.reading_versions, distinctPaths(others));
     await session.materialise(
         'contested_keys',
-        'select distinct channel_no, period_from from other_version_files',
+        `select distinct channel_no, period_from from (${rowsOfPartitions('other_version_files', inputs.rebuilds)}) as v`,
     );
 }
 
@@ -381,7 +381,7 @@ async function registerChannels(
             : `${only === '' ? ' where' : ' and'} ${knownBy(inputs.watermark)}`;
     await session.run(
         `create or replace temp view partition_versions as
-         select * from (${versionsOfPartitions(inputs.rebuilds)}) as v${only}${known}`,
+         select * from (${rowsOfPartitions('version_files', inputs.rebuilds)}) as v${only}${known}`,
     );
     const within = 'path' in inputs.channels ? withinBuckets(lake, inputs.rebuilds) : 'true';
     await session.materialise(
@@ -390,12 +390,12 @@ async function registerChannels(
     );
 }
 
-/** Rows of `version_files`, which may hold more, for the partitions of a job; of a single one told by constants, by which the engine reads less. */
-function versionsOfPartitions(rebuilds: readonly PlannedRebuild[]): string {
+/** Rows of a table of versions, whose files may hold more, for the partitions of a job; of a single one told by constants, by which the engine reads less. */
+function rowsOfPartitions(table: string, rebuilds: readonly PlannedRebuild[]): string {
     const [first, ...others] = rebuilds;
     if (first && others.length === 0)
-        return `select * from version_files where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`;
-    return `select f.* from version_files as f
+        return `select * from ${table} where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`;
+    return `select f.* from ${table} as f
              inner join job_partitions as p on p.market_day = f.market_day and p.bucket = f.bucket`;
 }
 

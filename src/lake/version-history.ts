@@ -106,8 +106,6 @@ async function registerAsked(
             and market_day >= date '${first}' and market_day <= date '${last}'`,
     );
     await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.map(channelRow));
-    // every partition of the period: which rows are asked for is decided already
-    await session.materialise('job_partitions', 'select distinct market_day, bucket from partition_versions');
     await registerFeeds(session, feeds);
     await registerMarketDays(session, lake, days);
     await registerValidation(session, await readValidationInputs(lake, lake.db, partitions));

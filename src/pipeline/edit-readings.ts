@@ -102,8 +102,10 @@ async function askedIntervals(
             feed === EDIT_FEED
                 ? intervalsOf(request, channels, chain.lake.zone, faults)
                 : readOf(request, channels, faults);
-        intervals.push(...ofRequest);
-        for (const _interval of ofRequest) places.push({ ...request.place, message: '' });
+        for (const interval of ofRequest) {
+            intervals.push(interval);
+            places.push({ ...request.place, message: '' });
+        }
     }
     refuseRepeated(intervals, faults);
     if (faults.length > 0) throw refusal(faults);

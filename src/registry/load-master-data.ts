@@ -157,7 +157,7 @@ function* numbered(rows: StagedRows['rows']): Generator<readonly (string | numbe
 async function believe(work: LoadWork, loader: KindLoader): Promise<void> {
     const { tx, faults, file } = work;
     if (faults.length > 0) {
-        faults.push(...((await loader.findOverlaps?.(work)) ?? []));
+        for (const overlap of (await loader.findOverlaps?.(work)) ?? []) faults.push(overlap);
         throw refusal(file, faults);
     }
     await tx.query('savepoint before_belief');

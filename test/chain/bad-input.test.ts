@@ -202,6 +202,13 @@ const STAMPS: readonly Case[] = [
         'row.stamp-format',
         'read_at',
     ),
+    {
+        name: 'a version at an offset that no clock has',
+        feed: 'instants',
+        file: `${HEADER}${row({ version: '2013-06-05T10:00:00+25:00' })}${row({ at: at('00:30'), version: '2013-06-05T10:00:00+02:00' })}`,
+        accepted: 1,
+        quarantined: ['2 row.version version'],
+    },
     oneBad('24:00', row({ at: at('24:00') }), 'row.stamp-impossible', 'read_at'),
     oneBad('a stamp off the grid', row({ at: at('00:07') }), 'row.stamp-off-grid', 'read_at'),
     // the characters of 24:00 stand in it, but not as its hour
@@ -296,6 +303,10 @@ before(async () => {
     const wait = { unknownMeter: 'wait' };
     const local = { ...wait, clock: 'Europe/London' };
     world.contract('waits', variedContract('generic-csv', 'waits', wait));
+    world.contract(
+        'instants',
+        variedContract('generic-csv', 'instants', { ...wait, versionStamp: 'instant' }),
+    );
     world.contract('semicolons', variedContract('generic-csv', 'semicolons', { ...wait, delimiter: "';'" }));
     world.contract('quoted', variedContract('generic-csv', 'quoted', { ...wait, quoting: 'double' }));
     world.contract(

@@ -185,6 +185,14 @@ test('a request is refused as a whole, with every fault at its place', async () 
     assert.deepEqual(await world.workspace.db.query(sequences), before);
 });
 
+test('an edit of more intervals than a call can have arguments is judged as others are', async () => {
+    const years = request(-200_000, { to: FROM });
+    await assert.rejects(editReadings(world.workspace, ' ', [years]), {
+        code: 'edit.refused',
+        faults: [{ field: 'by', message: 'say who makes the edit' }],
+    });
+});
+
 test('edits come from a file, are listed, and no file is ingested as one', async () => {
     const file = path.join(world.folder, 'edits.csv');
     writeFileSync(

@@ -99,6 +99,28 @@ test('a check tells rows that would wait apart from those that would be accepted
     assert.match(register.out, /3 rows, of which 3 would be accepted$/m);
 });
 
+test('a check tells that rows wait of a meter that is known and not installed then, in a feed that registers meters too', async () => {
+    await world.load(
+        'metering-points',
+        'gone.csv',
+        'metering_point_id,meter_id,interval_minutes,valid_from,valid_to\nGONE,GONE,30,2013-05-01,2013-05-02\n',
+    );
+    const rows = ['2013-05-01T12:00:00Z', '2013-05-02T12:00:00Z'].flatMap((at) =>
+        ['GONE', 'NEW'].map((meter) => ({ meter, at: Date.parse(at), kwh: '1' })),
+    );
+    const text = readingsCsv(rows);
+    const file = path.join(world.folder, 'gone.csv');
+    writeFileSync(file, text);
+    const registers = await run('feed', 'check', file, '--feed', 'generic-csv');
+    assert.match(registers.out, /4 rows, of which 3 would be accepted, 1 would wait$/m);
+    assert.match(registers.out, /^2 rows of meters that are not registered$/m);
+    assert.match(registers.out, /^1 row of meters that are not installed then$/m);
+    const waits = await run('feed', 'check', file, '--feed', 'waits');
+    assert.match(waits.out, /4 rows, of which 1 would be accepted, 3 would wait$/m);
+    const { parsed } = await world.ingest('generic-csv', { 'gone.csv': text });
+    assert.deepEqual([parsed.versions, parsed.waiting], [3, 1]);
+});
+
 test('a meter that is known without that register is told so', async () => {
     const { said } = await run('history', 'A', '2013-05-01', '2013-05-02', '--register', '9');
     assert.match(said, /trace\.meter-unknown: .* "A" with register "9"/);
