@@ -173,7 +173,12 @@ test('a process that is killed leaves nothing that runs on the server, beyond th
         stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = new Promise((resolve) => asker.once('exit', resolve));
-    for await (const line of asker.stdout) if (/runs/.test(String(line))) break;
+    let isRunning = false;
+    for await (const line of asker.stdout) {
+        isRunning = /runs/.test(String(line));
+        if (isRunning) break;
+    }
+    assert.ok(isRunning, 'the query is under way when its process is killed');
     asker.kill('SIGKILL');
     await ended;
     const engine = sparkEngine({ address });
