@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { failuresText } from './seed-text.ts';
 import { runSeeds } from './seeds-run.ts';
 
-// Other seeds on every run of the build machine; the first one is printed, and a failing one with how to run it again.
-const first = Number(process.env.GRIDTALLY_CHAOS_SEED ?? Math.floor(Date.now() / 60_000) * 100);
+// The same seeds on every run of the build machine, so that a change is what breaks it; `npm run chaos -- --hours N` goes on to others.
+const first = Number(process.env.GRIDTALLY_CHAOS_SEED ?? 1);
 const SEEDS = 60;
 
 test(`${SEEDS} seeds from ${first} on: nothing is lost, twice, or other than it was`, async (t) => {
