@@ -397,6 +397,7 @@ table segment_replays (
     constraint segment_replays_pkey PRIMARY KEY (segment_no, contract_no),
     constraint segment_replays_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
 );
+CREATE INDEX segment_replays_by_replayed_at ON segment_replays USING btree (replayed_at);
 
 table segments (
     segment_no bigint not null generated always as identity,
@@ -417,6 +418,7 @@ table segments (
     constraint segments_payload_count_check CHECK (payload_count > 0)
 );
 CREATE INDEX segments_by_acknowledgement ON segments USING btree (acknowledged_at);
+CREATE INDEX segments_by_parsed_at ON segments USING btree (parsed_at);
 CREATE INDEX segments_by_sequence ON segments USING btree (first_sequence);
 CREATE INDEX segments_unparsed ON segments USING btree (feed_id, segment_no) WHERE parsed_at IS NULL;
 CREATE INDEX segments_with_faults ON segments USING btree (feed_id, segment_no) WHERE (COALESCE((parse_stats ->> 'quarantined'::text)::bigint, 0::bigint) + COALESCE((parse_stats ->> 'refused'::text)::bigint, 0::bigint)) > 0;
