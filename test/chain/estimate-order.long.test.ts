@@ -177,7 +177,7 @@ for (const season of SEASONS) {
             for (const [i, rows] of files.entries()) {
                 await ingestRows(world, rows);
                 await ingestReads(world, reads[i] ?? []);
-                if (i % 3 === 0) await refreshAll(withJobsOf(world, JOBS[(i / 3) % 3] ?? 1));
+                if (i % 6 === 0) await refreshAll(withJobsOf(world, JOBS[(i / 6) % 3] ?? 1));
             }
             const chain = withJobsOf(world, 3);
             await refreshAll(chain);
