@@ -15,6 +15,12 @@ import { SPARK_SKIP } from './spark-cache.ts';
 import { canLimitRoom, freePort, type SparkServer, startSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
+// each starts servers of its own
+const skipSlow =
+    skip ||
+    (process.env.GRIDTALLY_SLOW === '1'
+        ? false
+        : 'a slow test: GRIDTALLY_SLOW=1 npm run test:engines -- engines/spark-faults');
 const TOKEN = 'right';
 const ASKER = path.join(import.meta.dirname, 'spark-asker.ts');
 // keeps both threads busy for hours; its tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
@@ -138,7 +144,7 @@ const LARGE_SHUFFLE =
     'from (select s.* from sums as s inner join (select count(distinct sha2(cast(id as string), 512)) as n from range(300000)) on n > 0) as sums';
 
 test('a disk of the server that is full, and the next refresh completes', {
-    skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
+    skip: skipSlow || (canLimitRoom() ? false : 'this account may not mount a small file system'),
 }, async () => {
     await server?.end();
     server = await startSparkServer({ port, token: TOKEN, roomKib: 8 * 1024 });
@@ -159,7 +165,7 @@ test('a disk of the server that is full, and the next refresh completes', {
 });
 
 test('a process that is killed leaves nothing that runs on the server, beyond the time that the server allows', {
-    skip,
+    skip: skipSlow,
 }, async () => {
     await server?.end();
     // minutes, unless set
