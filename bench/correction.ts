@@ -1,14 +1,10 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runWorker, TOWN_DATE, withTown } from './town.ts';
+import type { PublishedCorrections } from './home.ts';
+import { type CorrectedValue, runWorker, TOWN_DATE, withTown, writeCorrections } from './town.ts';
 
 /** How a day's correction of some meters spreads over the home, and what it took. */
-export interface Correction {
+export interface Correction extends PublishedCorrections {
     readonly spread: 'neighbours' | 'scattered';
-    readonly rows: number;
-    readonly partitions: number;
-    readonly ingestSeconds: number;
-    readonly refreshSeconds: number;
 }
 
 export interface CorrectionResult {
@@ -24,13 +20,9 @@ export function benchCorrection(meters: number): Promise<CorrectionResult> {
     return withTown({ name: 'correction', meters, correctionsRate: 0 }, async (folder) => {
         const correctedMeters = Math.min(100, meters);
         const town = path.join(folder, 'town');
-        writeCorrection(path.join(town, 'neighbours.csv'), correctedMeters, 1, 1);
-        writeCorrection(
-            path.join(town, 'scattered.csv'),
-            correctedMeters,
-            Math.floor(meters / correctedMeters),
-            2,
-        );
+        writeCorrections(path.join(town, 'neighbours.csv'), correctedDay(correctedMeters, 1, 1), 1);
+        const step = Math.floor(meters / correctedMeters);
+        writeCorrections(path.join(town, 'scattered.csv'), correctedDay(correctedMeters, step, 2), 2);
         const timed = await runWorker<Omit<CorrectionResult, 'meters' | 'correctedMeters'>>(
             'correction-worker.ts',
             [folder],
@@ -39,18 +31,17 @@ export function benchCorrection(meters: number): Promise<CorrectionResult> {
     });
 }
 
-function writeCorrection(file: string, count: number, step: number, version: number): void {
+/** The whole day of so many meters, every `step`-th. */
+function* correctedDay(count: number, step: number, version: number): Generator<CorrectedValue> {
     // local midnight in London in May is 23:00 UTC of the day before
     const from = Date.parse(`${TOWN_DATE}T00:00:00Z`) - 3_600_000;
-    const lines = ['meter_id,read_at,value,quality,version'];
-    for (let i = 0; i < count; i++) {
-        for (let slot = 0; slot < 96; slot++) {
-            const at = new Date(from + slot * 900_000).toISOString().slice(0, 19);
-            const meter = `M${String(1 + i * step).padStart(6, '0')}`;
-            lines.push(`${meter},${at}Z,${((slot % 7) + version * 10) / 100},A,${version}`);
-        }
-    }
-    writeFileSync(file, `${lines.join('\n')}\n`);
+    for (let i = 0; i < count; i++)
+        for (let slot = 0; slot < 96; slot++)
+            yield {
+                meter: 1 + i * step,
+                at: from + slot * 900_000,
+                kwh: String(((slot % 7) + version * 10) / 100),
+            };
 }
 
 /** The report that `npm run bench -- correction` prints. */

@@ -6,7 +6,7 @@ import {
     type RuleSettings,
     type ValidationPolicy,
 } from '../src/contracts/validation-rules.ts';
-import { type Chain, ingest, load } from '../src/pipeline/chain.ts';
+import { type Chain, ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { type HomeOptions, initHome } from '../src/store/home.ts';
 import { TOWN_ZONE } from './town.ts';
@@ -56,4 +56,29 @@ export function ingestFile(workspace: Workspace, folder: string, name: string) {
 export async function secondsOf<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
     const from = performance.now();
     return { value: await work(), seconds: (performance.now() - from) / 1000 };
+}
+
+/** What it took to publish corrections. */
+export interface PublishedCorrections {
+    readonly rows: number;
+    /** Of readings that were made anew. */
+    readonly partitions: number;
+    readonly ingestSeconds: number;
+    readonly refreshSeconds: number;
+}
+
+/** Receives a file of the town and publishes what it changes. */
+export async function publishFile(
+    workspace: Workspace,
+    folder: string,
+    name: string,
+): Promise<PublishedCorrections> {
+    const ingested = await secondsOf(() => ingestFile(workspace, folder, name));
+    const refreshed = await secondsOf(() => refreshAll(workspace));
+    return {
+        rows: ingested.value.parsed.versions,
+        partitions: refreshed.value.merged + refreshed.value.rebuilt,
+        ingestSeconds: ingested.seconds,
+        refreshSeconds: refreshed.seconds,
+    };
 }

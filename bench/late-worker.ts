@@ -6,15 +6,14 @@ import { promisify } from 'node:util';
 import type { Workspace } from '../src/cli/workspace.ts';
 import { addDays, calendarDate } from '../src/kernel/calendar-date.ts';
 import { marketDayPeriod } from '../src/kernel/market-day.ts';
-import { instantText } from '../src/kernel/period.ts';
 import { zoneOf } from '../src/kernel/zone.ts';
 import { load, refreshAll } from '../src/pipeline/chain.ts';
 import { draftPeriod } from '../src/pipeline/draft-period.ts';
-import { bulkDay } from '../src/simulate/bulk-day.ts';
+import { type BulkDay, bulkDay } from '../src/simulate/bulk-day.ts';
 import { randomStream } from '../src/simulate/random-stream.ts';
-import { ingestFile, secondsOf, withTownHome } from './home.ts';
+import { ingestFile, publishFile, secondsOf, withTownHome } from './home.ts';
 import type { LateCorrections, LateResult, TraceTime } from './late.ts';
-import { TOWN_DATE, TOWN_ZONE } from './town.ts';
+import { type CorrectedValue, FLAT_TARIFF, TOWN_DATE, TOWN_ZONE, writeCorrections } from './town.ts';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const run = promisify(execFile);
@@ -35,7 +34,7 @@ function dayOf(n: number) {
 }
 
 /** Writes day `n` as `day-n/` below the town; the first day's folder is the town itself, with the master data. */
-function simulateDay({ folder, meters }: Month, n: number) {
+function simulateDay({ folder, meters }: Month, n: number): BulkDay {
     return bulkDay({
         outFolder: path.join(folder, 'town', n === 0 ? '' : `day-${n}`),
         seed: `bench ${n}`,
@@ -48,11 +47,15 @@ function simulateDay({ folder, meters }: Month, n: number) {
 }
 
 /** Each file is taken away when it is received: the raw store keeps its bytes. */
-async function receiveMonth(workspace: Workspace, month: Month): Promise<{ rows: number; seconds: number }> {
+async function receiveMonth(
+    workspace: Workspace,
+    month: Month,
+    first: BulkDay,
+): Promise<{ rows: number; seconds: number }> {
     let rows = 0;
     let seconds = 0;
     for (let n = 0; n < month.days; n++) {
-        const day = simulateDay(month, n);
+        const day = n === 0 ? first : simulateDay(month, n);
         const name = path.relative(path.join(month.folder, 'town'), day.readingsPath);
         seconds += (await secondsOf(() => ingestFile(workspace, month.folder, name))).seconds;
         rows += day.rows;
@@ -95,41 +98,28 @@ async function correctLate(
     spread: LateCorrections['spread'],
     version: number,
 ): Promise<LateCorrections> {
-    const zone = zoneOf(TOWN_ZONE);
-    const starts = Array.from({ length: month.days }, (_, n) => marketDayPeriod(zone, dayOf(n)).from);
-    const lines = ['meter_id,read_at,value,quality,version'];
-    for (const [meter, day, slot] of SPREADS[spread](month)) {
-        const at = instantText((starts[day] ?? 0) + slot * MINUTES * 60_000);
-        lines.push(`M${String(meter).padStart(6, '0')},${at},${version}.125,A,${version}`);
-    }
     const name = `late-${version}.csv`;
-    writeFileSync(path.join(month.folder, 'town', name), `${lines.join('\n')}\n`);
-    const ingested = await secondsOf(() => ingestFile(workspace, month.folder, name));
-    const refreshed = await secondsOf(() => refreshAll(workspace));
-    return {
-        spread,
-        rows: ingested.value.parsed.versions,
-        partitions: refreshed.value.merged + refreshed.value.rebuilt,
-        ingestSeconds: ingested.seconds,
-        refreshSeconds: refreshed.seconds,
-    };
+    writeCorrections(path.join(month.folder, 'town', name), valuesOf(month, spread, version), version);
+    return { spread, ...(await publishFile(workspace, month.folder, name)) };
 }
 
-const TARIFF = `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-up, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.14228 }]
-`;
+function* valuesOf(
+    month: Month,
+    spread: LateCorrections['spread'],
+    version: number,
+): Generator<CorrectedValue> {
+    const zone = zoneOf(TOWN_ZONE);
+    const starts = Array.from({ length: month.days }, (_, n) => marketDayPeriod(zone, dayOf(n)).from);
+    for (const [meter, day, slot] of SPREADS[spread](month))
+        yield { meter, at: (starts[day] ?? 0) + slot * MINUTES * 60_000, kwh: `${version}.125` };
+}
 
 /** One customer of the first meter, with a bill of the month; gives its id. */
 async function draftOneBill(workspace: Workspace, { folder, days }: Month): Promise<string> {
     const documents = [
         ['customers', 'customers.csv', 'customer_id,name,joined_on\nC1,One,2013-01-01\n'],
         ['accounts', 'accounts.csv', 'account_id,customer_id\nA1,C1\n'],
-        ['tariffs', 'tariffs.yaml', TARIFF],
+        ['tariffs', 'tariffs.yaml', FLAT_TARIFF],
         [
             'agreements',
             'agreements.csv',
@@ -170,9 +160,10 @@ async function traceAll({ folder, days }: Month, billId: string): Promise<TraceT
 }
 
 async function main(month: Month): Promise<void> {
-    simulateDay(month, 0);
+    // with the master data, which come before all readings
+    const first = simulateDay(month, 0);
     await withTownHome(month.folder, async (workspace) => {
-        const received = await receiveMonth(workspace, month);
+        const received = await receiveMonth(workspace, month, first);
         const full = await secondsOf(() => refreshAll(workspace));
         const late = [];
         for (const [n, spread] of (['few meters, three days', 'all over the month'] as const).entries())

@@ -1,16 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { PublishedCorrections } from './home.ts';
 import { runWorker } from './town.ts';
 
 /** How late corrections of a month lie in it, and what it took to publish them. */
-export interface LateCorrections {
+export interface LateCorrections extends PublishedCorrections {
     readonly spread: 'few meters, three days' | 'all over the month';
-    readonly rows: number;
-    /** Of readings that were made anew. */
-    readonly partitions: number;
-    readonly ingestSeconds: number;
-    readonly refreshSeconds: number;
 }
 
 /** One question to `gridtally trace`, a process of its own each time. */

@@ -8,6 +8,7 @@ import type { MasterDataKind } from '../src/registry/master-data-kind.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { migrate } from '../src/store/migrations.ts';
+import { FLAT_TARIFF } from './town.ts';
 
 export interface LoadReport {
     readonly kind: MasterDataKind;
@@ -17,15 +18,6 @@ export interface LoadReport {
     /** The same file again, which changes nothing. */
     readonly againSeconds: number;
 }
-
-const TARIFF = `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-up, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.14228 }]
-`;
 
 const REGIONS = ['North', 'East', 'South', 'West'];
 
@@ -66,7 +58,7 @@ export async function benchLoad(rows: number, isJson: boolean): Promise<LoadRepo
     try {
         await migrate(db);
         for (const [kind, header, line] of FILES) {
-            if (kind === 'agreements') await timeLoad(db, folder, 'tariffs', 'tariffs.yaml', TARIFF);
+            if (kind === 'agreements') await timeLoad(db, folder, 'tariffs', 'tariffs.yaml', FLAT_TARIFF);
             const lines = Array.from({ length: rows }, (_, i) => line(String(i).padStart(7, '0'), i));
             const text = `${header}\n${lines.join('\n')}\n`;
             const seconds = await timeLoad(db, folder, kind, `${kind}.csv`, text);

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { instantText } from '../src/kernel/period.ts';
 import { bulkDay } from '../src/simulate/bulk-day.ts';
 
 export const TOWN_DATE = '2024-05-01';
@@ -41,4 +42,31 @@ export async function runWorker<T>(worker: string, args: readonly string[]): Pro
     running.child.stderr?.pipe(process.stderr);
     const { stdout } = await running;
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
+}
+
+/** A tariff of one price per kWh, as a retailer's document has it. */
+export const FLAT_TARIFF = `tariffs:
+  - tariff_id: flat
+    name: Flat
+    versions:
+      - valid_from: 2013-01-01
+        rounding: { mode: half-up, amount_digits: 2, scope: line }
+        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.14228 }]
+`;
+
+/** A value that replaces that of a quarter-hour. */
+export interface CorrectedValue {
+    /** Number of the meter, from 1. */
+    readonly meter: number;
+    /** UTC epoch milliseconds. */
+    readonly at: number;
+    readonly kwh: string;
+}
+
+/** Writes corrections in the format of the town's readings, all with the same version. */
+export function writeCorrections(file: string, values: Iterable<CorrectedValue>, version: number): void {
+    const lines = ['meter_id,read_at,value,quality,version'];
+    for (const { meter, at, kwh } of values)
+        lines.push(`M${String(meter).padStart(6, '0')},${instantText(at)},${kwh},A,${version}`);
+    writeFileSync(file, `${lines.join('\n')}\n`);
 }

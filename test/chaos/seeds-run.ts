@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { inTurns } from '../../src/kernel/turns.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 import { makeTemplate } from './chaos-home.ts';
 import type { PlantedFault } from './planted-faults.ts';
@@ -33,24 +34,24 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsRun> {
     const all: SeedRun[] = [];
     try {
         const template = await makeTemplate(path.join(root, 'template'));
-        const waiting = options.seeds[Symbol.iterator]();
         const { planted, keeps = false } = options;
-        const takeTurns = async () => {
-            while (!(options.stopsAtFailure && failed.length > 0)) {
-                const { value: seed, done } = waiting.next();
-                if (done) return;
-                const run = await runPlan({
-                    plan: planSeed(seed),
-                    template,
-                    keeps,
-                    ...(planted ? { planted } : {}),
-                });
-                all.push(run);
-                if (run.findings.length > 0) failed.push(run);
-                options.onSeed?.(run);
+        const waiting = function* () {
+            for (const seed of options.seeds) {
+                if (options.stopsAtFailure && failed.length > 0) return;
+                yield seed;
             }
         };
-        await Promise.all(Array.from({ length: options.parallel }, takeTurns));
+        await inTurns(waiting(), options.parallel, async (seed) => {
+            const run = await runPlan({
+                plan: planSeed(seed),
+                template,
+                keeps,
+                ...(planted ? { planted } : {}),
+            });
+            all.push(run);
+            if (run.findings.length > 0) failed.push(run);
+            options.onSeed?.(run);
+        });
         await removeScratchFolder(template);
     } finally {
         await removeScratchFolder(root);
