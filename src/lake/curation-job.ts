@@ -10,6 +10,7 @@ import type { EstimationInputs } from './estimation-inputs.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { materialiseModel } from './session-models.ts';
 import { judgesReadings, registerValidation, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark } from './watermark.ts';
 
@@ -99,18 +100,19 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     await registerValidation(session, inputs.validation);
-    if (readsVersionsOnce(lake, inputs)) await materialiseModel(session, 'job_versions', 'job_versions');
-    else await viewModel(session, 'job_versions');
-    await materialiseModel(session, 'expected_channel_days', 'expected_channel_days');
+    if (readsVersionsOnce(lake, inputs))
+        await materialiseModel(session, 'job_versions', 'curation/job_versions');
+    else await viewModel(session, 'job_versions', 'curation/job_versions');
+    await materialiseModel(session, 'expected_channel_days', 'curation/expected_channel_days');
     await findContested(session, inputs);
     for (const name of ['contested_versions', 'version_outcomes'])
-        await materialiseModel(session, name, name);
-    await viewModel(session, 'winning_versions');
+        await materialiseModel(session, name, `curation/${name}`);
+    await viewModel(session, 'winning_versions', 'curation/winning_versions');
     await sumMeasuredDays(session, inputs.validation);
     await materialiseModel(session, 'failed_days', 'vee/failed_days');
     await viewJudged(session);
     await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
-    await viewModel(session, 'curated_intervals');
+    await viewModel(session, 'curated_intervals', 'curation/curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
 
@@ -135,7 +137,7 @@ const RANKED_UNASKED_SHARE = 0.1;
  */
 async function findContested(session: EngineSession, inputs: JobInputs): Promise<void> {
     const others = filesBesideLargest(inputs);
-    if (others === undefined) return materialiseModel(session, 'contested_keys', 'contested_keys');
+    if (others === undefined) return materialiseModel(session, 'contested_keys', 'curation/contested_keys');
     await session.registerFiles('other_version_files', LAKE_TABLES.reading_versions, distinctPaths(others));
     await session.materialise(
         'contested_keys',
@@ -169,18 +171,19 @@ function filesBesideLargest({ rebuilds, versionFiles }: JobInputs): readonly Liv
 export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     const isMerge = isMergeOf(inputs);
     await session.run('create or replace temp view summed_intervals as select * from curated_intervals');
-    await materialiseModel(session, 'received_hours', 'present_hours');
-    for (const name of ['incomplete_days', 'unread_slots']) await materialiseModel(session, name, name);
+    await materialiseModel(session, 'received_hours', 'curation/present_hours');
+    for (const name of ['incomplete_days', 'unread_slots'])
+        await materialiseModel(session, name, `curation/${name}`);
     const days = [...new Set(inputs.rebuilds.map((r) => r.marketDay))];
     const hasGaps = await estimateGaps(session, { ...lake, days, estimation: inputs.estimation });
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
     for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
-        await materialiseModel(session, name, name);
+        await materialiseModel(session, name, `curation/${name}`);
     await materialiseModel(session, 'interval_marks', 'vee/interval_marks');
     for (const table of PUBLISHED_TABLES)
         if (table !== 'reads_interval') await session.run(nextView(session, table, isMerge));
-    await materialiseModel(session, 'changed_channel_days', 'changed_days');
+    await materialiseModel(session, 'changed_channel_days', 'curation/changed_days');
 }
 
 /** Leaves `present_hours`: received_hours, but for days with estimates, which are summed again with these. */
@@ -196,7 +199,7 @@ async function addEstimates(session: EngineSession): Promise<void> {
          select ${columns} from curated_intervals as v inner join estimated_days as d on ${ofDay}
          union all select ${columns} from estimated_intervals as v`,
     );
-    await materialiseModel(session, 'estimated_hours', 'present_hours');
+    await materialiseModel(session, 'estimated_hours', 'curation/present_hours');
     await session.run(
         `create or replace temp view present_hours as
          select v.* from received_hours as v left join estimated_days as d on ${ofDay} where d.channel_no is null
@@ -223,16 +226,12 @@ async function viewJudged(session: EngineSession): Promise<void> {
     await session.run(`create or replace temp view judged_versions as ${passed}`);
 }
 
-async function viewModel(session: EngineSession, view: string, model = view): Promise<void> {
+async function viewModel(session: EngineSession, view: string, model: string): Promise<void> {
     await session.run(`create or replace temp view ${view} as ${modelSql(session, model)}`);
 }
 
-async function materialiseModel(session: EngineSession, table: string, model: string): Promise<void> {
-    await session.materialise(table, modelSql(session, model));
-}
-
 function modelSql(session: EngineSession, model: string): string {
-    return compileModel(model.includes('/') ? model : `curation/${model}`, session.dialect).sql;
+    return compileModel(model, session.dialect).sql;
 }
 
 /** The rows to publish: what was computed and, for a merge, every other channel as it was. */

@@ -22,6 +22,7 @@ import { writePartitions } from './partition-files.ts';
 import { countMarks } from './partition-summaries.ts';
 import { LostRace, swapPartitions } from './partition-swap.ts';
 import type { CountedMarks } from './refresh-commit.ts';
+import { materialiseModel } from './session-models.ts';
 import {
     attributesOf,
     readValidationInputs,
@@ -155,7 +156,7 @@ export async function registerMarks(
         ],
         partitions.map((p) => [p.marketDay, p.bucket * lake.bucketSize, (p.bucket + 1) * lake.bucketSize]),
     );
-    await session.materialise('marked_days', compileModel(MODEL, session.dialect).sql);
+    await materialiseModel(session, 'marked_days', MODEL);
 }
 
 async function writeMarks(

@@ -1,5 +1,5 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import { compileModel, compileText } from '../engine/compile.ts';
+import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import {
     registerLikeDays,
@@ -7,36 +7,27 @@ import {
     registerSlots,
     registerWindowFiles,
 } from './estimate-session.ts';
-import { digestSpans, findSpans, type SpanJob, shareTotals, sumSpans } from './estimate-spans.ts';
+import { digestSpans, findSpans, type GapJob, shareTotals, sumSpans } from './estimate-spans.ts';
 import { noteSpans } from './estimation-inputs.ts';
+import { materialiseModel } from './session-models.ts';
 
-/** What estimation is told of a job. */
-export type GapJob = SpanJob;
+const METHOD_TABLES = [
+    'unread_runs',
+    'unread_slots',
+    'day_slots',
+    'curated_intervals',
+    'window_values',
+    'linear_estimates',
+    'like_day_estimates',
+    'estimate_offers',
+    'method_values',
+] as const;
 
 /** A pass of the methods: tables of runs and their intervals, of values that may be looked at, and the names of what comes of it. */
-interface MethodPass {
-    readonly unread_runs: string;
-    readonly unread_slots: string;
-    readonly day_slots: string;
-    readonly curated_intervals: string;
-    readonly window_values: string;
-    readonly linear_estimates: string;
-    readonly like_day_estimates: string;
-    readonly estimate_offers: string;
-    readonly method_values: string;
-}
+type MethodPass = Readonly<Record<(typeof METHOD_TABLES)[number], string>>;
 
-const OF_JOB: MethodPass = {
-    unread_runs: 'unread_runs',
-    unread_slots: 'unread_slots',
-    day_slots: 'day_slots',
-    curated_intervals: 'curated_intervals',
-    window_values: 'window_values',
-    linear_estimates: 'linear_estimates',
-    like_day_estimates: 'like_day_estimates',
-    estimate_offers: 'estimate_offers',
-    method_values: 'method_values',
-};
+/** Each under its own name. */
+const OF_JOB = Object.fromEntries(METHOD_TABLES.map((table) => [table, table])) as MethodPass;
 
 /** What no register tells the energy of. */
 const OF_REST: MethodPass = { ...OF_JOB, unread_runs: 'rest_runs', unread_slots: 'rest_slots' };
@@ -147,10 +138,10 @@ const CHANNEL_DAY = ['market_day', 'channel_no'];
 async function runModel(
     session: EngineSession,
     model: string,
-    names: Partial<MethodPass> = {},
+    names: Readonly<Record<string, string>> = {},
     table = model,
 ): Promise<void> {
-    await session.materialise(table, compileModel(`vee/${model}`, session.dialect, { ...names }).sql);
+    await materialiseModel(session, table, `vee/${model}`, names);
 }
 
 async function runMethods(session: EngineSession, pass: MethodPass): Promise<void> {

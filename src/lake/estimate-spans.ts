@@ -1,5 +1,4 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
-import { compileModel } from '../engine/compile.ts';
 import type { EngineSession, TableColumn } from '../engine/engine.ts';
 import { addDays, type CalendarDate, calendarDate, listDays } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
@@ -9,10 +8,11 @@ import type { Lake } from './lake.ts';
 import { sumByPartition } from './partition-rows.ts';
 import { spanRegisters } from './register-advances.ts';
 import { decideRegisterReads } from './register-reads.ts';
+import { materialiseModel } from './session-models.ts';
 import { knownBy } from './watermark.ts';
 
 /** What estimation is told of a job. */
-export interface SpanJob extends Pick<Lake, 'zone' | 'bucketSize'> {
+export interface GapJob extends Pick<Lake, 'zone' | 'bucketSize'> {
     /** Market days of the job. */
     readonly days: readonly CalendarDate[];
     readonly estimation: EstimationInputs;
@@ -34,15 +34,15 @@ const NO_SPANS: FoundSpans = { days: [], ranges: new Map() };
  */
 export async function findSpans(
     session: EngineSession,
-    { zone, bucketSize, estimation }: SpanJob,
+    { zone, bucketSize, estimation }: GapJob,
     registers: RegisterLook | undefined,
     runs: string,
 ): Promise<FoundSpans> {
     if (registers === undefined) return NO_SPANS;
     await decideReads(session, registers, runs);
     await spanRegisters(session, registers);
-    await materialise(session, 'measured_spans', 'registers/measured_spans');
-    await materialise(session, 'gap_spans', 'vee/gap_spans', { gap_runs: runs });
+    await materialiseModel(session, 'measured_spans', 'registers/measured_spans');
+    await materialiseModel(session, 'gap_spans', 'vee/gap_spans', { gap_runs: runs });
     const days = await daysOfSpans(session);
     if (days.length === 0) return NO_SPANS;
     const { rules } = estimation;
@@ -59,7 +59,7 @@ export async function findSpans(
             return [day, from * 1000, to * 1000, rules.covers(day) ? 1 : 0];
         }),
     );
-    await materialise(session, 'gap_span_days', 'registers/span_days', {
+    await materialiseModel(session, 'gap_span_days', 'registers/span_days', {
         register_spans: 'gap_spans',
         market_days: 'span_calendar',
         channels: 'span_channels',
@@ -136,9 +136,9 @@ async function rangesOf(
  */
 export async function sumSpans(session: EngineSession, spans: FoundSpans): Promise<boolean> {
     if (spans.days.length === 0) return false;
-    await materialise(session, 'span_runs', 'vee/span_runs');
-    await materialise(session, 'span_slots', 'vee/span_slots', { channels: 'span_channels' });
-    await materialise(session, 'span_totals', 'vee/span_totals');
+    await materialiseModel(session, 'span_runs', 'vee/span_runs');
+    await materialiseModel(session, 'span_slots', 'vee/span_slots', { channels: 'span_channels' });
+    await materialiseModel(session, 'span_totals', 'vee/span_totals');
     const [known] = await session.rows('select count(*) as n from span_totals');
     if (Number(known?.n) === 0) return false;
     await session.materialise(
@@ -192,9 +192,9 @@ export async function shareTotals(session: EngineSession, isShared: boolean): Pr
         await session.registerRows('shape_offers', SHAPE_OFFERS, []);
         return;
     }
-    await materialise(session, 'scaled_estimates', 'vee/scaled_estimates');
-    await materialise(session, 'rest_slots', 'vee/rest_slots');
-    await materialise(session, 'rest_runs', 'vee/unread_runs', { unread_slots: 'rest_slots' });
+    await materialiseModel(session, 'scaled_estimates', 'vee/scaled_estimates');
+    await materialiseModel(session, 'rest_slots', 'vee/rest_slots');
+    await materialiseModel(session, 'rest_runs', 'vee/unread_runs', { unread_slots: 'rest_slots' });
 }
 
 /** Leaves `span_digests`; where the session only looks, all gaps of the spans are as published. */
@@ -212,16 +212,7 @@ export async function digestSpans(
     if (isLook) {
         const runs = ['run_no', 'run_from_us', 'run_to_us', 'slot_count'].map(bigint);
         await session.registerRows('no_runs', [...SCALED.slice(0, 2), ...runs], []);
-        await materialise(session, 'span_runs', 'vee/span_runs', { unread_runs: 'no_runs' });
+        await materialiseModel(session, 'span_runs', 'vee/span_runs', { unread_runs: 'no_runs' });
     }
-    await materialise(session, 'span_digests', 'vee/span_digests');
-}
-
-async function materialise(
-    session: EngineSession,
-    table: string,
-    model: string,
-    names: Readonly<Record<string, string>> = {},
-): Promise<void> {
-    await session.materialise(table, compileModel(model, session.dialect, names).sql);
+    await materialiseModel(session, 'span_digests', 'vee/span_digests');
 }

@@ -1,12 +1,10 @@
 import { addDays, type CalendarDate, listDays } from '../kernel/calendar-date.ts';
-import { type AsKnown, registerDials } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles, liveFilesByTable } from './catalogue.ts';
 import type { EstimationRules } from './estimation-inputs.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
-import type { SpanInputs } from './register-advances.ts';
+import { readSpanSettings, type SpanInputs } from './register-advances.ts';
 import type { RegisterFeed } from './register-reads.ts';
-import { readValidationInputs } from './validation-inputs.ts';
 import type { Watermark } from './watermark.ts';
 
 /** What estimates look at beside what is decided in their job, of one moment: digests, values and the versions that are recorded must be of the same commits. */
@@ -81,19 +79,6 @@ async function readRegisters(
         [first, last].map((marketDay) => ({ marketDay, bucket })),
     );
     return { paths: distinctPaths(files), feeds, ...(await readSpanSettings(lake, tx, ends)) };
-}
-
-/** By what advances are told on the days from the first to the last of the partitions. */
-export async function readSpanSettings(
-    lake: Lake,
-    db: Reader,
-    partitions: readonly PartitionKey[],
-    known: AsKnown = {},
-): Promise<SpanInputs> {
-    return {
-        dials: await registerDials(db, known),
-        validation: await readValidationInputs(lake, db, partitions, known),
-    };
 }
 
 async function readVersions(

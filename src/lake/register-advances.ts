@@ -1,4 +1,3 @@
-import { compileModel } from '../engine/compile.ts';
 import type { EngineSession, EngineValue } from '../engine/engine.ts';
 import {
     addDays,
@@ -16,7 +15,8 @@ import {
 } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
 import { registerMarketDays } from './curation-job.ts';
-import type { Lake } from './lake.ts';
+import type { Lake, PartitionKey } from './lake.ts';
+import { materialiseModel } from './session-models.ts';
 import { readValidationInputs, registerValidation, type ValidationInputs } from './validation-inputs.ts';
 
 export interface SpanInputs {
@@ -49,9 +49,19 @@ export async function readSpanInputs(
                   [first, last].map((marketDay) => ({ marketDay, bucket })),
               )
             : [];
+    return readSpanSettings(lake, db, keys.flat(), known);
+}
+
+/** The same of the days from the first to the last of the partitions. */
+export async function readSpanSettings(
+    lake: Lake,
+    db: Pick<Transaction, 'query'>,
+    partitions: readonly PartitionKey[],
+    known: AsKnown = {},
+): Promise<SpanInputs> {
     return {
         dials: await registerDials(db, known),
-        validation: await readValidationInputs(lake, db, keys.flat(), known),
+        validation: await readValidationInputs(lake, db, partitions, known),
     };
 }
 
@@ -86,10 +96,8 @@ export async function spanRegisters(
         ]),
     );
     await registerValidation(session, validation, OWN);
-    await session.materialise(
-        'register_spans',
-        modelSql(session, 'register_spans', { curated_reads: reads }),
-    );
+    const names = { ...NAMES, curated_reads: reads };
+    await materialiseModel(session, 'register_spans', 'registers/register_spans', names);
 }
 
 /** Market days from the first to the last that a row of `register_spans` has part of, half-open; undefined: there is none. */
@@ -105,20 +113,13 @@ export async function spannedDays(session: EngineSession): Promise<DatePeriod | 
 /** Makes the session's table `register_advances` of `register_spans`: what lies between the reads, and what the sum check says of it. */
 export async function compareAdvances(session: EngineSession, inputs: AdvanceInputs): Promise<void> {
     const names = {
+        ...NAMES,
         reads_interval: inputs.readsInterval,
         reads_daily: inputs.readsDaily,
         channels: inputs.channels,
     };
     const days = await spannedDays(session);
     await registerMarketDays(session, inputs, days === undefined ? [] : listDays(days), 'register_days');
-    await session.materialise('span_days', modelSql(session, 'span_days', names));
-    await session.materialise('register_advances', modelSql(session, 'register_advances', names));
-}
-
-function modelSql(
-    session: EngineSession,
-    model: string,
-    names: Readonly<Record<string, string>> = {},
-): string {
-    return compileModel(`registers/${model}`, session.dialect, { ...NAMES, ...names }).sql;
+    for (const model of ['span_days', 'register_advances'])
+        await materialiseModel(session, model, `registers/${model}`, names);
 }

@@ -1,6 +1,6 @@
-import { compileModel } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { materialiseModel } from './session-models.ts';
 
 /** What decides between reads of several feeds, and what their files call a meter. */
 export interface RegisterFeed extends Pick<FeedPrecedence, 'feedId' | 'rank' | 'newestAlways'> {
@@ -32,9 +32,7 @@ export async function decideRegisterReads(session: EngineSession, inputs: Regist
         ],
         inputs.feeds.map((f) => [f.feedId, f.rank, f.newestAlways ? 1 : 0, f.identifies === 'meter' ? 1 : 0]),
     );
-    const make = (table: string, model: string, names: Readonly<Record<string, string>> = {}) =>
-        session.materialise(table, compileModel(model, session.dialect, names).sql);
-    await make('placed_reads', 'registers/placed_reads', {
+    await materialiseModel(session, 'placed_reads', 'registers/placed_reads', {
         register_versions: inputs.versions,
         channels: inputs.channels,
         feed_naming: 'read_feeds',
@@ -44,11 +42,13 @@ export async function decideRegisterReads(session: EngineSession, inputs: Regist
         'read_keys',
         'select channel_no, period_from from placed_reads group by channel_no, period_from',
     );
-    await make('contested_reads', 'curation/contested_versions', {
+    await materialiseModel(session, 'contested_reads', 'curation/contested_versions', {
         job_versions: 'placed_reads',
         contested_keys: 'read_keys',
         feed_precedence: 'read_feeds',
     });
-    await make('read_outcomes', 'curation/version_outcomes', { contested_versions: 'contested_reads' });
-    await make('curated_reads', 'registers/curated_reads');
+    await materialiseModel(session, 'read_outcomes', 'curation/version_outcomes', {
+        contested_versions: 'contested_reads',
+    });
+    await materialiseModel(session, 'curated_reads', 'registers/curated_reads');
 }

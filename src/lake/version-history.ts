@@ -1,5 +1,4 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
-import { compileModel } from '../engine/compile.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { addDays } from '../kernel/calendar-date.ts';
@@ -12,6 +11,7 @@ import { channelRow } from './channel-row.ts';
 import { registerFeeds, registerMarketDays, VERSION_MODELS } from './curation-job.ts';
 import type { Lake } from './lake.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
+import { materialiseModel } from './session-models.ts';
 import { readValidationInputs, registerValidation } from './validation-inputs.ts';
 
 /**
@@ -71,7 +71,7 @@ export async function decideAgain(
     await registerAsked(session, lake, asked, days);
     for (const model of VERSION_MODELS) {
         const table = model.slice(model.indexOf('/') + 1);
-        await session.materialise(table, compileModel(model, session.dialect).sql);
+        await materialiseModel(session, table, model);
     }
     const { from, to } = asked.period;
     const rows = await session.rows(decidedQuery(instantText(from), instantText(to)));
