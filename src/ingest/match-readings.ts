@@ -80,8 +80,9 @@ async function foreseeMoves(
     feeds: readonly KnownFeed[],
     hasReleased: boolean,
 ): Promise<ComingReadings> {
-    const { looked, channels } = await partitionsToLookAt(lake, true);
+    const { looked } = await partitionsToLookAt(lake, true);
     if (looked.length === 0) return { versions: [], expected: [] };
+    const channels = await channelSnapshot(lake);
     await engine.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
     await findDisplaced(lake, engine, feeds, looked);
     // what is released is there by then
@@ -104,11 +105,13 @@ async function matchVersions(
     feeds: readonly KnownFeed[],
     isRefreshed: boolean,
 ): Promise<{ moved: number; displaced: number }> {
-    const { knownAt, since, channels, looked } = await partitionsToLookAt(lake, isRefreshed);
+    const { knownAt, since, looked } = await partitionsToLookAt(lake, isRefreshed);
     if (looked.length === 0) {
         if (knownAt !== since) await lake.db.transaction((tx) => recordMatched(tx, [], knownAt));
         return { moved: 0, displaced: 0 };
     }
+    // of all channels of the home: not for a load that no reading has waited for
+    const channels = await channelSnapshot(lake);
     const session = await lake.engine.openSession();
     try {
         await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
@@ -123,14 +126,12 @@ interface ToLookAt {
     /** The belief that is followed, and the one that was followed last. */
     readonly knownAt: number | undefined;
     readonly since: number | undefined;
-    readonly channels: { readonly path: string };
     readonly looked: readonly PartitionKey[];
 }
 
 async function partitionsToLookAt(lake: Lake, isRefreshed: boolean): Promise<ToLookAt> {
-    // in this order: what a later belief changes is left to the next match
+    // first, and the channels are read last: what a later belief changes is left to the next match
     const knownAt = await newestBeliefAt(lake.db);
-    const channels = await channelSnapshot(lake);
     const since = await matchedBeliefAt(lake.db);
     const changes = await validityChangesSince(lake.db, lake.zone, lake.bucketSize, since);
     const looked = new Map<string, PartitionKey>();
@@ -138,7 +139,7 @@ async function partitionsToLookAt(lake: Lake, isRefreshed: boolean): Promise<ToL
     for (const key of [...(await partitionsOfChanges(lake.db, changes)), ...outOfStep]) {
         looked.set(partitionText(key), key);
     }
-    return { knownAt, since, channels, looked: [...looked.values()] };
+    return { knownAt, since, looked: [...looked.values()] };
 }
 
 /**

@@ -4,6 +4,7 @@ import { BILL_LINES, type CatalogueTable, CHANNEL_SNAPSHOT, LAKE_TABLES } from '
 import type { EngineSession } from '../engine/engine.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Lake } from './lake.ts';
+import { materialiseModel } from './session-models.ts';
 
 /** A file as the catalogue has it. */
 export interface CataloguedFile {
@@ -17,6 +18,8 @@ export interface CataloguedFile {
     readonly isLive: boolean;
     /** Rows of the parts that the catalogue gives to partitions. */
     readonly partRows: number;
+    /** Of a file of versions: whether curation takes it that no interval is in it twice. */
+    readonly hasEachIntervalOnce: boolean;
 }
 
 export interface FileFault {
@@ -28,7 +31,7 @@ export async function cataloguedFiles(tx: Transaction): Promise<CataloguedFile[]
     return tx.query<CataloguedFile>(
         `select f.file_id as "fileId", f.table_name as table, f.path, f.row_count as "rowCount", f.byte_count as "byteCount",
                 coalesce(bool_or(p.removed_in is null) filter (where p.file_id is not null), false) as "isLive",
-                coalesce(sum(p.row_count), 0)::bigint as "partRows"
+                coalesce(sum(p.row_count), 0)::bigint as "partRows", f.has_each_interval_once as "hasEachIntervalOnce"
            from lake_files f left join partition_files p using (file_id) group by f.file_id order by f.table_name, f.file_id`,
     );
 }
@@ -47,7 +50,7 @@ export function outerFault(lake: Lake, file: CataloguedFile): string | undefined
 // as many as a query of statistics takes
 const FILES_OF_A_QUERY = 50;
 
-/** Reads every value of every file; gives those that cannot be read, or have other rows than were written. */
+/** Reads every value of every file; gives those that cannot be read, have other rows than were written, or an interval twice that must be there once. */
 export async function innerFaults(
     lake: Lake,
     files: readonly CataloguedFile[],
@@ -78,12 +81,18 @@ async function faultsOf(
 ): Promise<FileFault[]> {
     try {
         const counts = await readAll(session, lake, table, files);
-        return files.flatMap((file) => {
+        const faults: FileFault[] = [];
+        for (const file of files) {
             const found = counts.get(file.fileId) ?? 0;
-            return found === file.rowCount
-                ? []
-                : [{ file, what: `has ${found} rows where ${file.rowCount} were written` }];
-        });
+            if (found !== file.rowCount)
+                faults.push({ file, what: `has ${found} rows where ${file.rowCount} were written` });
+            else if (file.hasEachIntervalOnce && (await hasRepeats(session, lake, file)))
+                faults.push({
+                    file,
+                    what: 'has an interval twice, where the catalogue says that it has none',
+                });
+        }
+        return faults;
     } catch (error) {
         const [only] = files;
         if (only !== undefined && files.length === 1) {
@@ -113,6 +122,17 @@ async function readAll(
     });
     const rows = await session.rows(queries.join(' union all '));
     return new Map(rows.map((row) => [Number(row.checked_file_id), Number(row.checked_rows)]));
+}
+
+async function hasRepeats(session: EngineSession, lake: Lake, file: CataloguedFile): Promise<boolean> {
+    await session.registerFiles('checked_versions', LAKE_TABLES.reading_versions, [
+        path.join(lake.folder, file.path),
+    ]);
+    await materialiseModel(session, 'repeated_keys', 'curation/contested_keys', {
+        job_versions: 'checked_versions',
+    });
+    const rows = await session.rows('select 1 as found from repeated_keys limit 1');
+    return rows.length > 0;
 }
 
 function columnsOf(table: CatalogueTable) {

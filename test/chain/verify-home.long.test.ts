@@ -163,6 +163,21 @@ test('what the catalogue says of a partition and its files do not hold is named'
     assert.deepEqual(await verify(), []);
 });
 
+test('a file that has an interval twice, where curation was told that it has none, is named', async () => {
+    const { db } = given.town.workspace;
+    const told = await db.query<{ id: number }>(
+        `update lake_files set has_each_interval_once = true where table_name = 'reading_versions' and not has_each_interval_once
+         returning file_id as id`,
+    );
+    const faults = await verify();
+    await db.query('update lake_files set has_each_interval_once = false where file_id = any($1)', [
+        told.map(({ id }) => id),
+    ]);
+    assert.ok(faults.length > 0 && faults.length < told.length, JSON.stringify(faults));
+    for (const { what } of faults) assert.match(what, /^has an interval twice, where the catalogue says/);
+    assert.deepEqual(await verify(), []);
+});
+
 test('damage of raw bytes, of a log, of sequences and of bills is told', async () => {
     const { db, raw, lake } = given.town.workspace;
     const one = async (area: HomeFault['area'], what: RegExp) => {
