@@ -5,7 +5,7 @@ import { failuresText } from './seed-text.ts';
 import { runSeeds } from './seeds-run.ts';
 
 // The same seeds on every run of the build machine, so that a change is what breaks it; `npm run chaos -- --hours N` goes on to others.
-const first = Number(process.env.GRIDTALLY_CHAOS_SEED ?? 1);
+const first = Number(process.env.GRIDTALLY_CHAOS_SEED ?? 11);
 const SEEDS = 10;
 
 test(`${SEEDS} seeds from ${first} on: nothing is lost, twice, or other than it was`, async (t) => {
