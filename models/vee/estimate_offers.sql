@@ -8,6 +8,8 @@ linear_runs as (
         count(*) as slot_count,
         max(micro_before) as micro_before,
         max(micro_after) as micro_after,
+        max(before_us) as before_us,
+        max(after_us) as after_us,
     from ref('linear_estimates')
     group by market_day, channel_no, run_no
 ),
@@ -38,6 +40,8 @@ offers as (
         cast(null as date) as first_source_day,
         cast(null as date) as last_source_day,
         cast(null as integer) as value_count,
+        before_us,
+        after_us,
     from linear_runs
     union all
     select
@@ -55,6 +59,8 @@ offers as (
         l.first_source_day,
         l.last_source_day,
         l.value_count,
+        cast(null as bigint) as before_us,
+        cast(null as bigint) as after_us,
     from like_day_runs as l
     cross join ref('estimation_settings') as s
 ),
@@ -86,5 +92,7 @@ select
     first_source_day,
     last_source_day,
     value_count,
+    instant_of_us(before_us) as before_from,
+    instant_of_us(after_us) as after_from,
 from ranked
 where choice_no = 1

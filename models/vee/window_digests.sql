@@ -12,15 +12,32 @@ like_digests as (
     inner join ref('source_digests') as v
         on v.channel_no = g.channel_no and v.market_day = d.source_day
     group by g.market_day, g.channel_no
+),
+
+-- beyond midnight a line looks at one value of the day
+line_digests as (
+    select
+        market_day,
+        channel_no,
+        sum(reading_digest_1(end_from_us, kwh, quality, interval_minutes)) as digest_1,
+        sum(reading_digest_2(end_from_us, kwh, quality, interval_minutes)) as digest_2,
+    from ref('line_ends')
+    where end_day <> market_day
+    group by market_day, channel_no
 )
 
 select
     g.market_day,
     g.channel_no,
-    cast(coalesce(l.digest_1, 0) + coalesce(s.digest_1, 0) as bigint) as window_digest_1,
-    cast(coalesce(l.digest_2, 0) + coalesce(s.digest_2, 0) as bigint) as window_digest_2,
+    cast(
+        coalesce(l.digest_1, 0) + coalesce(s.digest_1, 0) + coalesce(e.digest_1, 0) as bigint
+    ) as window_digest_1,
+    cast(
+        coalesce(l.digest_2, 0) + coalesce(s.digest_2, 0) + coalesce(e.digest_2, 0) as bigint
+    ) as window_digest_2,
 from ref('gap_channel_days') as g
 left join like_digests as l on l.market_day = g.market_day and l.channel_no = g.channel_no
 left join ref('span_digests') as s
     on s.market_day = g.market_day and s.channel_no = g.channel_no
-where l.channel_no is not null or s.channel_no is not null
+left join line_digests as e on e.market_day = g.market_day and e.channel_no = g.channel_no
+where l.channel_no is not null or s.channel_no is not null or e.channel_no is not null

@@ -32,7 +32,9 @@ export async function registerLikeDays(
     days: readonly CalendarDate[],
 ): Promise<CalendarDate[]> {
     const rows = [...new Set(days)].flatMap((day) =>
-        rules.windowOf(day).map((source, i) => [day, source, i + 1] as [CalendarDate, CalendarDate, number]),
+        rules
+            .likeDaysOf(day)
+            .map((source, i) => [day, source, i + 1] as [CalendarDate, CalendarDate, number]),
     );
     await session.registerRows(
         'like_days',
@@ -40,6 +42,26 @@ export async function registerLikeDays(
         rows,
     );
     return [...new Set(rows.map(([, source]) => source))];
+}
+
+/** Leaves `near_days` of these days; gives every day that one of them names. */
+export async function registerNearDays(
+    session: EngineSession,
+    rules: EstimationRules,
+    zone: Zone,
+    days: readonly CalendarDate[],
+): Promise<CalendarDate[]> {
+    const bigint = (name: string): TableColumn => ({ name, type: 'bigint' });
+    const rows = [...new Set(days)].flatMap((day) => {
+        const { from, to } = marketDayPeriod(zone, day);
+        return rules.nearDaysOf(day).map((near) => [day, near, from * 1000, to * 1000] as const);
+    });
+    await session.registerRows(
+        'near_days',
+        [date('market_day'), date('near_day'), bigint('day_from_us'), bigint('day_to_us')],
+        rows.map((row) => [...row]),
+    );
+    return [...new Set(rows.map(([, near]) => near))];
 }
 
 /** Leaves `slot_minutes`: the intervals of the days, in the lengths of the session's `unread_runs`, by the local time of their start, which like days are compared by. */

@@ -45,7 +45,7 @@ export async function readEstimateWindow(
     const daysOf =
         registers === undefined
             ? rules.windowOf
-            : (day: CalendarDate) => daysWithLikeDays(rules, rules.reachOf(day));
+            : (day: CalendarDate) => daysWithWindows(rules, rules.reachOf(day));
     const wanted = asked.partitions.flatMap(({ marketDay, bucket }) =>
         daysOf(marketDay).map((day): PartitionKey => ({ marketDay: day, bucket })),
     );
@@ -58,8 +58,8 @@ export async function readEstimateWindow(
     };
 }
 
-/** These days and the like days of each. */
-export function daysWithLikeDays(rules: EstimationRules, days: readonly CalendarDate[]): CalendarDate[] {
+/** These days and those that estimates of each may look at. */
+export function daysWithWindows(rules: EstimationRules, days: readonly CalendarDate[]): CalendarDate[] {
     return [...new Set(days.flatMap((day) => [day, ...rules.windowOf(day)]))].sort();
 }
 

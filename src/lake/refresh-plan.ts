@@ -31,7 +31,7 @@ export interface CurationInputs {
 export interface SpanWindow {
     readonly first: CalendarDate;
     readonly last: CalendarDate;
-    /** Sum of the versions of the partitions of these days and of the days that are like them, but for the partition itself. */
+    /** Sum of the versions of the partitions of these days and of those that their estimates look at, but for the partition itself. */
     readonly versions: number;
     /** How many of the days are estimated. */
     readonly covered: number;
@@ -145,7 +145,7 @@ function rebuildKind(state: PartitionState, reasons: readonly string[]): Rebuild
 /**
  * Groups rebuilds into jobs that one engine session runs at a time. A job holds one kind and at most
  * `maxRows` version rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
- * bounded by the bucket, not by the input.
+ * bounded by the bucket, not by the input. Jobs about estimates alone come last: they look at days that others publish.
  */
 export function groupIntoJobs(
     rebuilds: readonly PlannedRebuild[],
@@ -165,7 +165,8 @@ export function groupIntoJobs(
         jobs.push(job);
         open.set(rebuild.kind, { job, rows });
     }
-    return jobs;
+    const isLast = (job: readonly PlannedRebuild[]) => job[0]?.kind === 'estimate';
+    return [...jobs.filter((job) => !isLast(job)), ...jobs.filter(isLast)];
 }
 
 /** A line a day range and reason for people: `2013-05-01 … 2013-05-31, 2 buckets: readings`. */

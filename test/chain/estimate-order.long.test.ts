@@ -12,6 +12,7 @@ import { type Chain, load, planRefreshOf, refreshAll } from '../../src/pipeline/
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { randomNumbers } from '../random-numbers.ts';
 import { type ChainWorld, openChainWorld, type ReadingRow } from './chain-world.ts';
+import { withJobsOf } from './job-limits.ts';
 import { type Measured, type NaiveRead, naiveEstimates } from './naive-estimates.ts';
 import { ingestReads, type RegisterRead } from './register-world.ts';
 import { addHistoryFeed, HALF_HOUR, ingestRows } from './validation-world.ts';
@@ -62,6 +63,9 @@ function randomCase(meter: string, seed: number, start: number): Case {
     for (let at = start, gapTo = 0; at < start + DAYS * DAY; at += HALF_HOUR) {
         const length = random() < 0.5 ? 1 + Math.floor(random() * 6) : 1 + Math.floor(random() * 120);
         if (at > start && at >= gapTo && random() < 0.02) gapTo = at + length * HALF_HOUR;
+        // an hour before a day's end: short gaps over midnight, some of them over midnight alone
+        if ((at - start) % DAY === 46 * HALF_HOUR && at >= gapTo && random() < 0.3)
+            gapTo = at + (1 + Math.floor(random() * 5)) * HALF_HOUR;
         const micro = Math.floor(random() * 3_000_000);
         truth.push(micro);
         if (at < gapTo) continue;
@@ -131,17 +135,10 @@ function assertAsNaive(
     return [...estimates.values()].map((estimate) => estimate.method);
 }
 
-/** The chain as it is where a job holds so many partitions: of two buckets an odd number cuts days in the middle. */
-function withJobsOf({ workspace }: ChainWorld, maxPartitions: number, jobsAtOnce?: number): Chain {
-    const { bulkEngine: engine } = workspace.lake;
-    const limits: Record<string | symbol, unknown> = {
-        jobLimits: { maxRows: 1_000_000, maxPartitions, maxRowsHeld: 1_000_000 },
-        jobsAtOnce: jobsAtOnce ?? engine.jobsAtOnce,
-    };
-    const bulkEngine = new Proxy(engine, {
-        get: (of, name) => limits[name] ?? Reflect.get(of, name),
-    });
-    return { ...workspace, lake: { ...workspace.lake, bulkEngine, estimation: POLICY } };
+/** Of two buckets an odd number of partitions cuts days in the middle. */
+function withPolicy({ workspace }: ChainWorld, maxPartitions: number, jobsAtOnce?: number): Chain {
+    const chain = { ...workspace, lake: { ...workspace.lake, estimation: POLICY } };
+    return withJobsOf(chain, maxPartitions, jobsAtOnce);
 }
 
 const POLICY = { ...DEFAULT_ESTIMATION, holidaySet: 'some' };
@@ -177,9 +174,9 @@ for (const season of SEASONS) {
             for (const [i, rows] of files.entries()) {
                 await ingestRows(world, rows);
                 await ingestReads(world, reads[i] ?? []);
-                if (i % 6 === 0) await refreshAll(withJobsOf(world, JOBS[(i / 6) % 3] ?? 1));
+                if (i % 6 === 0) await refreshAll(withPolicy(world, JOBS[(i / 6) % 3] ?? 1));
             }
-            const chain = withJobsOf(world, 3);
+            const chain = withPolicy(world, 3);
             await refreshAll(chain);
             assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
             await assertAllAsNaive(world, cases, season);
@@ -201,7 +198,7 @@ test('a first load sees like days of its own bucket, though other buckets of the
             world,
             cases.flatMap(({ rows }) => rows),
         );
-        const chain = withJobsOf(world, 3, 1);
+        const chain = withPolicy(world, 3, 1);
         await refreshAll(chain);
         assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
         await assertAllAsNaive(world, cases, season);

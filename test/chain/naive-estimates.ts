@@ -54,7 +54,7 @@ export function naiveEstimates(
     { first, end }: { first: CalendarDate; end: CalendarDate },
 ): Map<number, NaiveEstimate> {
     const usual = new Map<number, NaiveEstimate>();
-    const given = { measured, zone, first, end, holidays, methods };
+    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods };
     estimateRuns(usual, isGap, given);
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
@@ -118,6 +118,8 @@ function estimateRuns(
     isGap: (at: number) => boolean,
     given: {
         readonly measured: Measured;
+        /** Of whole gaps, whatever part of them is estimated already. */
+        readonly isMissing: (at: number) => boolean;
         readonly zone: Zone;
         readonly first: CalendarDate;
         readonly end: CalendarDate;
@@ -125,7 +127,7 @@ function estimateRuns(
         readonly methods: readonly PlainMethod[];
     },
 ): void {
-    const { measured, zone, first, end, holidays, methods } = given;
+    const { measured, isMissing, zone, first, end, holidays, methods } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
@@ -134,7 +136,7 @@ function estimateRuns(
             while (to < slots.length && isGap(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
             const by = {
-                linear: () => line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)),
+                linear: () => line(run, measured, isMissing),
                 'like-day': () => likeDays(run, day, measured, zone, holidays),
             };
             let estimates: NaiveEstimate[] | undefined;
@@ -154,15 +156,21 @@ function slotsOf(zone: Zone, day: CalendarDate): number[] {
 
 function line(
     run: readonly number[],
-    before: number | undefined,
-    after: number | undefined,
+    measured: Measured,
+    isMissing: (at: number) => boolean,
 ): NaiveEstimate[] | undefined {
-    if (before === undefined || after === undefined || run.length > LINEAR_SLOTS_MAX) return undefined;
-    const steps = run.length + 1;
-    return run.map((_, i) => ({
-        micro: halfEven(before * (steps - i - 1) + after * (i + 1), steps),
-        method: 'linear',
-    }));
+    let [from, to] = [run[0] ?? 0, run.at(-1) ?? 0];
+    do from -= HALF_HOUR;
+    while (isMissing(from) && to - from <= LINEAR_SLOTS_MAX * HALF_HOUR);
+    do to += HALF_HOUR;
+    while (isMissing(to) && to - from <= (LINEAR_SLOTS_MAX + 1) * HALF_HOUR);
+    const [before, after] = [measured.get(from), measured.get(to)];
+    const steps = (to - from) / HALF_HOUR;
+    if (before === undefined || after === undefined || steps > LINEAR_SLOTS_MAX + 1) return undefined;
+    return run.map((at) => {
+        const done = (at - from) / HALF_HOUR;
+        return { micro: halfEven(before * (steps - done) + after * done, steps), method: 'linear' };
+    });
 }
 
 function likeDays(

@@ -107,6 +107,7 @@ const ESTIMATION_TABLES = [
     'estimated_intervals',
     'gap_spans',
     'like_day_estimates',
+    'line_ends',
     'linear_estimates',
     'method_values',
     'rest_slots',
@@ -156,7 +157,11 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
     const { lake } = town.workspace;
     const feeds = precedenceOf(await feedsOf(town.workspace));
     const states = await readStates(lake, feeds);
-    const rules = estimationRules({ estimation: DEFAULT_ESTIMATION }, await newestMarketDay(lake), new Set());
+    const rules = estimationRules(
+        { zone: lake.zone, estimation: DEFAULT_ESTIMATION },
+        await newestMarketDay(lake),
+        new Set(),
+    );
     const previous = {} as Record<(typeof PUBLISHED_TABLES)[number], Awaited<ReturnType<typeof liveFiles>>>;
     for (const table of PUBLISHED_TABLES) previous[table] = await liveFiles(lake, table);
     return {
