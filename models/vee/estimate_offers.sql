@@ -27,6 +27,18 @@ like_day_runs as (
     group by market_day, channel_no, run_no
 ),
 
+load_shape_runs as (
+    select
+        market_day,
+        channel_no,
+        run_no,
+        count(*) as slot_count,
+        max(class_name) as shape_class,
+        max(annual_kwh) as annual_kwh,
+    from ref('load_shape_estimates')
+    group by market_day, channel_no, run_no
+),
+
 offers as (
     select
         market_day,
@@ -42,6 +54,8 @@ offers as (
         cast(null as integer) as value_count,
         before_us,
         after_us,
+        cast(null as string) as shape_class,
+        cast(null as decimal(18, 6)) as annual_kwh,
     from linear_runs
     union all
     select
@@ -61,8 +75,28 @@ offers as (
         l.value_count,
         cast(null as bigint) as before_us,
         cast(null as bigint) as after_us,
+        cast(null as string) as shape_class,
+        cast(null as decimal(18, 6)) as annual_kwh,
     from like_day_runs as l
     cross join ref('estimation_settings') as s
+    union all
+    select
+        market_day,
+        channel_no,
+        run_no,
+        slot_count,
+        'load-shape' as method,
+        'low' as confidence,
+        cast(null as decimal(18, 6)) as kwh_before,
+        cast(null as decimal(18, 6)) as kwh_after,
+        cast(null as date) as first_source_day,
+        cast(null as date) as last_source_day,
+        cast(null as integer) as value_count,
+        cast(null as bigint) as before_us,
+        cast(null as bigint) as after_us,
+        shape_class,
+        annual_kwh,
+    from load_shape_runs
 ),
 
 -- a method that has not a value for each interval of the run offers none
@@ -94,5 +128,7 @@ select
     value_count,
     instant_of_us(before_us) as before_from,
     instant_of_us(after_us) as after_from,
+    shape_class,
+    annual_kwh,
 from ranked
 where choice_no = 1

@@ -17,6 +17,8 @@ rest_runs as (
         o.value_count,
         o.before_from,
         o.after_from,
+        o.shape_class,
+        o.annual_kwh,
         instant_of_us(cast(null as bigint)) as read_from,
         instant_of_us(cast(null as bigint)) as read_to,
         cast(null as decimal(28, 6)) as advance_kwh,
@@ -63,6 +65,8 @@ runs as (
         o.value_count,
         o.before_from,
         o.after_from,
+        o.shape_class,
+        o.annual_kwh,
         p.read_from,
         p.read_to,
         p.advance_kwh,
@@ -122,6 +126,8 @@ select
     r.measured_kwh,
     r.before_from,
     r.after_from,
+    r.shape_class,
+    r.annual_kwh,
 from runs as r
 left join sums as s
     on s.market_day = r.market_day

@@ -2,6 +2,7 @@ import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { registerChannelShapes, registerShapeWeights } from './channel-shapes.ts';
 import { decidedIn, registerDecided } from './decided-partitions.ts';
 import {
     registerLikeDays,
@@ -9,6 +10,7 @@ import {
     registerSettings,
     registerSlots,
     registerWindowFiles,
+    runLengths,
 } from './estimate-session.ts';
 import {
     digestSpans,
@@ -29,6 +31,8 @@ const METHOD_TABLES = [
     'window_values',
     'linear_estimates',
     'like_day_estimates',
+    'shape_totals',
+    'load_shape_estimates',
     'estimate_offers',
     'method_values',
 ] as const;
@@ -36,8 +40,11 @@ const METHOD_TABLES = [
 /** A pass of the methods: tables of runs and their intervals, of values that may be looked at, and the names of what comes of it. */
 type MethodPass = Readonly<Record<(typeof METHOD_TABLES)[number], string>>;
 
-/** Each under its own name. */
-const OF_JOB = Object.fromEntries(METHOD_TABLES.map((table) => [table, table])) as MethodPass;
+/** Each under its own name; shapes by what is taken in a year. */
+const OF_JOB: MethodPass = {
+    ...(Object.fromEntries(METHOD_TABLES.map((table) => [table, table])) as MethodPass),
+    shape_totals: 'annual_totals',
+};
 
 /** What no register tells the energy of. */
 const OF_REST: MethodPass = { ...OF_JOB, unread_runs: 'rest_runs', unread_slots: 'rest_slots' };
@@ -49,6 +56,8 @@ const OF_SPANS: MethodPass = {
     window_values: 'span_values',
     linear_estimates: 'shape_lines',
     like_day_estimates: 'shape_like_days',
+    shape_totals: 'advance_totals',
+    load_shape_estimates: 'shape_load_shapes',
     estimate_offers: 'shape_offers',
     method_values: 'shape_values',
 };
@@ -82,7 +91,8 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     noteSpans(job.estimation, spans.ranges);
     const days = [...covered, ...spans.days];
     const sources = await registerWindow(session, job, window, { days, spanDays: spans.days });
-    await registerSlots(session, job.zone, [...days, ...sources]);
+    await registerShapes(session, job, window, days);
+    await registerSlots(session, job.zone, [...days, ...sources], await runLengths(session));
     await session.materialise('source_digests', `${DIGESTS_OF_OTHERS} union all ${DIGESTS_OF_JOB}`);
     await findSpanRuns(session, spans, 'unread_runs');
     await findLineEnds(session, 'unread_runs', { isLook: false });
@@ -114,6 +124,22 @@ async function registerWindow(
     return sources;
 }
 
+/** Leaves what load shapes go by, and `annual_totals`. */
+async function registerShapes(
+    session: EngineSession,
+    { zone, estimation: { rules } }: GapJob,
+    { shapes }: EstimateWindow,
+    days: readonly CalendarDate[],
+): Promise<void> {
+    await registerChannelShapes(session, shapes);
+    await registerShapeWeights(session, shapes, rules.shapes, {
+        zone,
+        days,
+        lengths: await runLengths(session),
+    });
+    await runModel(session, 'annual_totals');
+}
+
 /**
  * Channels of published partitions whose estimates, or the lack of them, were made from other values than there are now: left in
  * `stale_estimates`, by channel and market day. Looks at published files only, and needs `all_channels`.
@@ -141,6 +167,7 @@ export async function findStaleEstimates(
     noteSpans(job.estimation, spans.ranges);
     const days = [...job.days, ...spans.days];
     await registerWindow(session, job, window, { days, spanDays: spans.days });
+    await registerChannelShapes(session, window.shapes);
     await session.materialise('source_digests', DIGESTS_OF_OTHERS);
     await findSpanRuns(session, spans, 'no_runs');
     await findLineEnds(session, 'published_runs', { isLook: true });
@@ -181,7 +208,8 @@ async function runModel(
 }
 
 async function runMethods(session: EngineSession, pass: MethodPass): Promise<void> {
-    const models = ['linear_estimates', 'like_day_estimates', 'estimate_offers', 'method_values'] as const;
+    const methods = ['linear_estimates', 'like_day_estimates', 'load_shape_estimates'] as const;
+    const models = [...methods, 'estimate_offers', 'method_values'] as const;
     for (const model of models) await runModel(session, model, pass, pass[model]);
 }
 

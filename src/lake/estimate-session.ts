@@ -64,14 +64,19 @@ export async function registerNearDays(
     return [...new Set(rows.map(([, near]) => near))];
 }
 
-/** Leaves `slot_minutes`: the intervals of the days, in the lengths of the session's `unread_runs`, by the local time of their start, which like days are compared by. */
+/** Those of intervals in `unread_runs`. */
+export async function runLengths(session: EngineSession): Promise<number[]> {
+    const used = await session.rows('select distinct interval_minutes from unread_runs');
+    return used.map((row) => Number(row.interval_minutes));
+}
+
+/** Leaves `slot_minutes`: the intervals of the days, in these lengths, by the local time of their start, which like days are compared by. */
 export async function registerSlots(
     session: EngineSession,
     zone: Zone,
     days: readonly CalendarDate[],
+    lengths: readonly number[],
 ): Promise<void> {
-    const used = await session.rows('select distinct interval_minutes from unread_runs');
-    const lengths = used.map((row) => Number(row.interval_minutes));
     await session.registerRows(
         'slot_minutes',
         [

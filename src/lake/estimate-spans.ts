@@ -159,6 +159,7 @@ export async function sumSpans(session: EngineSession, spans: FoundSpans): Promi
     await materialiseModel(session, 'span_totals', 'vee/span_totals');
     const [known] = await session.rows('select count(*) as n from span_totals');
     if (Number(known?.n) === 0) return false;
+    await materialiseModel(session, 'advance_totals', 'vee/advance_totals', { channels: 'span_channels' });
     await session.materialise(
         'shape_slots',
         `select s.market_day, s.channel_no, s.run_no, s.interval_minutes, s.slot_no, s.slot_from_us from span_slots as s
@@ -202,6 +203,8 @@ const SHAPE_OFFERS: readonly TableColumn[] = [
     { name: 'value_count', type: 'integer' },
     { name: 'before_from', type: 'timestamp' },
     { name: 'after_from', type: 'timestamp' },
+    { name: 'shape_class', type: 'string' },
+    { name: 'annual_kwh', type: 'decimal(18,6)' },
 ];
 
 /** Leaves `scaled_estimates` and, where there are any, `rest_slots` and `rest_runs`, which nothing is scaled for. */

@@ -13,11 +13,11 @@ import {
     type EstimateWindow,
     joinedRange,
     NO_WINDOW,
-    type RegisterLook,
     readEstimateWindow,
 } from './estimate-window.ts';
 import type { Lake, PartitionKey } from './lake.ts';
 import { likeDaysBefore } from './like-days.ts';
+import { type ShapeWeights, shapeWeights } from './load-shapes.ts';
 import type { SpanWindow } from './refresh-plan.ts';
 import type { RegisterFeed } from './register-reads.ts';
 
@@ -34,6 +34,7 @@ export interface EstimationRules {
     nearDaysOf(day: CalendarDate): readonly CalendarDate[];
     /** Every day that estimates of a day may look at beside its own. */
     windowOf(day: CalendarDate): readonly CalendarDate[];
+    readonly shapes: ShapeWeights;
     /** Days on which a register may be read for estimates of a day to be scaled to it: none where they are not. */
     reachOf(day: CalendarDate): readonly CalendarDate[];
 }
@@ -62,6 +63,9 @@ const ESTIMATION_MODELS = [
     'vee/line_ends',
     'vee/linear_estimates',
     'vee/like_day_estimates',
+    'vee/annual_totals',
+    'vee/advance_totals',
+    'vee/load_shape_estimates',
     'vee/estimate_offers',
     'vee/method_values',
     'vee/estimated_intervals',
@@ -84,12 +88,12 @@ export async function readHolidays(
     return new Set(days.map(({ day }) => day));
 }
 
-/** Where no other partition is looked at: all that counts is in the job, beside reads of registers. */
+/** Where no other partition is looked at: all that counts is in the job, beside reads of registers and what load shapes go by. */
 export function estimationWithin(
     rules: EstimationRules,
-    registers: RegisterLook | undefined,
+    { registers, shapes }: Pick<EstimateWindow, 'registers' | 'shapes'>,
 ): EstimationInputs {
-    const window = registers === undefined ? NO_WINDOW : { ...NO_WINDOW, registers };
+    const window = { ...NO_WINDOW, shapes, ...(registers === undefined ? {} : { registers }) };
     return { rules, window: async () => window, seen: () => window, spans: new Map() };
 }
 
@@ -110,6 +114,7 @@ export function estimationRules(
     });
     return {
         policy,
+        shapes: shapeWeights(policy, lake.zone, holidays),
         covers(day) {
             if (policy.methods.length === 0) return false;
             return horizon === undefined ? newest !== undefined && day < newest : day <= horizon;
@@ -160,10 +165,21 @@ export function estimationFingerprints(lake: Lake, rules: EstimationRules): (day
     const known = new Map<CalendarDate, string>();
     return (day) => {
         if (!rules.covers(day)) return 'none';
-        const ofDay = known.get(day) ?? fingerprint({ text, likeDays: rules.likeDaysOf(day) }).slice(0, 16);
+        const ofDay =
+            known.get(day) ??
+            fingerprint({ text, likeDays: rules.likeDaysOf(day), ...shapeCalendar(rules, day) }).slice(0, 16);
         known.set(day, ofDay);
         return ofDay;
     };
+}
+
+/** A shape weighs days between reads, and all days of their years. */
+function shapeCalendar(
+    { policy, shapes }: EstimationRules,
+    day: CalendarDate,
+): { holidays?: readonly string[] } {
+    const holidays = shapes.holidaysOf(addDays(day, -policy.registerDays), addDays(day, policy.registerDays));
+    return holidays.length === 0 ? {} : { holidays };
 }
 
 /** Sum of the published versions of the partitions that estimates of a partition look at: it grows with each change of any of them. */

@@ -23,6 +23,8 @@ export interface CurationInputs {
     readonly windows?: number;
     /** What reads of registers within reach of the day come to; absent: there is none, or nothing is scaled to them. */
     readonly registers?: string;
+    /** What registrations and attributes within reach of the day that load shapes go by come to; absent: there are no shapes. */
+    readonly shapes?: string;
     /** Where gaps lie between reads of a register: what was published on the days between these. */
     readonly spans?: SpanWindow;
 }
@@ -125,6 +127,7 @@ function estimateReasons({ current, published }: PartitionState): string[] {
     if (windows !== current.windows || isOtherSpan(published.inputs.spans, current.spans))
         reasons.push('estimate windows');
     if (published.inputs.registers !== current.registers) reasons.push('register reads');
+    if (published.inputs.shapes !== current.shapes) reasons.push('load shapes');
     return reasons;
 }
 
@@ -132,7 +135,12 @@ function isOtherSpan(was: SpanWindow | undefined, now: SpanWindow | undefined): 
     return was?.versions !== now?.versions || was?.covered !== now?.covered;
 }
 
-const ESTIMATE_REASONS = new Set(['estimation settings', 'estimate windows', 'register reads']);
+const ESTIMATE_REASONS = new Set([
+    'estimation settings',
+    'estimate windows',
+    'register reads',
+    'load shapes',
+]);
 
 function rebuildKind(state: PartitionState, reasons: readonly string[]): RebuildKind {
     if (state.versionRows === 0 && !state.isExpected) return 'remove';

@@ -34,9 +34,9 @@ const at = (dayNo: number, slot = 0) => MONDAY + dayNo * DAY + slot * HALF_HOUR;
 const EVENING = day(48, '0.5', { 45: '1.0', 46: null, 47: null });
 const MORNING = day(48, '0.5', { 0: null, 1: null, 2: '2.0' });
 
-/** Each partition is a job of its own, so that what lies beyond midnight is seen as published. */
-async function refreshDays(): Promise<void> {
-    const chain = withJobsOf(world.workspace, 1);
+/** With one partition to a job, what lies beyond midnight is seen as published. */
+async function refreshDays(maxPartitions = 100): Promise<void> {
+    const chain = withJobsOf(world.workspace, maxPartitions);
     await refreshAll(chain);
     assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
 }
@@ -64,7 +64,7 @@ test('a gap over midnight is one line between its neighbours on either day, whic
     await ingestRows(world, halfHours('Z9', at(2), ['0.5']));
     await ingestRows(world, halfHours('V1', at(0), EVENING));
     await ingestRows(world, halfHours('V2', at(1), MORNING));
-    await refreshDays();
+    await refreshDays(1);
     // of the other day nothing has come, and there is no day that it would be like
     assert.deepEqual(
         await nightOf('V1'),
@@ -72,7 +72,7 @@ test('a gap over midnight is one line between its neighbours on either day, whic
     );
     await ingestRows(world, halfHours('V1', at(1), MORNING));
     await ingestRows(world, halfHours('V2', at(0), EVENING));
-    await refreshDays();
+    await refreshDays(1);
     assert.deepEqual(await nightOf('V1'), LINE);
     assert.deepEqual(await nightOf('V2'), LINE);
 });
@@ -114,7 +114,7 @@ test('a neighbour that is corrected or withdrawn beyond midnight makes the other
     await refreshDays();
     assert.deepEqual(await changed(), ['2024-02-06']);
     await ingestRows(world, halfHours('V1', at(1, 2), ['3.0'], { version: 2 }));
-    await refreshDays();
+    await refreshDays(1);
     assert.deepEqual(await changed(), ['2024-02-05', '2024-02-06']);
     assert.deepEqual(await nightOf('V1'), [
         '1.400000 linear',
