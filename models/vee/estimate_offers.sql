@@ -8,6 +8,8 @@ linear_runs as (
         count(*) as slot_count,
         max(micro_before) as micro_before,
         max(micro_after) as micro_after,
+        max(before_us) as before_us,
+        max(after_us) as after_us,
     from ref('linear_estimates')
     group by market_day, channel_no, run_no
 ),
@@ -25,6 +27,18 @@ like_day_runs as (
     group by market_day, channel_no, run_no
 ),
 
+load_shape_runs as (
+    select
+        market_day,
+        channel_no,
+        run_no,
+        count(*) as slot_count,
+        max(class_name) as shape_class,
+        max(annual_kwh) as annual_kwh,
+    from ref('load_shape_estimates')
+    group by market_day, channel_no, run_no
+),
+
 offers as (
     select
         market_day,
@@ -38,6 +52,10 @@ offers as (
         cast(null as date) as first_source_day,
         cast(null as date) as last_source_day,
         cast(null as integer) as value_count,
+        before_us,
+        after_us,
+        cast(null as string) as shape_class,
+        cast(null as decimal(18, 6)) as annual_kwh,
     from linear_runs
     union all
     select
@@ -55,8 +73,30 @@ offers as (
         l.first_source_day,
         l.last_source_day,
         l.value_count,
+        cast(null as bigint) as before_us,
+        cast(null as bigint) as after_us,
+        cast(null as string) as shape_class,
+        cast(null as decimal(18, 6)) as annual_kwh,
     from like_day_runs as l
     cross join ref('estimation_settings') as s
+    union all
+    select
+        market_day,
+        channel_no,
+        run_no,
+        slot_count,
+        'load-shape' as method,
+        'low' as confidence,
+        cast(null as decimal(18, 6)) as kwh_before,
+        cast(null as decimal(18, 6)) as kwh_after,
+        cast(null as date) as first_source_day,
+        cast(null as date) as last_source_day,
+        cast(null as integer) as value_count,
+        cast(null as bigint) as before_us,
+        cast(null as bigint) as after_us,
+        shape_class,
+        annual_kwh,
+    from load_shape_runs
 ),
 
 -- a method that has not a value for each interval of the run offers none
@@ -86,5 +126,9 @@ select
     first_source_day,
     last_source_day,
     value_count,
+    instant_of_us(before_us) as before_from,
+    instant_of_us(after_us) as after_from,
+    shape_class,
+    annual_kwh,
 from ranked
 where choice_no = 1

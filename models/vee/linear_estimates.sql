@@ -1,61 +1,38 @@
 with
 
-short_runs as (
-    select r.*
-    from ref('unread_runs') as r
-    cross join ref('estimation_settings') as s
-    where r.slot_count * r.interval_minutes <= s.linear_minutes
-),
-
-edges as (
-    select
-        market_day,
-        channel_no,
-        interval_minutes,
-        run_no,
-        first_slot_no - 1 as slot_no,
-        1 as is_before,
-    from short_runs
-    union all
-    select
-        market_day,
-        channel_no,
-        interval_minutes,
-        run_no,
-        last_slot_no + 1 as slot_no,
-        0 as is_before,
-    from short_runs
-),
-
-edge_slots as (
-    select
-        e.market_day,
-        e.channel_no,
-        e.run_no,
-        e.is_before,
-        s.slot_from_us,
-    from edges as e
-    inner join ref('day_slots') as s
-        on s.market_day = e.market_day
-        and s.interval_minutes = e.interval_minutes
-        and s.slot_no = e.slot_no
-),
-
 -- a value of more than ten whole digits is no basis, and would leave the range of whole numbers
-neighbours as (
+measured_ends as (
     select
-        e.market_day,
-        e.channel_no,
-        e.run_no,
-        max(case when e.is_before = 1 then micro_kwh(v.kwh) end) as micro_before,
-        max(case when e.is_before = 0 then micro_kwh(v.kwh) end) as micro_after,
-    from edge_slots as e
-    inner join ref('curated_intervals') as v
-        on v.market_day = e.market_day
-        and v.channel_no = e.channel_no
-        and instant_us(v.period_from) = e.slot_from_us
-    where v.quality = 'measured' and abs(v.kwh) < 10000000000
-    group by e.market_day, e.channel_no, e.run_no
+        e.*,
+        e.interval_minutes * cast(60000000 as bigint) as interval_us,
+        micro_kwh(e.kwh) as micro_kwh,
+    from ref('line_ends') as e
+    where e.quality = 'measured' and abs(e.kwh) < 10000000000
+),
+
+-- the gap may be longer than the run: it goes over midnight, or a register was read within it
+gaps as (
+    select
+        b.market_day,
+        b.channel_no,
+        b.run_from_us,
+        b.run_to_us,
+        b.interval_minutes,
+        b.end_from_us as before_us,
+        a.end_from_us as after_us,
+        b.micro_kwh as micro_before,
+        a.micro_kwh as micro_after,
+    from measured_ends as b
+    inner join measured_ends as a
+        on a.channel_no = b.channel_no
+        and a.run_from_us = b.run_from_us
+        and a.interval_minutes = b.interval_minutes
+    cross join ref('estimation_settings') as s
+    where
+        b.is_before = 1
+        and a.is_before = 0
+        and a.end_from_us - b.end_from_us - b.interval_us
+        <= s.linear_minutes * cast(60000000 as bigint)
 ),
 
 lines as (
@@ -65,17 +42,22 @@ lines as (
         u.run_no,
         u.slot_from_us,
         u.interval_minutes,
-        n.micro_before,
-        n.micro_after,
-        n.micro_before * (r.last_slot_no + 1 - u.slot_no)
-        + n.micro_after * (u.slot_no - r.first_slot_no + 1) as dividend,
-        r.slot_count + 1 as divisor,
-    from neighbours as n
+        g.micro_before,
+        g.micro_after,
+        g.before_us,
+        g.after_us,
+        wide_whole(g.micro_before) * wide_whole(g.after_us - u.slot_from_us)
+        + wide_whole(g.micro_after) * wide_whole(u.slot_from_us - g.before_us) as dividend,
+        wide_whole(g.after_us - g.before_us) as divisor,
+    from gaps as g
     inner join ref('unread_runs') as r
-        on r.market_day = n.market_day and r.channel_no = n.channel_no and r.run_no = n.run_no
+        on r.market_day = g.market_day
+        and r.channel_no = g.channel_no
+        and r.interval_minutes = g.interval_minutes
+        and r.run_from_us >= g.run_from_us
+        and r.run_to_us <= g.run_to_us
     inner join ref('unread_slots') as u
-        on u.market_day = n.market_day and u.channel_no = n.channel_no and u.run_no = n.run_no
-    where n.micro_before is not null and n.micro_after is not null
+        on u.market_day = r.market_day and u.channel_no = r.channel_no and u.run_no = r.run_no
 )
 
 select
@@ -87,4 +69,6 @@ select
     cast(half_even_quotient(dividend, divisor) as bigint) as micro_kwh,
     micro_before,
     micro_after,
+    before_us,
+    after_us,
 from lines

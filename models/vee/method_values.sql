@@ -20,6 +20,16 @@ values_of_methods as (
         micro_kwh,
         'like-day' as method,
     from ref('like_day_estimates')
+    union all
+    select
+        market_day,
+        channel_no,
+        run_no,
+        slot_from_us,
+        interval_minutes,
+        micro_kwh,
+        'load-shape' as method,
+    from ref('load_shape_estimates')
 )
 
 select

@@ -15,6 +15,10 @@ rest_runs as (
         o.first_source_day,
         o.last_source_day,
         o.value_count,
+        o.before_from,
+        o.after_from,
+        o.shape_class,
+        o.annual_kwh,
         instant_of_us(cast(null as bigint)) as read_from,
         instant_of_us(cast(null as bigint)) as read_to,
         cast(null as decimal(28, 6)) as advance_kwh,
@@ -59,6 +63,10 @@ runs as (
         o.first_source_day,
         o.last_source_day,
         o.value_count,
+        o.before_from,
+        o.after_from,
+        o.shape_class,
+        o.annual_kwh,
         p.read_from,
         p.read_to,
         p.advance_kwh,
@@ -116,6 +124,10 @@ select
     r.read_to,
     r.advance_kwh,
     r.measured_kwh,
+    r.before_from,
+    r.after_from,
+    r.shape_class,
+    r.annual_kwh,
 from runs as r
 left join sums as s
     on s.market_day = r.market_day

@@ -85,6 +85,27 @@ terms as (
     inner join ref('like_days') as l on l.market_day = d.market_day
     inner join ref('source_digests') as v
         on v.channel_no = d.channel_no and v.market_day = l.source_day
+    union all
+    select
+        d.channel_no,
+        d.read_from,
+        reading_digest_1(e.end_from_us, e.kwh, e.quality, e.interval_minutes) as digest_1,
+        reading_digest_2(e.end_from_us, e.kwh, e.quality, e.interval_minutes) as digest_2,
+    from placed_days as d
+    inner join ref('line_ends') as e
+        on e.channel_no = d.channel_no and e.market_day = d.market_day
+    where e.end_day <> e.market_day
+    union all
+    select
+        d.channel_no,
+        d.read_from,
+        d.place_no * c.digest_1 as digest_1,
+        d.place_no * c.digest_2 as digest_2,
+    from placed_days as d
+    inner join ref('shape_classes') as c
+        on c.channel_no = d.channel_no
+        and d.market_day >= c.from_day
+        and d.market_day < c.to_day
 ),
 
 spans as (

@@ -163,13 +163,18 @@ async function readMoment(
     return { takenAt, schemaVersion, tables, sequences, files: [...named, ...ownFiles(home)], addedBytes };
 }
 
-/** Settings and contracts. */
+/** Settings, load shapes and contracts. */
 function ownFiles(home: Home): WantedFile[] {
     const feeds = path.join(home.folder, 'feeds');
     const found = existsSync(feeds) ? readdirSync(feeds, { recursive: true, encoding: 'utf8' }) : [];
     // what a link leads to is what the home reads
     const contracts = found.map((name) => path.join('feeds', name)).filter((file) => isFile(home, file));
-    return [HOME_FILE, ...contracts.sort()].map((file) => ({ root: 'home', path: file, catalogued: null }));
+    const shapes = home.loadShapeFile === undefined ? [] : [home.loadShapeFile];
+    return [HOME_FILE, ...shapes, ...contracts.sort()].map((file) => ({
+        root: 'home',
+        path: file,
+        catalogued: null,
+    }));
 }
 
 function isFile(home: Home, file: string): boolean {

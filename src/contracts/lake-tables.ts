@@ -148,7 +148,11 @@ export const READING_ESTIMATES = columns(`
     read_from timestamp later
     read_to timestamp later
     advance_kwh decimal(28,6) later
-    measured_kwh decimal(28,6) later`);
+    measured_kwh decimal(28,6) later
+    before_from timestamp later
+    after_from timestamp later
+    shape_class string later
+    annual_kwh decimal(18,6) later`);
 
 /**
  * One row per channel, market day and rule of validation by which the day fails beside other days. `compared_kwh` is the energy of the `day_count`

@@ -16,7 +16,8 @@ export const ERROR_CATALOGUE = {
     'home.exists': 'Choose another folder, or use the home that is there.',
     'home.half-restored':
         'Run the same `gridtally restore` again: it goes on; or remove the folder and restore anew.',
-    'home.config-invalid': 'Correct gridtally.yaml at the place named, then run the command again.',
+    'home.config-invalid':
+        'Correct gridtally.yaml, or the file of load shapes that it names, at the place named, then run the command again.',
     'database.unreachable': 'Check that the database runs and that its address and password are right.',
     'database.start-failed': 'Read the server log named above, then run the command again.',
     'database.commit-unknown':

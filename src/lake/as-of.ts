@@ -5,6 +5,7 @@ import { type ChannelEntry, channelDirectory } from '../registry/channel-directo
 import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
+import { type ChannelShapes, readChannelShapes } from './channel-shapes.ts';
 import { type PairedChannel, readCheckPairs } from './check-pairs.ts';
 import { decideVersions, forEachTable, type JobInputs, PUBLISHED_TABLES, rollUp } from './curation-job.ts';
 import { registerMarks } from './day-marks.ts';
@@ -25,6 +26,7 @@ export interface KnownLake {
     readonly channels: readonly ChannelEntry[];
     readonly feeds: FeedStandings;
     readonly registers?: RegisterLook;
+    readonly shapes: ChannelShapes;
     readonly validation: ValidationInputs;
     readonly holidays: ReadonlySet<string>;
     readonly pairs: readonly PairedChannel[];
@@ -46,6 +48,7 @@ export async function readKnownLake(
         versionFiles: await liveFiles(lake, 'reading_versions', {}, db),
         states,
         validation: await readValidationInputs(lake, db, states, { knownAt: at }),
+        shapes: await readChannelShapes(lake, db, states, { knownAt: at }),
         holidays: await readHolidays(lake, db, { knownAt: at }),
         pairs: await readCheckPairs(lake, db, { knownAt: at }),
         channels: await channelDirectory(db, { knownAt: at }),
@@ -104,7 +107,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
         feeds: feeds.intervals,
         validation: known.validation,
         // every day of the lake is decided in this job, so no window lies in published files
-        estimation: estimationWithin(estimationRules(lake, newestDay, known.holidays), known.registers),
+        estimation: estimationWithin(estimationRules(lake, newestDay, known.holidays), known),
         watermark,
     };
     await decideVersions(session, lake, inputs);

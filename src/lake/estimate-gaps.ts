@@ -1,24 +1,38 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
+import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { registerChannelShapes, registerShapeWeights } from './channel-shapes.ts';
+import { decidedIn, registerDecided } from './decided-partitions.ts';
 import {
     registerLikeDays,
+    registerNearDays,
     registerSettings,
     registerSlots,
     registerWindowFiles,
+    runLengths,
 } from './estimate-session.ts';
-import { digestSpans, findSpans, type GapJob, shareTotals, sumSpans } from './estimate-spans.ts';
+import {
+    digestSpans,
+    findSpanRuns,
+    findSpans,
+    type GapJob,
+    shareTotals,
+    sumSpans,
+} from './estimate-spans.ts';
+import type { EstimateWindow } from './estimate-window.ts';
 import { noteSpans } from './estimation-inputs.ts';
+import { findLineEnds } from './line-ends.ts';
 import { materialiseModel } from './session-models.ts';
 
 const METHOD_TABLES = [
     'unread_runs',
     'unread_slots',
-    'day_slots',
-    'curated_intervals',
     'window_values',
     'linear_estimates',
     'like_day_estimates',
+    'shape_totals',
+    'load_shape_estimates',
     'estimate_offers',
     'method_values',
 ] as const;
@@ -26,8 +40,11 @@ const METHOD_TABLES = [
 /** A pass of the methods: tables of runs and their intervals, of values that may be looked at, and the names of what comes of it. */
 type MethodPass = Readonly<Record<(typeof METHOD_TABLES)[number], string>>;
 
-/** Each under its own name. */
-const OF_JOB = Object.fromEntries(METHOD_TABLES.map((table) => [table, table])) as MethodPass;
+/** Each under its own name; shapes by what is taken in a year. */
+const OF_JOB: MethodPass = {
+    ...(Object.fromEntries(METHOD_TABLES.map((table) => [table, table])) as MethodPass),
+    shape_totals: 'annual_totals',
+};
 
 /** What no register tells the energy of. */
 const OF_REST: MethodPass = { ...OF_JOB, unread_runs: 'rest_runs', unread_slots: 'rest_slots' };
@@ -36,11 +53,11 @@ const OF_REST: MethodPass = { ...OF_JOB, unread_runs: 'rest_runs', unread_slots:
 const OF_SPANS: MethodPass = {
     unread_runs: 'shape_runs',
     unread_slots: 'shape_slots',
-    day_slots: 'slot_minutes',
-    curated_intervals: 'span_values',
     window_values: 'span_values',
     linear_estimates: 'shape_lines',
     like_day_estimates: 'shape_like_days',
+    shape_totals: 'advance_totals',
+    load_shape_estimates: 'shape_load_shapes',
     estimate_offers: 'shape_offers',
     method_values: 'shape_values',
 };
@@ -48,7 +65,7 @@ const OF_SPANS: MethodPass = {
 /**
  * Estimates the intervals in the session's `unread_slots` that the rules cover. Leaves `estimated_intervals`, which belong into reads_interval, and
  * `run_estimates`, which say how and from what. An estimate looks at measured values alone: those of its own day, of like days before and, where a
- * register was read before and after, of the days between. They are in `curated_intervals` for days of the job and in published files for others.
+ * register was read before and after, of the days between; and, for a line over midnight, one of the day beside it. They are in `curated_intervals` for days of the job and in published files for others.
  * False: there is nothing to estimate.
  */
 export async function estimateGaps(session: EngineSession, job: GapJob): Promise<boolean> {
@@ -68,15 +85,17 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     }
     const window = await job.estimation.window();
     await registerSettings(session, rules);
-    await session.materialise('decided_partitions', DECIDED);
+    await registerDecided(session, { isLook: false });
     await session.materialise('gap_channel_days', 'select distinct market_day, channel_no from unread_runs');
     const spans = await findSpans(session, job, window.registers, 'unread_runs');
     noteSpans(job.estimation, spans.ranges);
     const days = [...covered, ...spans.days];
-    const sources = await registerLikeDays(session, rules, days);
-    await registerSlots(session, job.zone, [...days, ...sources]);
-    await registerWindowFiles(session, window, [...spans.days, ...sources]);
+    const sources = await registerWindow(session, job, window, { days, spanDays: spans.days });
+    await registerShapes(session, job, window, days);
+    await registerSlots(session, job.zone, [...days, ...sources], await runLengths(session));
     await session.materialise('source_digests', `${DIGESTS_OF_OTHERS} union all ${DIGESTS_OF_JOB}`);
+    await findSpanRuns(session, spans, 'unread_runs');
+    await findLineEnds(session, 'unread_runs', { isLook: false });
     const isShared = await sumSpans(session, spans);
     if (isShared) {
         await registerValues(session, OF_SPANS);
@@ -90,6 +109,35 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     for (const model of ['estimated_intervals', 'window_digests', 'run_estimates'])
         await runModel(session, model, rest);
     return true;
+}
+
+/** Leaves `like_days` and `near_days` of the days and what is published of those, and of the days between reads; gives the like days. */
+async function registerWindow(
+    session: EngineSession,
+    { zone, estimation: { rules } }: GapJob,
+    window: EstimateWindow,
+    { days, spanDays }: Readonly<Record<'days' | 'spanDays', readonly CalendarDate[]>>,
+): Promise<CalendarDate[]> {
+    const sources = await registerLikeDays(session, rules, days);
+    const near = await registerNearDays(session, rules, zone, days);
+    await registerWindowFiles(session, window, [...spanDays, ...sources, ...near]);
+    return sources;
+}
+
+/** Leaves what load shapes go by, and `annual_totals`. */
+async function registerShapes(
+    session: EngineSession,
+    { zone, estimation: { rules } }: GapJob,
+    { shapes }: EstimateWindow,
+    days: readonly CalendarDate[],
+): Promise<void> {
+    await registerChannelShapes(session, shapes);
+    await registerShapeWeights(session, shapes, rules.shapes, {
+        zone,
+        days,
+        lengths: await runLengths(session),
+    });
+    await runModel(session, 'annual_totals');
 }
 
 /**
@@ -113,14 +161,17 @@ export async function findStaleEstimates(
         compileText(PUBLISHED_RUNS, session.dialect, 'published runs'),
     );
     await registerSettings(session, job.estimation.rules);
-    await session.materialise('decided_partitions', NONE_DECIDED);
+    await registerDecided(session, { isLook: true });
     const window = await job.estimation.window();
     const spans = await findSpans(session, job, window.registers, 'published_runs');
     noteSpans(job.estimation, spans.ranges);
-    const sources = await registerLikeDays(session, job.estimation.rules, [...job.days, ...spans.days]);
-    await registerWindowFiles(session, window, [...spans.days, ...sources]);
+    const days = [...job.days, ...spans.days];
+    await registerWindow(session, job, window, { days, spanDays: spans.days });
+    await registerChannelShapes(session, window.shapes);
     await session.materialise('source_digests', DIGESTS_OF_OTHERS);
-    await digestSpans(session, { ...spans, isLook: true });
+    await findSpanRuns(session, spans, 'no_runs');
+    await findLineEnds(session, 'published_runs', { isLook: true });
+    await digestSpans(session, spans);
     await runModel(session, 'window_digests');
     await session.materialise(
         'stale_estimates',
@@ -130,8 +181,20 @@ export async function findStaleEstimates(
     );
 }
 
+// a gap of which a part is scaled to a register lies in parts
 const PUBLISHED_RUNS = `
-select market_day, channel_no, instant_us(gap_from) as run_from_us, instant_us(gap_to) as run_to_us from published_estimates`;
+with parts as (
+    select market_day, channel_no, instant_us(gap_from) as run_from_us, instant_us(gap_to) as run_to_us, interval_count from published_estimates
+), begun as (
+    select *, case when lag(run_to_us) over (partition by market_day, channel_no order by run_from_us nulls last) = run_from_us then 0 else 1 end as is_first
+      from parts
+), numbered as (
+    select *, sum(is_first) over (partition by market_day, channel_no order by run_from_us nulls last
+                                  rows between unbounded preceding and current row) as run_no
+      from begun
+)
+select market_day, channel_no, min(run_from_us) as run_from_us, max(run_to_us) as run_to_us, sum(interval_count) as slot_count
+  from numbered group by market_day, channel_no, run_no`;
 
 const CHANNEL_DAY = ['market_day', 'channel_no'];
 
@@ -145,17 +208,10 @@ async function runModel(
 }
 
 async function runMethods(session: EngineSession, pass: MethodPass): Promise<void> {
-    const models = ['linear_estimates', 'like_day_estimates', 'estimate_offers', 'method_values'] as const;
+    const methods = ['linear_estimates', 'like_day_estimates', 'load_shape_estimates'] as const;
+    const models = [...methods, 'estimate_offers', 'method_values'] as const;
     for (const model of models) await runModel(session, model, pass, pass[model]);
 }
-
-// a day of the job is decided in it for its own buckets only
-const decidedIn = (row: string) =>
-    `d.market_day = ${row}.market_day and ${row}.channel_no >= d.first_channel_no and ${row}.channel_no < d.end_channel_no`;
-
-const DECIDED = 'select market_day, first_channel_no, end_channel_no from job_partitions';
-const NONE_DECIDED = `select cast(null as date) as market_day, cast(0 as integer) as first_channel_no, cast(0 as integer) as end_channel_no
-    where 1 = 0`;
 
 // what was received on a day: all that is published, less what was estimated here
 const DIGESTS_OF_OTHERS = `
@@ -173,18 +229,14 @@ select v.market_day, v.channel_no, cast(sum(v.digest_1) as bigint) as digest_1, 
  inner join (select distinct channel_no from gap_channel_days) as g on g.channel_no = v.channel_no
  group by v.market_day, v.channel_no`;
 
-/**
- * Leaves the measured values that the methods may look at beside the day of a run, and those of its own day too where the pass has days of
- * other jobs: of partitions of the job as they were just decided, of others as published.
- */
+/** Leaves the measured values of like days of the runs: of partitions of the job as they were just decided, of others as published. */
 async function registerValues(
     session: EngineSession,
-    { unread_runs: runs, window_values: values, curated_intervals: near }: MethodPass,
+    { unread_runs: runs, window_values: values }: MethodPass,
 ): Promise<void> {
-    const ownDays = near === values ? `select channel_no, market_day from ${runs} union` : '';
     await session.materialise(
         'looked_days',
-        `${ownDays} select distinct r.channel_no, l.source_day as market_day from ${runs} as r
+        `select distinct r.channel_no, l.source_day as market_day from ${runs} as r
           inner join like_days as l on l.market_day = r.market_day`,
     );
     const columns = 'v.market_day, v.channel_no, v.period_from, v.interval_minutes, v.kwh, v.quality';

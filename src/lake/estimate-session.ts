@@ -32,7 +32,9 @@ export async function registerLikeDays(
     days: readonly CalendarDate[],
 ): Promise<CalendarDate[]> {
     const rows = [...new Set(days)].flatMap((day) =>
-        rules.windowOf(day).map((source, i) => [day, source, i + 1] as [CalendarDate, CalendarDate, number]),
+        rules
+            .likeDaysOf(day)
+            .map((source, i) => [day, source, i + 1] as [CalendarDate, CalendarDate, number]),
     );
     await session.registerRows(
         'like_days',
@@ -42,14 +44,39 @@ export async function registerLikeDays(
     return [...new Set(rows.map(([, source]) => source))];
 }
 
-/** Leaves `slot_minutes`: the intervals of the days, in the lengths of the session's `unread_runs`, by the local time of their start, which like days are compared by. */
+/** Leaves `near_days` of these days; gives every day that one of them names. */
+export async function registerNearDays(
+    session: EngineSession,
+    rules: EstimationRules,
+    zone: Zone,
+    days: readonly CalendarDate[],
+): Promise<CalendarDate[]> {
+    const bigint = (name: string): TableColumn => ({ name, type: 'bigint' });
+    const rows = [...new Set(days)].flatMap((day) => {
+        const { from, to } = marketDayPeriod(zone, day);
+        return rules.nearDaysOf(day).map((near) => [day, near, from * 1000, to * 1000] as const);
+    });
+    await session.registerRows(
+        'near_days',
+        [date('market_day'), date('near_day'), bigint('day_from_us'), bigint('day_to_us')],
+        rows.map((row) => [...row]),
+    );
+    return [...new Set(rows.map(([, near]) => near))];
+}
+
+/** Those of intervals in `unread_runs`. */
+export async function runLengths(session: EngineSession): Promise<number[]> {
+    const used = await session.rows('select distinct interval_minutes from unread_runs');
+    return used.map((row) => Number(row.interval_minutes));
+}
+
+/** Leaves `slot_minutes`: the intervals of the days, in these lengths, by the local time of their start, which like days are compared by. */
 export async function registerSlots(
     session: EngineSession,
     zone: Zone,
     days: readonly CalendarDate[],
+    lengths: readonly number[],
 ): Promise<void> {
-    const used = await session.rows('select distinct interval_minutes from unread_runs');
-    const lengths = used.map((row) => Number(row.interval_minutes));
     await session.registerRows(
         'slot_minutes',
         [

@@ -130,17 +130,36 @@ async function rangesOf(
     return new Map([...rows].map(([key, { first, last }]) => [key, range(first, last)]));
 }
 
+const bigint = (name: string): TableColumn => ({ name, type: 'bigint' });
+const CHANNEL_DAY: readonly TableColumn[] = [
+    { name: 'market_day', type: 'date' },
+    { name: 'channel_no', type: 'integer' },
+];
+
+/** Leaves `span_runs`: gaps of days of the job as the table `runs` has them, of others as published; where the session only looks, `no_runs`, all of them. */
+export async function findSpanRuns(
+    session: EngineSession,
+    { days }: FoundSpans,
+    runs: 'unread_runs' | 'no_runs',
+): Promise<void> {
+    const columns = [...CHANNEL_DAY, ...['run_no', 'run_from_us', 'run_to_us', 'slot_count'].map(bigint)];
+    if (days.length === 0)
+        return session.registerRows('span_runs', [...columns, { name: 'is_own', type: 'integer' }], []);
+    if (runs === 'no_runs') await session.registerRows(runs, columns, []);
+    await materialiseModel(session, 'span_runs', 'vee/span_runs', { unread_runs: runs });
+}
+
 /**
  * Leaves `span_totals`, what is left of the advance for the gaps of a span, and these gaps as `shape_runs` and `shape_slots`. False: there is none, and
  * there are no such tables.
  */
 export async function sumSpans(session: EngineSession, spans: FoundSpans): Promise<boolean> {
     if (spans.days.length === 0) return false;
-    await materialiseModel(session, 'span_runs', 'vee/span_runs');
     await materialiseModel(session, 'span_slots', 'vee/span_slots', { channels: 'span_channels' });
     await materialiseModel(session, 'span_totals', 'vee/span_totals');
     const [known] = await session.rows('select count(*) as n from span_totals');
     if (Number(known?.n) === 0) return false;
+    await materialiseModel(session, 'advance_totals', 'vee/advance_totals', { channels: 'span_channels' });
     await session.materialise(
         'shape_slots',
         `select s.market_day, s.channel_no, s.run_no, s.interval_minutes, s.slot_no, s.slot_from_us from span_slots as s
@@ -151,15 +170,15 @@ export async function sumSpans(session: EngineSession, spans: FoundSpans): Promi
     await session.materialise(
         'shape_runs',
         `select market_day, channel_no, interval_minutes, run_no, min(slot_no) as first_slot_no, max(slot_no) as last_slot_no,
-                count(*) as slot_count
+                count(*) as slot_count, min(slot_from_us) as run_from_us,
+                max(slot_from_us + interval_minutes * cast(60000000 as bigint)) as run_to_us
            from shape_slots group by market_day, channel_no, interval_minutes, run_no`,
     );
     return true;
 }
 
 const SCALED: readonly TableColumn[] = [
-    { name: 'market_day', type: 'date' },
-    { name: 'channel_no', type: 'integer' },
+    ...CHANNEL_DAY,
     { name: 'run_no', type: 'bigint' },
     { name: 'slot_no', type: 'integer' },
     { name: 'slot_from_us', type: 'bigint' },
@@ -173,8 +192,7 @@ const SCALED: readonly TableColumn[] = [
 ];
 
 const SHAPE_OFFERS: readonly TableColumn[] = [
-    { name: 'market_day', type: 'date' },
-    { name: 'channel_no', type: 'integer' },
+    ...CHANNEL_DAY,
     { name: 'run_no', type: 'bigint' },
     { name: 'method', type: 'string' },
     { name: 'confidence', type: 'string' },
@@ -183,6 +201,10 @@ const SHAPE_OFFERS: readonly TableColumn[] = [
     { name: 'first_source_day', type: 'date' },
     { name: 'last_source_day', type: 'date' },
     { name: 'value_count', type: 'integer' },
+    { name: 'before_from', type: 'timestamp' },
+    { name: 'after_from', type: 'timestamp' },
+    { name: 'shape_class', type: 'string' },
+    { name: 'annual_kwh', type: 'decimal(18,6)' },
 ];
 
 /** Leaves `scaled_estimates` and, where there are any, `rest_slots` and `rest_runs`, which nothing is scaled for. */
@@ -197,22 +219,13 @@ export async function shareTotals(session: EngineSession, isShared: boolean): Pr
     await materialiseModel(session, 'rest_runs', 'vee/unread_runs', { unread_slots: 'rest_slots' });
 }
 
-/** Leaves `span_digests`; where the session only looks, all gaps of the spans are as published. */
-export async function digestSpans(
-    session: EngineSession,
-    { days, isLook }: FoundSpans & { readonly isLook?: true },
-): Promise<void> {
-    const bigint = (name: string): TableColumn => ({ name, type: 'bigint' });
+/** Leaves `span_digests`. */
+export async function digestSpans(session: EngineSession, { days }: FoundSpans): Promise<void> {
     if (days.length === 0)
         return session.registerRows(
             'span_digests',
-            [...SCALED.slice(0, 2), bigint('digest_1'), bigint('digest_2')],
+            [...CHANNEL_DAY, bigint('digest_1'), bigint('digest_2')],
             [],
         );
-    if (isLook) {
-        const runs = ['run_no', 'run_from_us', 'run_to_us', 'slot_count'].map(bigint);
-        await session.registerRows('no_runs', [...SCALED.slice(0, 2), ...runs], []);
-        await materialiseModel(session, 'span_runs', 'vee/span_runs', { unread_runs: 'no_runs' });
-    }
     await materialiseModel(session, 'span_digests', 'vee/span_digests');
 }

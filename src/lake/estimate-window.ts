@@ -1,6 +1,7 @@
 import { addDays, type CalendarDate, listDays } from '../kernel/calendar-date.ts';
 import type { Transaction } from '../store/database.ts';
 import { distinctPaths, type LiveFile, liveFiles, liveFilesByTable } from './catalogue.ts';
+import { type ChannelShapes, NO_SHAPES, readChannelShapes } from './channel-shapes.ts';
 import type { EstimationRules } from './estimation-inputs.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { readSpanSettings, type SpanInputs } from './register-advances.ts';
@@ -11,6 +12,8 @@ import type { Watermark } from './watermark.ts';
 export interface EstimateWindow {
     readonly versions: ReadonlyMap<string, number>;
     readonly files: Readonly<Record<WindowTable, readonly LiveFile[]>>;
+    /** Of channels of the partitions, on all days that are looked at. */
+    readonly shapes: ChannelShapes;
     /** Absent: no register was read within reach. */
     readonly registers?: RegisterLook;
 }
@@ -30,6 +33,7 @@ export type WindowTable = (typeof WINDOW_TABLES)[number];
 export const NO_WINDOW: EstimateWindow = {
     versions: new Map(),
     files: { reads_interval: [], reads_daily: [], reading_estimates: [] },
+    shapes: NO_SHAPES,
 };
 
 type Reader = Pick<Transaction, 'query'>;
@@ -45,21 +49,28 @@ export async function readEstimateWindow(
     const daysOf =
         registers === undefined
             ? rules.windowOf
-            : (day: CalendarDate) => daysWithLikeDays(rules, rules.reachOf(day));
+            : (day: CalendarDate) => daysWithWindows(rules, rules.reachOf(day));
     const wanted = asked.partitions.flatMap(({ marketDay, bucket }) =>
         daysOf(marketDay).map((day): PartitionKey => ({ marketDay: day, bucket })),
+    );
+    const shaped = asked.partitions.flatMap(({ marketDay, bucket }) =>
+        [marketDay, ...(registers === undefined ? [] : rules.reachOf(marketDay))].map((day) => ({
+            marketDay: day,
+            bucket,
+        })),
     );
     const days = [...new Set(wanted.map(({ marketDay }) => marketDay))].sort();
     const buckets = [...new Set(asked.partitions.map(({ bucket }) => bucket))];
     return {
         versions: await readVersions(tx, days, buckets),
         files: await readFiles(lake, tx, { days, buckets, wanted: new Set(wanted.map(partitionText)) }),
+        shapes: await readChannelShapes(lake, tx, shaped),
         ...(registers === undefined ? {} : { registers }),
     };
 }
 
-/** These days and the like days of each. */
-export function daysWithLikeDays(rules: EstimationRules, days: readonly CalendarDate[]): CalendarDate[] {
+/** These days and those that estimates of each may look at. */
+export function daysWithWindows(rules: EstimationRules, days: readonly CalendarDate[]): CalendarDate[] {
     return [...new Set(days.flatMap((day) => [day, ...rules.windowOf(day)]))].sort();
 }
 

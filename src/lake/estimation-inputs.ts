@@ -2,21 +2,22 @@ import type { EstimationPolicy } from '../contracts/estimation-policy.ts';
 import { compileModel } from '../engine/compile.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
+import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import { type AsKnown, knownAtText } from '../registry/channel-directory.ts';
 import type { Database } from '../store/database.ts';
 import {
     type DayRange,
     daysOfRange,
-    daysWithLikeDays,
+    daysWithWindows,
     type EstimateWindow,
     joinedRange,
     NO_WINDOW,
-    type RegisterLook,
     readEstimateWindow,
 } from './estimate-window.ts';
 import type { Lake, PartitionKey } from './lake.ts';
 import { likeDaysBefore } from './like-days.ts';
+import { type ShapeWeights, shapeWeights } from './load-shapes.ts';
 import type { SpanWindow } from './refresh-plan.ts';
 import type { RegisterFeed } from './register-reads.ts';
 
@@ -27,8 +28,13 @@ export interface EstimationRules {
     readonly policy: EstimationPolicy;
     /** Whether gaps of the day are estimated: not on the newest day of a lake whose horizon nobody set, of which more is to come. */
     covers(day: CalendarDate): boolean;
-    /** Days that estimates of a day may look at beside its own, nearest first. */
+    /** Days before that are like a day, nearest first. */
+    likeDaysOf(day: CalendarDate): readonly CalendarDate[];
+    /** The day itself and those beside it on which a line over midnight may end; none where no lines are drawn. */
+    nearDaysOf(day: CalendarDate): readonly CalendarDate[];
+    /** Every day that estimates of a day may look at beside its own. */
     windowOf(day: CalendarDate): readonly CalendarDate[];
+    readonly shapes: ShapeWeights;
     /** Days on which a register may be read for estimates of a day to be scaled to it: none where they are not. */
     reachOf(day: CalendarDate): readonly CalendarDate[];
 }
@@ -54,8 +60,12 @@ const ESTIMATION_MODELS = [
     'vee/span_totals',
     'vee/scaled_estimates',
     'vee/rest_slots',
+    'vee/line_ends',
     'vee/linear_estimates',
     'vee/like_day_estimates',
+    'vee/annual_totals',
+    'vee/advance_totals',
+    'vee/load_shape_estimates',
     'vee/estimate_offers',
     'vee/method_values',
     'vee/estimated_intervals',
@@ -78,41 +88,71 @@ export async function readHolidays(
     return new Set(days.map(({ day }) => day));
 }
 
-/** Where no other partition is looked at: all that counts is in the job, beside reads of registers. */
+/** Where no other partition is looked at: all that counts is in the job, beside reads of registers and what load shapes go by. */
 export function estimationWithin(
     rules: EstimationRules,
-    registers: RegisterLook | undefined,
+    { registers, shapes }: Pick<EstimateWindow, 'registers' | 'shapes'>,
 ): EstimationInputs {
-    const window = registers === undefined ? NO_WINDOW : { ...NO_WINDOW, registers };
+    const window = { ...NO_WINDOW, shapes, ...(registers === undefined ? {} : { registers }) };
     return { rules, window: async () => window, seen: () => window, spans: new Map() };
 }
 
 /** `newest` is the newest market day of the lake. */
 export function estimationRules(
-    lake: Pick<Lake, 'estimation' | 'horizon'>,
+    lake: Pick<Lake, 'estimation' | 'horizon' | 'zone'>,
     newest: CalendarDate | undefined,
     holidays: ReadonlySet<string>,
 ): EstimationRules {
     const policy = lake.estimation;
-    const windows = new Map<CalendarDate, readonly CalendarDate[]>();
     const { horizon } = lake;
+    const likeDaysOf = onceByDay((day) => likeDaysBefore(day, policy, holidays));
+    const nearDaysOf = onceByDay((day) => nearDays(lake, day));
+    const windowOf = onceByDay((day) => {
+        const days = new Set([...likeDaysOf(day), ...nearDaysOf(day)]);
+        days.delete(day);
+        return [...days].sort();
+    });
     return {
         policy,
+        shapes: shapeWeights(policy, lake.zone, holidays),
         covers(day) {
             if (policy.methods.length === 0) return false;
             return horizon === undefined ? newest !== undefined && day < newest : day <= horizon;
         },
-        windowOf(day) {
-            const window = windows.get(day) ?? likeDaysBefore(day, policy, holidays);
-            windows.set(day, window);
-            return window;
-        },
+        likeDaysOf,
+        nearDaysOf,
+        windowOf,
         reachOf(day) {
             if (!policy.methods.includes('register-scaled')) return [];
             const { registerDays } = policy;
             return daysOfRange({ first: addDays(day, -registerDays), last: addDays(day, registerDays) });
         },
     };
+}
+
+function onceByDay(
+    of: (day: CalendarDate) => CalendarDate[],
+): (day: CalendarDate) => readonly CalendarDate[] {
+    const known = new Map<CalendarDate, readonly CalendarDate[]>();
+    return (day) => {
+        const days = known.get(day) ?? of(day);
+        known.set(day, days);
+        return days;
+    };
+}
+
+/** A gap of the day is no longer than a line may be, so its ends are no further from the day than that. */
+function nearDays(
+    { estimation, zone }: Pick<Lake, 'estimation' | 'zone'>,
+    day: CalendarDate,
+): CalendarDate[] {
+    if (!estimation.methods.includes('linear')) return [];
+    const { from, to } = marketDayPeriod(zone, day);
+    const reachMs = estimation.linearMinutes * 60_000;
+    return daysOfRange({
+        first: marketDayOf(zone, from - reachMs),
+        last: marketDayOf(zone, to + reachMs - 1),
+    });
 }
 
 /** Gives the fingerprint of all that decides estimates of a day beside readings; `none` where nothing is estimated. */
@@ -125,10 +165,21 @@ export function estimationFingerprints(lake: Lake, rules: EstimationRules): (day
     const known = new Map<CalendarDate, string>();
     return (day) => {
         if (!rules.covers(day)) return 'none';
-        const ofDay = known.get(day) ?? fingerprint({ text, window: rules.windowOf(day) }).slice(0, 16);
+        const ofDay =
+            known.get(day) ??
+            fingerprint({ text, likeDays: rules.likeDaysOf(day), ...shapeCalendar(rules, day) }).slice(0, 16);
         known.set(day, ofDay);
         return ofDay;
     };
+}
+
+/** A shape weighs days between reads, and all days of their years. */
+function shapeCalendar(
+    { policy, shapes }: EstimationRules,
+    day: CalendarDate,
+): { holidays?: readonly string[] } {
+    const holidays = shapes.holidaysOf(addDays(day, -policy.registerDays), addDays(day, policy.registerDays));
+    return holidays.length === 0 ? {} : { holidays };
 }
 
 /** Sum of the published versions of the partitions that estimates of a partition look at: it grows with each change of any of them. */
@@ -142,7 +193,7 @@ export function windowVersions(
         .reduce((sum, marketDay) => sum + versionOf({ marketDay, bucket: key.bucket }), 0);
 }
 
-/** What the days between reads come to for a partition: what was published on them and their like days, and how many of them are estimated. */
+/** What the days between reads come to for a partition: what was published on them and the days that their estimates look at, and how many of them are estimated. */
 export function spanWindow(
     rules: EstimationRules,
     key: PartitionKey,
@@ -150,7 +201,7 @@ export function spanWindow(
     versionOf: (key: PartitionKey) => number,
 ): SpanWindow {
     const days = daysOfRange(range);
-    const others = daysWithLikeDays(rules, days).filter((day) => day !== key.marketDay);
+    const others = daysWithWindows(rules, days).filter((day) => day !== key.marketDay);
     return {
         ...range,
         versions: others.reduce((sum, marketDay) => sum + versionOf({ marketDay, bucket: key.bucket }), 0),

@@ -1,11 +1,12 @@
 import type { EstimationPolicy } from '../contracts/estimation-policy.ts';
 import { addDays, type CalendarDate, weekday } from '../kernel/calendar-date.ts';
 
-type DayKind = 'weekday' | 'saturday' | 'sunday or holiday';
+/** A holiday counts as a Sunday. */
+export type DayKind = 'weekday' | 'saturday' | 'sunday';
 
-function kindOf(day: CalendarDate, holidays: ReadonlySet<string>): DayKind {
+export function dayKind(day: CalendarDate, holidays: ReadonlySet<string>): DayKind {
     const ofWeek = weekday(day);
-    if (ofWeek === 7 || holidays.has(day)) return 'sunday or holiday';
+    if (ofWeek === 7 || holidays.has(day)) return 'sunday';
     return ofWeek === 6 ? 'saturday' : 'weekday';
 }
 
@@ -15,11 +16,11 @@ export function likeDaysBefore(
     policy: Pick<EstimationPolicy, 'lookBackDays' | 'likeDaysLookedAt'>,
     holidays: ReadonlySet<string>,
 ): CalendarDate[] {
-    const kind = kindOf(day, holidays);
+    const kind = dayKind(day, holidays);
     const found: CalendarDate[] = [];
     for (let back = 1; back <= policy.lookBackDays && found.length < policy.likeDaysLookedAt; back++) {
         const candidate = addDays(day, -back);
-        if (kindOf(candidate, holidays) === kind) found.push(candidate);
+        if (dayKind(candidate, holidays) === kind) found.push(candidate);
     }
     return found;
 }

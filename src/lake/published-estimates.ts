@@ -12,13 +12,18 @@ export interface GapEstimate {
     readonly confidence: string;
     readonly gapFrom: string;
     readonly gapTo: string;
-    /** `linear`: the measured values on either side. */
+    /** `linear`: the measured values on either side, and when their intervals begin; null in what was estimated before that was kept. */
     readonly kwhBefore: string | null;
     readonly kwhAfter: string | null;
+    readonly beforeFrom: string | null;
+    readonly afterFrom: string | null;
     /** `like-day`: the days that values came from, and how many values each mean is of at least. */
     readonly firstSourceDay: string | null;
     readonly lastSourceDay: string | null;
     readonly valueCount: number | null;
+    /** `load-shape`, also as a shape: the class whose shape it is, and the annual consumption that has a share here; null where it is an advance. */
+    readonly shapeClass: string | null;
+    readonly annualKwh: string | null;
     /** `register-scaled` and `flat`: what the register counted between which reads, how much of it was measured, and the method whose values were scaled; null: none. */
     readonly advance: {
         readonly readFrom: string;
@@ -60,14 +65,15 @@ export async function readPublishedEstimates(
     const rows = await session.rows(
         `select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.period_from) as period_ms, v.interval_minutes,
                 v.kwh, g.method, g.confidence, epoch_ms(g.gap_from) as gap_from_ms, epoch_ms(g.gap_to) as gap_to_ms, g.kwh_before,
-                g.kwh_after, cast(g.first_source_day as varchar) as first_day, cast(g.last_source_day as varchar) as last_day, g.value_count,
-                g.shape, epoch_ms(g.read_from) as read_from_ms, epoch_ms(g.read_to) as read_to_ms, g.advance_kwh, g.measured_kwh
+                g.kwh_after, epoch_ms(g.before_from) as before_ms, epoch_ms(g.after_from) as after_ms, cast(g.first_source_day as varchar) as first_day, cast(g.last_source_day as varchar) as last_day, g.value_count,
+                g.shape, g.shape_class, g.annual_kwh, epoch_ms(g.read_from) as read_from_ms, epoch_ms(g.read_to) as read_to_ms, g.advance_kwh, g.measured_kwh
            from gap_intervals as v
           inner join gap_runs as g on g.channel_no = v.channel_no and v.period_from >= g.gap_from and v.period_from < g.gap_to
           where v.feed_id is null and v.channel_no in (${channelNos.join(', ')})
             and v.market_day >= date '${days.from}' and v.market_day < date '${days.to}'
           order by v.channel_no nulls last, v.period_from nulls last`,
     );
+    const instantOrNull = (value: unknown) => (value === null ? null : instantText(Number(value)));
     const textOrNull = (value: unknown) => (value === null || value === undefined ? null : String(value));
     return rows.map((row) => ({
         channelNo: Number(row.channel_no),
@@ -82,9 +88,13 @@ export async function readPublishedEstimates(
             gapTo: instantText(Number(row.gap_to_ms)),
             kwhBefore: textOrNull(row.kwh_before),
             kwhAfter: textOrNull(row.kwh_after),
+            beforeFrom: instantOrNull(row.before_ms),
+            afterFrom: instantOrNull(row.after_ms),
             firstSourceDay: textOrNull(row.first_day),
             lastSourceDay: textOrNull(row.last_day),
             valueCount: row.value_count === null ? null : Number(row.value_count),
+            shapeClass: textOrNull(row.shape_class),
+            annualKwh: textOrNull(row.annual_kwh),
             advance: advanceOf(row),
         },
     }));

@@ -23,6 +23,8 @@ export interface CurationInputs {
     readonly windows?: number;
     /** What reads of registers within reach of the day come to; absent: there is none, or nothing is scaled to them. */
     readonly registers?: string;
+    /** What registrations and attributes within reach of the day that load shapes go by come to; absent: there are no shapes. */
+    readonly shapes?: string;
     /** Where gaps lie between reads of a register: what was published on the days between these. */
     readonly spans?: SpanWindow;
 }
@@ -31,7 +33,7 @@ export interface CurationInputs {
 export interface SpanWindow {
     readonly first: CalendarDate;
     readonly last: CalendarDate;
-    /** Sum of the versions of the partitions of these days and of the days that are like them, but for the partition itself. */
+    /** Sum of the versions of the partitions of these days and of those that their estimates look at, but for the partition itself. */
     readonly versions: number;
     /** How many of the days are estimated. */
     readonly covered: number;
@@ -125,6 +127,7 @@ function estimateReasons({ current, published }: PartitionState): string[] {
     if (windows !== current.windows || isOtherSpan(published.inputs.spans, current.spans))
         reasons.push('estimate windows');
     if (published.inputs.registers !== current.registers) reasons.push('register reads');
+    if (published.inputs.shapes !== current.shapes) reasons.push('load shapes');
     return reasons;
 }
 
@@ -132,7 +135,12 @@ function isOtherSpan(was: SpanWindow | undefined, now: SpanWindow | undefined): 
     return was?.versions !== now?.versions || was?.covered !== now?.covered;
 }
 
-const ESTIMATE_REASONS = new Set(['estimation settings', 'estimate windows', 'register reads']);
+const ESTIMATE_REASONS = new Set([
+    'estimation settings',
+    'estimate windows',
+    'register reads',
+    'load shapes',
+]);
 
 function rebuildKind(state: PartitionState, reasons: readonly string[]): RebuildKind {
     if (state.versionRows === 0 && !state.isExpected) return 'remove';
@@ -145,7 +153,7 @@ function rebuildKind(state: PartitionState, reasons: readonly string[]): Rebuild
 /**
  * Groups rebuilds into jobs that one engine session runs at a time. A job holds one kind and at most
  * `maxRows` version rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
- * bounded by the bucket, not by the input.
+ * bounded by the bucket, not by the input. Jobs about estimates alone come last: they look at days that others publish.
  */
 export function groupIntoJobs(
     rebuilds: readonly PlannedRebuild[],
@@ -165,7 +173,8 @@ export function groupIntoJobs(
         jobs.push(job);
         open.set(rebuild.kind, { job, rows });
     }
-    return jobs;
+    const isLast = (job: readonly PlannedRebuild[]) => job[0]?.kind === 'estimate';
+    return [...jobs.filter((job) => !isLast(job)), ...jobs.filter(isLast)];
 }
 
 /** A line a day range and reason for people: `2013-05-01 … 2013-05-31, 2 buckets: readings`. */

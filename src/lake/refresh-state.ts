@@ -4,6 +4,7 @@ import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { BucketDays } from '../registry/registration-changes.ts';
 import type { Database } from '../store/database.ts';
+import { shapeChanges, shapingAttributes } from './channel-shapes.ts';
 import { VERSION_MODELS } from './curation-job.ts';
 import {
     type EstimationRules,
@@ -95,6 +96,7 @@ interface StateRow {
     inputs: CurationInputs | null;
     unread: number;
     changes: string | null;
+    shapes: string | null;
 }
 
 /** The state of every partition that has readings, is expected to have some, or is published; with `coming`, as it will be then. */
@@ -121,6 +123,7 @@ export async function readStates(
         expected.map((e) => e.to),
         validatingAttributes(lake),
         reach,
+        shapingAttributes(lake),
     ];
     const rows =
         horizon === undefined
@@ -157,7 +160,7 @@ function estimatesBy(
 ): (
     row: StateRow,
     registers: string | undefined,
-) => Pick<CurationInputs, 'estimation' | 'windows' | 'registers' | 'spans'> {
+) => Pick<CurationInputs, 'estimation' | 'windows' | 'registers' | 'shapes' | 'spans'> {
     const versions = new Map(rows.map((row) => [partitionText(row), row.publishedVersion ?? 0]));
     const versionOf = (key: PartitionKey) => versions.get(partitionText(key)) ?? 0;
     const fingerprintOf = estimationFingerprints(lake, rules);
@@ -165,6 +168,7 @@ function estimatesBy(
         estimation: fingerprintOf(row.marketDay),
         windows: windowVersions(rules, row, versionOf),
         ...(registers === undefined ? {} : { registers }),
+        ...(row.shapes === null ? {} : { shapes: row.shapes }),
         ...(row.inputs?.spans === undefined
             ? {}
             : { spans: spanWindow(rules, row, row.inputs.spans, versionOf) }),
@@ -233,7 +237,7 @@ expected as (
      where lower(days) is not null and not lower_inf(days)
 )`;
 
-// $2: channels in a bucket, $10: days that registers may be read before and after, 0: they are not asked
+// $2: channels in a bucket, $10: days that registers may be read before and after, 0: they are not asked, $11: attributes that load shapes go by
 const STATES = `
 with ${EXPECTED},
 versions as (select * from partitions where table_name = 'reading_versions'),
@@ -257,7 +261,7 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(
        e.market_day is not null as "isExpected",
        case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs,
        coalesce((p.stats ->> 'missing')::bigint, 0) + coalesce((p.stats ->> 'computed')::bigint, 0) as unread,
-       ${reachedChanges('k', '$10', '$9')} as changes
+       ${reachedChanges('k', '$10', '$9')} as changes, ${shapeChanges('k', '$10', '$11')} as shapes
   from keys k
   left join expected e using (market_day, bucket)
   left join versions v using (market_day, bucket)

@@ -4,9 +4,17 @@ import {
     ESTIMATION_METHODS,
     type EstimationPolicy,
 } from '../contracts/estimation-policy.ts';
+import { attributeName } from './attribute-name.ts';
 
 const wholeNumber = (min: number, max: number) =>
     z.number(`must be a whole number from ${min} to ${max}`).int().min(min).max(max);
+
+const FILE_NAME = /^[A-Za-z0-9][\w.-]*$/;
+
+/** As the text says: the load shapes lie in a file of their own. */
+export type EstimationSettings = Omit<EstimationPolicy, 'loadShapes'> & {
+    readonly loadShapeFile?: string;
+};
 
 /** The part `estimation` of `gridtally.yaml`; what it does not name is as usual. */
 export const estimationSettings = z
@@ -37,16 +45,32 @@ export const estimationSettings = z
             })
             .refine(({ days, among }) => days <= among, 'days must not be more than among')
             .prefault({}),
+        loadShape: z
+            .strictObject({
+                file: z
+                    .string()
+                    .regex(
+                        FILE_NAME,
+                        'must be the name of a file in the folder of the home such as load-shapes.yaml',
+                    )
+                    .optional(),
+                annualConsumptionAttribute: attributeName.default(
+                    DEFAULT_ESTIMATION.annualConsumptionAttribute,
+                ),
+            })
+            .prefault({}),
         holidaySet: z.string().min(1).optional(),
     })
     .transform(
-        ({ methods, registerScaled, linear, likeDay, holidaySet }): EstimationPolicy => ({
+        ({ methods, registerScaled, linear, likeDay, loadShape, holidaySet }): EstimationSettings => ({
             methods,
             registerDays: registerScaled.upToDays,
             linearMinutes: linear.upToMinutes,
             likeDays: likeDay.days,
             likeDaysLookedAt: likeDay.among,
             lookBackDays: likeDay.lookBackDays,
+            annualConsumptionAttribute: loadShape.annualConsumptionAttribute,
+            ...(loadShape.file === undefined ? {} : { loadShapeFile: loadShape.file }),
             holidaySet: holidaySet ?? null,
         }),
     );

@@ -11,6 +11,7 @@ import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { parseYaml, type YamlDocument } from '../kernel/yaml-document.ts';
 import { zoneOf } from '../kernel/zone.ts';
 import { estimationSettings } from './estimation-settings.ts';
+import { readLoadShapes } from './load-shape-file.ts';
 import { policyOf, validationSettings } from './validation-settings.ts';
 
 export const HOME_FILE = 'gridtally.yaml';
@@ -133,6 +134,8 @@ export interface Home {
     readonly validation: ValidationPolicy;
     /** How intervals that no feed gave a value for are estimated (docs/estimation.md). */
     readonly estimation: EstimationPolicy;
+    /** In the folder of the home, with what of `estimation` is too long for its settings; absent: there is none. */
+    readonly loadShapeFile?: string;
     readonly retention: Retention;
 }
 
@@ -202,10 +205,14 @@ export function readHome(folder: string, options: { readonly isRestoring?: boole
         );
     if (!existsSync(file))
         throw new GridtallyError('home.missing', `there is no home in ${path.resolve(folder)}`);
-    return parseHome(readFileSync(file, 'utf8'), folder);
+    const home = parseHome(readFileSync(file, 'utf8'), folder);
+    // while a home is being restored its files come one by one
+    if (home.loadShapeFile === undefined || options.isRestoring === true) return home;
+    const loadShapes = readLoadShapes(home.folder, home.loadShapeFile);
+    return { ...home, estimation: { ...home.estimation, loadShapes } };
 }
 
-/** A home as the text of its file says. Throws `home.config-invalid` with every fault and its line. */
+/** A home as the text of its file says, without what other files of it say. Throws `home.config-invalid` with every fault and its line. */
 export function parseHome(text: string, folder: string): Home {
     const document = parseYaml(text, HOME_FILE);
     const parsed = homeFile.safeParse(document.value ?? {});
@@ -219,6 +226,7 @@ export function parseHome(text: string, folder: string): Home {
     const root = path.resolve(folder);
     const { url, schema } = config.database;
     const { replacedDays, backups } = config.retention;
+    const { loadShapeFile, ...estimation } = config.estimation;
     const { memory, threads = os.availableParallelism(), server } = config.engine;
     return {
         id: config.id,
@@ -232,7 +240,8 @@ export function parseHome(text: string, folder: string): Home {
         scratchFolder: path.resolve(root, config.store.scratch),
         openTables: config.openTables,
         validation: policyOf(config.validation),
-        estimation: config.estimation,
+        estimation: { ...estimation, loadShapes: {} },
+        ...(loadShapeFile === undefined ? {} : { loadShapeFile }),
         retention: { replacedDays, ...(backups === undefined ? {} : { backups }) },
         database: url === undefined ? { schema } : { url, schema },
         ...(config.horizon === undefined ? {} : { horizon: calendarDate(config.horizon) }),
@@ -314,9 +323,10 @@ openTables: true
 
 # How intervals without a value are estimated (docs/estimation.md): these methods in this order, none with [].
 # estimation:
-#   methods: [linear, like-day]
+#   methods: [register-scaled, linear, like-day, load-shape, flat]
 #   linear: { upToMinutes: 120 }
 #   likeDay: { days: 3, among: 5, lookBackDays: 28 }
+#   loadShape: { file: load-shapes.yaml, annualConsumptionAttribute: annual_consumption }
 #   holidaySet: england
 
 retention:

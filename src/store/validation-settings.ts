@@ -10,15 +10,9 @@ import {
     type ValidationRule,
     type ValidationRuleId,
 } from '../contracts/validation-rules.ts';
+import { attributeName } from './attribute-name.ts';
 
 const RULES = Object.entries(VALIDATION_RULES) as [ValidationRuleId, ValidationRule][];
-
-const attributeName = z
-    .string()
-    .regex(
-        /^[a-z][a-z0-9_]*$/,
-        'must be the name of an attribute: lower-case letters, digits and underscores',
-    );
 
 /** What a rule's entry says: `vee.spike: hold` alone is short for `vee.spike: { severity: hold }`. */
 function ruleEntry(rule: ValidationRule) {

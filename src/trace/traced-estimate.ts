@@ -52,6 +52,16 @@ function basisText({ advance, ...estimate }: GapEstimate): string {
 }
 
 function valuesText(method: string, estimate: Omit<GapEstimate, 'advance'>): string {
-    if (method === 'linear') return `a line from ${estimate.kwhBefore} to ${estimate.kwhAfter}`;
+    if (method === 'linear') {
+        const { kwhBefore, kwhAfter, beforeFrom, afterFrom } = estimate;
+        const ends = beforeFrom === null ? '' : `, measured from ${beforeFrom} and from ${afterFrom}`;
+        return `a line from ${kwhBefore} to ${kwhAfter}${ends}`;
+    }
+    if (method === 'load-shape') {
+        const { annualKwh, shapeClass } = estimate;
+        const share =
+            annualKwh === null ? 'the' : `share of an annual consumption of ${annualKwh} kWh by the`;
+        return `${share} load shape of class ${shapeClass}`;
+    }
     return `mean of ${estimate.valueCount ?? 0} or more values of like days, ${estimate.firstSourceDay} to ${estimate.lastSourceDay}`;
 }

@@ -41,6 +41,8 @@ export interface WorldOptions {
     readonly threads?: 'all';
     /** Whether intervals without a value are estimated as a home does by itself; tests of what is missing want them missing. */
     readonly estimates?: true;
+    /** Content of the file of load shapes that the home then has. */
+    readonly loadShapes?: string;
 }
 
 export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
@@ -56,7 +58,10 @@ export async function openChainWorld(options: WorldOptions): Promise<ChainWorld>
     });
     const settings = path.join(homeFolder, HOME_FILE);
     const threads = options.threads === 'all' ? '# threads: 2' : 'threads: 1';
-    const estimation = options.estimates ? '' : 'estimation: { methods: [] }\n';
+    const shapes = options.loadShapes;
+    if (shapes !== undefined) writeFileSync(path.join(homeFolder, 'load-shapes.yaml'), shapes);
+    const shaped = shapes === undefined ? '' : 'estimation: { loadShape: { file: load-shapes.yaml } }\n';
+    const estimation = options.estimates ? shaped : 'estimation: { methods: [] }\n';
     const text = readFileSync(settings, 'utf8').replace('# threads: 2', threads);
     writeFileSync(settings, `${text}${estimation}`);
     const workspace = await openWorkspace(homeFolder, clock);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_ESTIMATION } from '../../src/contracts/estimation-policy.ts';
+import { DEFAULT_ESTIMATION, type EstimationPolicy } from '../../src/contracts/estimation-policy.ts';
 import { type CalendarDate, calendarDate } from '../../src/kernel/calendar-date.ts';
 import { marketDayOf } from '../../src/kernel/market-day.ts';
 import { instantText } from '../../src/kernel/period.ts';
@@ -12,7 +12,14 @@ import { type Chain, load, planRefreshOf, refreshAll } from '../../src/pipeline/
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { randomNumbers } from '../random-numbers.ts';
 import { type ChainWorld, openChainWorld, type ReadingRow } from './chain-world.ts';
-import { type Measured, type NaiveRead, naiveEstimates } from './naive-estimates.ts';
+import { withJobsOf } from './job-limits.ts';
+import {
+    type Measured,
+    type NaiveRead,
+    type NaiveShape,
+    naiveEstimates,
+    type PlainMethod,
+} from './naive-estimates.ts';
 import { ingestReads, type RegisterRead } from './register-world.ts';
 import { addHistoryFeed, HALF_HOUR, ingestRows } from './validation-world.ts';
 
@@ -40,15 +47,24 @@ interface Season {
     readonly first: CalendarDate;
     readonly start: number;
     readonly holidays: readonly string[];
+    /** That tell a value by themselves, in order. */
+    readonly methods: readonly PlainMethod[];
 }
 
 const SEASONS: readonly Season[] = [
-    { name: 'spring', first: calendarDate('2024-03-11'), start: Date.UTC(2024, 2, 11), holidays: [] },
+    {
+        name: 'spring',
+        first: calendarDate('2024-03-11'),
+        start: Date.UTC(2024, 2, 11),
+        holidays: [],
+        methods: ['linear', 'like-day', 'load-shape'],
+    },
     {
         name: 'autumn',
         first: calendarDate('2024-10-14'),
         start: Date.UTC(2024, 9, 13, 23),
         holidays: ['2024-10-17', '2024-10-28'],
+        methods: ['linear', 'load-shape', 'like-day'],
     },
 ];
 const DAYS = 23;
@@ -62,6 +78,9 @@ function randomCase(meter: string, seed: number, start: number): Case {
     for (let at = start, gapTo = 0; at < start + DAYS * DAY; at += HALF_HOUR) {
         const length = random() < 0.5 ? 1 + Math.floor(random() * 6) : 1 + Math.floor(random() * 120);
         if (at > start && at >= gapTo && random() < 0.02) gapTo = at + length * HALF_HOUR;
+        // an hour before a day's end: short gaps over midnight, some of them over midnight alone
+        if ((at - start) % DAY === 46 * HALF_HOUR && at >= gapTo && random() < 0.3)
+            gapTo = at + (1 + Math.floor(random() * 5)) * HALF_HOUR;
         const micro = Math.floor(random() * 3_000_000);
         truth.push(micro);
         if (at < gapTo) continue;
@@ -113,15 +132,17 @@ function lateReads(cases: readonly Case[], count: number): RegisterRead[][] {
 function assertAsNaive(
     read: ReadonlyMap<number, readonly [string, string]>,
     { measured, meter, reads }: Case,
-    { first, holidays }: Season,
+    { first, holidays, methods }: Season,
     newest: CalendarDate,
 ): string[] {
     const expected = new Map<number, [string, string]>();
     for (const [at, micro] of measured) expected.set(at, [(micro / 1e6).toFixed(6), 'measured']);
-    const estimates = naiveEstimates({ measured, reads, holidays: new Set(holidays) }, LONDON, {
-        first,
-        end: newest,
-    });
+    const shape = SHAPE_OF[meter];
+    const estimates = naiveEstimates(
+        { measured, reads, holidays: new Set(holidays), methods, ...(shape ? { shape } : {}) },
+        LONDON,
+        { first, end: newest },
+    );
     for (const [at, { micro, method }] of estimates) expected.set(at, [(micro / 1e6).toFixed(6), method]);
     const texts = (of: ReadonlyMap<number, readonly [string, string]>) =>
         [...of]
@@ -131,20 +152,38 @@ function assertAsNaive(
     return [...estimates.values()].map((estimate) => estimate.method);
 }
 
-/** The chain as it is where a job holds so many partitions: of two buckets an odd number cuts days in the middle. */
-function withJobsOf({ workspace }: ChainWorld, maxPartitions: number, jobsAtOnce?: number): Chain {
-    const { bulkEngine: engine } = workspace.lake;
-    const limits: Record<string | symbol, unknown> = {
-        jobLimits: { maxRows: 1_000_000, maxPartitions, maxRowsHeld: 1_000_000 },
-        jobsAtOnce: jobsAtOnce ?? engine.jobsAtOnce,
+/** Of two buckets an odd number of partitions cuts days in the middle. */
+function withPolicy(
+    { workspace }: ChainWorld,
+    { methods }: Season,
+    maxPartitions: number,
+    jobsAtOnce?: number,
+): Chain {
+    const estimation: EstimationPolicy = {
+        ...DEFAULT_ESTIMATION,
+        methods: ['register-scaled', ...methods, 'flat'],
+        loadShapes: { home: SHAPE },
+        holidaySet: 'some',
     };
-    const bulkEngine = new Proxy(engine, {
-        get: (of, name) => limits[name] ?? Reflect.get(of, name),
-    });
-    return { ...workspace, lake: { ...workspace.lake, bulkEngine, estimation: POLICY } };
+    const chain = { ...workspace, lake: { ...workspace.lake, estimation } };
+    return withJobsOf(chain, maxPartitions, jobsAtOnce);
 }
 
-const POLICY = { ...DEFAULT_ESTIMATION, holidaySet: 'some' };
+/** A season begins within both times that are looked at. */
+const SHAPE = ['03-20', '10-20'].map((from, i) => {
+    const values = (base: number) =>
+        Array.from({ length: 48 }, (_, n) => base + ((n * 7_919 + i * 13) % 1000) * 1000);
+    return { from, weekday: values(0), saturday: values(200_000), sunday: values(900_000) };
+});
+/** By meter, which class and annual consumption its metering point has, once it is told. */
+const SHAPE_OF: Readonly<Record<string, NaiveShape>> = {
+    R2: { seasons: SHAPE, annual: 3_456_789_012 },
+    R3: { seasons: SHAPE },
+};
+const ATTRIBUTES = `metering_point_id,validation_class,annual_consumption
+R2,home,3456.789012
+R3,home,
+`;
 const JOBS = [3, 1, 1000];
 
 /** Channels are numbered in the order of names: with sixteen names between, the first is in one bucket and the others in the next. */
@@ -177,9 +216,10 @@ for (const season of SEASONS) {
             for (const [i, rows] of files.entries()) {
                 await ingestRows(world, rows);
                 await ingestReads(world, reads[i] ?? []);
-                if (i % 6 === 0) await refreshAll(withJobsOf(world, JOBS[(i / 6) % 3] ?? 1));
+                if (i % 6 === 0) await refreshAll(withPolicy(world, season, JOBS[(i / 6) % 3] ?? 1));
+                if (i === 7) await world.load('attributes', 'attributes.csv', ATTRIBUTES);
             }
-            const chain = withJobsOf(world, 3);
+            const chain = withPolicy(world, season, 3);
             await refreshAll(chain);
             assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
             await assertAllAsNaive(world, cases, season);
@@ -201,7 +241,8 @@ test('a first load sees like days of its own bucket, though other buckets of the
             world,
             cases.flatMap(({ rows }) => rows),
         );
-        const chain = withJobsOf(world, 3, 1);
+        await world.load('attributes', 'attributes.csv', ATTRIBUTES);
+        const chain = withPolicy(world, season, 3, 1);
         await refreshAll(chain);
         assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
         await assertAllAsNaive(world, cases, season);
@@ -218,7 +259,7 @@ async function assertAllAsNaive(world: ChainWorld, cases: readonly Case[], seaso
     for (const one of cases)
         for (const method of assertAsNaive(await published(world, one.meter), one, season, newest))
             methods.add(method);
-    assert.deepEqual([...methods].sort(), ['flat', 'like-day', 'linear', 'register-scaled']);
+    assert.deepEqual([...methods].sort(), ['flat', 'like-day', 'linear', 'load-shape', 'register-scaled']);
 }
 
 /** Recomputed from versions alone, in one job, it is what is published. */

@@ -23,7 +23,14 @@ const DAY = 48 * HALF_HOUR;
 
 /** Gaps for every method, and one for none; of two buckets, and over several commits. */
 before(async () => {
-    world = await openChainWorld({ marketZone: 'Europe/London', bucketSize: 16, estimates: true });
+    const values = `[${Array.from({ length: 48 }, (_, i) => `0.${100 + i}`).join(', ')}]`;
+    const season = `{ from: 01-01, weekday: ${values}, saturday: ${values}, sunday: ${values} }`;
+    world = await openChainWorld({
+        marketZone: 'Europe/London',
+        bucketSize: 16,
+        estimates: true,
+        loadShapes: `classes:\n  home: [${season}]\n`,
+    });
     addHistoryFeed(world);
     const meters = Array.from({ length: 18 }, (_, i) => `K${String(i).padStart(2, '0')}`);
     const rows = meters.map((meter) => `P-${meter},${meter},30,2024-02-05`);
@@ -31,6 +38,12 @@ before(async () => {
         'metering-points',
         'points.csv',
         `metering_point_id,meter_id,interval_minutes,valid_from\n${rows.join('\n')}\n`,
+    );
+    // of the one every day is missing, of the other the first half-hours, between reads
+    await world.load(
+        'attributes',
+        'attributes.csv',
+        'metering_point_id,validation_class,annual_consumption\nP-K05,home,3000\nP-K00,home,\n',
     );
     for (const meter of ['K00', 'K17'])
         for (const day of [0, 1, 2, 3, 4]) {
@@ -63,7 +76,7 @@ async function shown(of: ChainWorld, asOf?: number): Promise<string[]> {
         `select 'interval ' || concat_ws('|', meter_id, epoch_ms(period_from), kwh, quality, source_code) as line from reads_interval`,
         `select 'gap ' || concat_ws('|', meter_id, epoch_ms(gap_from), epoch_ms(gap_to), interval_count, coalesce(method, '-'), confidence, kwh_before,
             kwh_after, first_source_day, last_source_day, value_count, kwh, estimated_count, shape, epoch_ms(read_from), epoch_ms(read_to), advance_kwh,
-            measured_kwh) as line from reading_estimates`,
+            measured_kwh, epoch_ms(before_from), epoch_ms(after_from), shape_class, annual_kwh) as line from reading_estimates`,
         `select 'day ' || concat_ws('|', meter_id, day, kwh, estimated_kwh, estimated_count, missing_count) as line from reads_daily`,
     ])
         lines.push(...(await of.query(query, asOf)).map(({ line }) => String(line)));
@@ -84,7 +97,14 @@ test('every method has estimates here, and the home is sound', async () => {
     const methods = await world.query('select distinct method from reading_estimates order by 1 nulls first');
     assert.deepEqual(
         methods.map(({ method }) => method),
-        [null, 'flat', 'like-day', 'linear', 'register-scaled'],
+        [null, 'flat', 'like-day', 'linear', 'load-shape', 'register-scaled'],
+    );
+    const shapes = await world.query(
+        'select distinct shape from reading_estimates where shape is not null order by 1',
+    );
+    assert.deepEqual(
+        shapes.map(({ shape }) => shape),
+        ['like-day', 'load-shape'],
     );
     assert.deepEqual(await faultsOf(world.homeFolder), []);
 });

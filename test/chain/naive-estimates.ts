@@ -1,4 +1,4 @@
-import { addDays, type CalendarDate, weekday } from '../../src/kernel/calendar-date.ts';
+import { addDays, type CalendarDate, calendarDate, weekday } from '../../src/kernel/calendar-date.ts';
 import { marketDayOf, marketDayPeriod } from '../../src/kernel/market-day.ts';
 import { localTimeAt, type Zone } from '../../src/kernel/zone.ts';
 import { HALF_HOUR } from './validation-world.ts';
@@ -6,8 +6,8 @@ import { HALF_HOUR } from './validation-world.ts';
 /** Measured values of a meter in millionths of a kWh, by UTC epoch milliseconds. */
 export type Measured = ReadonlyMap<number, number>;
 
-/** Methods that go by other readings alone. */
-export type PlainMethod = 'linear' | 'like-day';
+/** Methods that tell a value by themselves. */
+export type PlainMethod = 'linear' | 'like-day' | 'load-shape';
 
 export interface NaiveEstimate {
     readonly micro: number;
@@ -26,6 +26,20 @@ export interface NaiveRead {
     readonly micro: number;
 }
 
+/** Millionths of each half-hour of the clock, by the kind of day, from a day of the year such as `04-01` on. */
+export interface NaiveSeason {
+    readonly from: string;
+    readonly weekday: readonly number[];
+    readonly saturday: readonly number[];
+    readonly sunday: readonly number[];
+}
+
+/** Of the meter's class, and what its metering point takes in a year, in millionths of a kWh, if that is known. */
+export interface NaiveShape {
+    readonly seasons: readonly NaiveSeason[];
+    readonly annual?: number;
+}
+
 /** What estimates are made from. */
 export interface NaiveCase {
     readonly measured: Measured;
@@ -36,6 +50,7 @@ export interface NaiveCase {
     readonly isGap?: (at: number) => boolean;
     /** In the order in which they are tried. */
     readonly methods?: readonly PlainMethod[];
+    readonly shape?: NaiveShape;
 }
 
 /**
@@ -48,14 +63,14 @@ export function naiveEstimates(
         reads = [],
         holidays = new Set(),
         isGap = (at) => !measured.has(at),
-        methods = ['linear', 'like-day'],
+        methods = ['linear', 'like-day', 'load-shape'],
+        shape,
     }: NaiveCase,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
 ): Map<number, NaiveEstimate> {
-    const usual = new Map<number, NaiveEstimate>();
-    const given = { measured, zone, first, end, holidays, methods };
-    estimateRuns(usual, isGap, given);
+    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods };
+    const weigh = shape && ((at: number) => shapeWeight(shape, marketDayOf(zone, at), at, zone, holidays));
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
     const scaled = new Map<number, NaiveEstimate>();
@@ -64,11 +79,61 @@ export function naiveEstimates(
         if (before === undefined || daysBetween(zone, before.at, read.at) > REGISTER_DAYS) return;
         const begun = Math.ceil(before.at / HALF_HOUR) * HALF_HOUR;
         if (begun < from || read.at > to) return;
-        shareOut(scaled, { from: begun, to: read.at, micro: read.micro - before.micro }, measured, usual);
+        const total = { from: begun, to: read.at, micro: read.micro - before.micro };
+        const usual = new Map<number, NaiveEstimate>();
+        estimateRuns(usual, isGap, { ...given, shapeValue: weigh && shareOfSpan(total, weigh) });
+        shareOut(scaled, total, measured, usual);
     });
     const rest = new Map<number, NaiveEstimate>(scaled);
-    estimateRuns(rest, (at) => isGap(at) && !scaled.has(at), given);
+    const isRest = (at: number) => isGap(at) && !scaled.has(at);
+    estimateRuns(rest, isRest, { ...given, shapeValue: weigh && shareOfYear(shape?.annual, weigh, zone) });
     return rest;
+}
+
+function shapeWeight(
+    { seasons }: NaiveShape,
+    day: CalendarDate,
+    at: number,
+    zone: Zone,
+    holidays: ReadonlySet<string>,
+): number {
+    let season = seasons[seasons.length - 1];
+    for (const one of seasons) if (one.from <= day.slice(5)) season = one;
+    const halfHour = Math.floor(localTimeAt(zone, at).secondOfDay / 1800);
+    return season?.[kindOf(day, holidays)][halfHour] ?? 0;
+}
+
+/** Between reads: the part of the advance that the half-hour has of all of them; beyond them nothing is asked. */
+function shareOfSpan(
+    { from, to, micro }: { readonly from: number; readonly to: number; readonly micro: number },
+    weigh: (at: number) => number,
+): (at: number) => number | undefined {
+    let sum = 0;
+    for (let at = from; at < to; at += HALF_HOUR) sum += weigh(at);
+    return (at) => {
+        if (at < from || at >= to) return 0;
+        return sum === 0 ? undefined : Number(halfEvenOf(BigInt(micro) * BigInt(weigh(at)), BigInt(sum)));
+    };
+}
+
+/** The part of a year's energy that the half-hour has of the half-hours of its year. */
+function shareOfYear(
+    annual: number | undefined,
+    weigh: (at: number) => number,
+    zone: Zone,
+): (at: number) => number | undefined {
+    const sums = new Map<string, number>();
+    return (at) => {
+        if (annual === undefined) return undefined;
+        const year = marketDayOf(zone, at).slice(0, 4);
+        const known = sums.get(year);
+        let sum = known ?? 0;
+        if (known === undefined)
+            for (let day = calendarDate(`${year}-01-01`); day.startsWith(year); day = addDays(day, 1))
+                for (const slot of slotsOf(zone, day)) sum += weigh(slot);
+        sums.set(year, sum);
+        return Number(halfEvenOf(BigInt(annual) * BigInt(weigh(at)), BigInt(sum)));
+    };
 }
 
 function daysBetween(zone: Zone, from: number, to: number): number {
@@ -118,14 +183,17 @@ function estimateRuns(
     isGap: (at: number) => boolean,
     given: {
         readonly measured: Measured;
+        /** Of whole gaps, whatever part of them is estimated already. */
+        readonly isMissing: (at: number) => boolean;
         readonly zone: Zone;
         readonly first: CalendarDate;
         readonly end: CalendarDate;
         readonly holidays: ReadonlySet<string>;
         readonly methods: readonly PlainMethod[];
+        readonly shapeValue?: ((at: number) => number | undefined) | undefined;
     },
 ): void {
-    const { measured, zone, first, end, holidays, methods } = given;
+    const { measured, isMissing, zone, first, end, holidays, methods, shapeValue } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
@@ -134,8 +202,9 @@ function estimateRuns(
             while (to < slots.length && isGap(slots[to] ?? 0)) to++;
             const run = slots.slice(from, to);
             const by = {
-                linear: () => line(run, measured.get(slots[from - 1] ?? -1), measured.get(slots[to] ?? -1)),
+                linear: () => line(run, measured, isMissing),
                 'like-day': () => likeDays(run, day, measured, zone, holidays),
+                'load-shape': () => shaped(run, shapeValue),
             };
             let estimates: NaiveEstimate[] | undefined;
             for (const method of methods) estimates ??= by[method]();
@@ -147,6 +216,22 @@ function estimateRuns(
     }
 }
 
+function shaped(
+    run: readonly number[],
+    shapeValue: ((at: number) => number | undefined) | undefined,
+): NaiveEstimate[] | undefined {
+    const estimates = run.flatMap((at): NaiveEstimate[] => {
+        const micro = shapeValue?.(at);
+        return micro === undefined ? [] : [{ micro, method: 'load-shape' }];
+    });
+    return estimates.length === run.length ? estimates : undefined;
+}
+
+function kindOf(day: CalendarDate, holidays: ReadonlySet<string>): 'weekday' | 'saturday' | 'sunday' {
+    if (weekday(day) === 7 || holidays.has(day)) return 'sunday';
+    return weekday(day) === 6 ? 'saturday' : 'weekday';
+}
+
 function slotsOf(zone: Zone, day: CalendarDate): number[] {
     const { from, to } = marketDayPeriod(zone, day);
     return Array.from({ length: (to - from) / HALF_HOUR }, (_, i) => from + i * HALF_HOUR);
@@ -154,15 +239,21 @@ function slotsOf(zone: Zone, day: CalendarDate): number[] {
 
 function line(
     run: readonly number[],
-    before: number | undefined,
-    after: number | undefined,
+    measured: Measured,
+    isMissing: (at: number) => boolean,
 ): NaiveEstimate[] | undefined {
-    if (before === undefined || after === undefined || run.length > LINEAR_SLOTS_MAX) return undefined;
-    const steps = run.length + 1;
-    return run.map((_, i) => ({
-        micro: halfEven(before * (steps - i - 1) + after * (i + 1), steps),
-        method: 'linear',
-    }));
+    let [from, to] = [run[0] ?? 0, run.at(-1) ?? 0];
+    do from -= HALF_HOUR;
+    while (isMissing(from) && to - from <= LINEAR_SLOTS_MAX * HALF_HOUR);
+    do to += HALF_HOUR;
+    while (isMissing(to) && to - from <= (LINEAR_SLOTS_MAX + 1) * HALF_HOUR);
+    const [before, after] = [measured.get(from), measured.get(to)];
+    const steps = (to - from) / HALF_HOUR;
+    if (before === undefined || after === undefined || steps > LINEAR_SLOTS_MAX + 1) return undefined;
+    return run.map((at) => {
+        const done = (at - from) / HALF_HOUR;
+        return { micro: halfEven(before * (steps - done) + after * done, steps), method: 'linear' };
+    });
 }
 
 function likeDays(
@@ -172,12 +263,8 @@ function likeDays(
     zone: Zone,
     holidays: ReadonlySet<string>,
 ): NaiveEstimate[] | undefined {
-    const kind = (of: CalendarDate) => {
-        if (weekday(of) === 7 || holidays.has(of)) return 'sunday';
-        return weekday(of) === 6 ? 'saturday' : 'weekday';
-    };
     const before = Array.from({ length: LOOK_BACK }, (_, i) => addDays(day, -i - 1));
-    const sources = before.filter((of) => kind(of) === kind(day)).slice(0, LOOKED_AT);
+    const sources = before.filter((of) => kindOf(of, holidays) === kindOf(day, holidays)).slice(0, LOOKED_AT);
     const estimates = run.map((at): NaiveEstimate | undefined => {
         const { secondOfDay } = localTimeAt(zone, at);
         const values = sources.flatMap((source) => {

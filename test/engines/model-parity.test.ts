@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import { DEFAULT_ESTIMATION } from '../../src/contracts/estimation-policy.ts';
+import { DEFAULT_ESTIMATION, type EstimationPolicy } from '../../src/contracts/estimation-policy.ts';
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
 import { compileModel } from '../../src/engine/compile.ts';
 import type { Engine, EngineSession, EngineValue } from '../../src/engine/engine.ts';
@@ -53,6 +53,13 @@ before(async () => {
         bucketSize: 16,
     });
     const registers = await town.query('select distinct meter_id, register_id from channels order by all');
+    const points = await town.query('select distinct metering_point_id from channels order by all');
+    const attributes = points.map(({ metering_point_id: point }) => `${point},home,4321.5`);
+    await town.load(
+        'attributes',
+        'attributes.csv',
+        `metering_point_id,validation_class,annual_consumption\n${attributes.join('\n')}\n`,
+    );
     const lines = registers.flatMap(({ meter_id: meter, register_id: register }) =>
         READ_AT.map((at, i) => `${meter},${register},${at},${1000 * (i + 1)},kWh,A,1`),
     );
@@ -60,6 +67,14 @@ before(async () => {
         'reads.csv': `meter_id,register,read_at,value,unit,quality,version\n${lines.join('\n')}\n`,
     });
 });
+
+const HALF_HOURS = Array.from({ length: 48 }, (_, i) => 1_000_000 + i * 7);
+const ESTIMATION: EstimationPolicy = {
+    ...DEFAULT_ESTIMATION,
+    loadShapes: {
+        home: [{ from: '01-01', weekday: HALF_HOURS, saturday: HALF_HOURS, sunday: HALF_HOURS }],
+    },
+};
 
 /** More is counted in between than can have been measured, so gaps there are scaled to it. */
 const READ_AT = [
@@ -103,11 +118,15 @@ const VALIDATION_TABLES = [
 ];
 
 const ESTIMATION_TABLES = [
+    'advance_totals',
+    'annual_totals',
     'estimate_offers',
     'estimated_intervals',
     'gap_spans',
     'like_day_estimates',
+    'line_ends',
     'linear_estimates',
+    'load_shape_estimates',
     'method_values',
     'rest_slots',
     'run_estimates',
@@ -156,7 +175,11 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
     const { lake } = town.workspace;
     const feeds = precedenceOf(await feedsOf(town.workspace));
     const states = await readStates(lake, feeds);
-    const rules = estimationRules({ estimation: DEFAULT_ESTIMATION }, await newestMarketDay(lake), new Set());
+    const rules = estimationRules(
+        { zone: lake.zone, estimation: ESTIMATION },
+        await newestMarketDay(lake),
+        new Set(),
+    );
     const previous = {} as Record<(typeof PUBLISHED_TABLES)[number], Awaited<ReturnType<typeof liveFiles>>>;
     for (const table of PUBLISHED_TABLES) previous[table] = await liveFiles(lake, table);
     return {
@@ -174,7 +197,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
         feeds: feeds.intervals,
         validation: await readValidationInputs({ ...lake, validation: MANY_MARKS }, lake.db, states),
-        estimation: estimationInputs(lake, rules, states, feeds.registers),
+        estimation: estimationInputs({ ...lake, estimation: ESTIMATION }, rules, states, feeds.registers),
     };
 }
 

@@ -9,7 +9,9 @@ function complaints(settings: unknown): string[] {
 }
 
 test('what is left out is as usual', () => {
-    assert.deepEqual(estimationSettings.parse({}), DEFAULT_ESTIMATION);
+    const { loadShapes, ...usual } = DEFAULT_ESTIMATION;
+    assert.deepEqual(estimationSettings.parse({}), usual);
+    assert.deepEqual(loadShapes, {});
     const { registerDays, methods } = estimationSettings.parse({
         registerScaled: { upToDays: 92 },
         methods: [],
