@@ -68,8 +68,8 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     }
     const window = await job.estimation.window();
     await registerSettings(session, rules);
-    await session.materialise('decided_partitions', DECIDED);
     await session.materialise('gap_channel_days', 'select distinct market_day, channel_no from unread_runs');
+    await session.materialise('decided_days', job.decidedDays ?? DECIDED);
     const spans = await findSpans(session, job, window.registers, 'unread_runs');
     noteSpans(job.estimation, spans.ranges);
     const days = [...covered, ...spans.days];
@@ -113,7 +113,7 @@ export async function findStaleEstimates(
         compileText(PUBLISHED_RUNS, session.dialect, 'published runs'),
     );
     await registerSettings(session, job.estimation.rules);
-    await session.materialise('decided_partitions', NONE_DECIDED);
+    await session.materialise('decided_days', NONE_DECIDED);
     const window = await job.estimation.window();
     const spans = await findSpans(session, job, window.registers, 'published_runs');
     noteSpans(job.estimation, spans.ranges);
@@ -149,13 +149,11 @@ async function runMethods(session: EngineSession, pass: MethodPass): Promise<voi
     for (const model of models) await runModel(session, model, pass, pass[model]);
 }
 
-// a day of the job is decided in it for its own buckets only
-const decidedIn = (row: string) =>
-    `d.market_day = ${row}.market_day and ${row}.channel_no >= d.first_channel_no and ${row}.channel_no < d.end_channel_no`;
-
-const DECIDED = 'select market_day, first_channel_no, end_channel_no from job_partitions';
-const NONE_DECIDED = `select cast(null as date) as market_day, cast(0 as integer) as first_channel_no, cast(0 as integer) as end_channel_no
-    where 1 = 0`;
+// of days of the job, those of its own buckets: of channels with gaps, which alone are looked at
+const DECIDED = `select p.market_day, g.channel_no from job_partitions as p
+ inner join (select distinct channel_no from gap_channel_days) as g
+    on g.channel_no >= p.first_channel_no and g.channel_no < p.end_channel_no`;
+const NONE_DECIDED = `select cast(null as date) as market_day, cast(0 as integer) as channel_no where 1 = 0`;
 
 // what was received on a day: all that is published, less what was estimated here
 const DIGESTS_OF_OTHERS = `
@@ -165,7 +163,7 @@ select p.market_day, p.channel_no, p.digest_1 - coalesce(e.digest_1, 0) as diges
   left join (select market_day, channel_no, sum(digest_1) as digest_1, sum(digest_2) as digest_2
                from window_reading_estimates group by market_day, channel_no) as e
     on e.market_day = p.market_day and e.channel_no = p.channel_no
-  left join decided_partitions as d on ${decidedIn('p')} where d.market_day is null`;
+  left join decided_days as d on d.market_day = p.market_day and d.channel_no = p.channel_no where d.market_day is null`;
 
 const DIGESTS_OF_JOB = `
 select v.market_day, v.channel_no, cast(sum(v.digest_1) as bigint) as digest_1, cast(sum(v.digest_2) as bigint) as digest_2
@@ -193,7 +191,7 @@ async function registerValues(
     await session.materialise(
         values,
         `select ${columns} from window_reads_interval as v ${looked}
-           left join decided_partitions as d on ${decidedIn('v')}
+           left join decided_days as d on d.market_day = v.market_day and d.channel_no = v.channel_no
           where v.quality = 'measured' and d.market_day is null
          union all
          select ${columns} from curated_intervals as v ${looked} where v.quality = 'measured'`,
