@@ -114,7 +114,7 @@ test('parts are the same files, whether each is computed for itself or all are c
         const each = [...(await write('first', [0, 1, 5, 7])), ...(await write('second', [2]))];
         const once = await write('all', [0, 1, 5, 7, 2]);
         assert.deepEqual(once, each);
-        assert.deepEqual(await write('own', [0, 1, 5, 7, 2], true), each);
+        assert.deepEqual(await write('alone', [0, 1, 5, 7, 2], true), each);
         assert.deepEqual(
             once.map((rows) => rows?.length),
             [250, 250, undefined, 250, 250],
