@@ -175,6 +175,7 @@ async function main(month: Month): Promise<void> {
             readings: received.rows,
             ingestSeconds: received.seconds,
             fullRefreshSeconds: full.seconds,
+            fullRefreshCpuSeconds: full.cpuSeconds,
             late,
             traces: await traceAll(month, billId),
         };

@@ -22,6 +22,7 @@ export interface LateResult {
     readonly ingestSeconds: number;
     /** Curation, validation, estimation, rollups and marks of the whole month. */
     readonly fullRefreshSeconds: number;
+    readonly fullRefreshCpuSeconds: number;
     readonly late: readonly LateCorrections[];
     readonly traces: readonly TraceTime[];
 }
@@ -40,13 +41,16 @@ export async function benchLate(meters: number, days: number): Promise<LateResul
 /** The report that `npm run bench -- late` prints. */
 export function lateText(result: LateResult): string {
     const number = (n: number) => n.toLocaleString('en');
-    const { meters, days, readings, ingestSeconds, fullRefreshSeconds } = result;
+    const { meters, days, readings, ingestSeconds, fullRefreshSeconds, fullRefreshCpuSeconds } = result;
+    const percent = (part: number, whole: number) => `${((part / whole) * 100).toFixed(1)} %`;
     return [
-        `${number(readings)} readings of ${number(meters)} meters on ${days} days: received in ${ingestSeconds.toFixed(1)} s, refreshed in ${fullRefreshSeconds.toFixed(1)} s`,
+        `${number(readings)} readings of ${number(meters)} meters on ${days} days: received in ${ingestSeconds.toFixed(1)} s, ` +
+            `refreshed in ${fullRefreshSeconds.toFixed(1)} s, CPU ${fullRefreshCpuSeconds.toFixed(1)} s`,
         ...result.late.map(
             (c) =>
-                `  ${number(c.rows)} corrected late, ${c.spread}: ingest ${c.ingestSeconds.toFixed(2)} s, refresh ${c.refreshSeconds.toFixed(2)} s ` +
-                `(${((c.refreshSeconds / fullRefreshSeconds) * 100).toFixed(1)} % of the month's), ${c.partitions} partitions`,
+                `  ${number(c.rows)} corrected late, ${c.spread}: ingest ${c.ingestSeconds.toFixed(2)} s, ` +
+                `refresh ${c.refreshSeconds.toFixed(2)} s (${percent(c.refreshSeconds, fullRefreshSeconds)} of the month's), ` +
+                `CPU ${c.refreshCpuSeconds.toFixed(2)} s (${percent(c.refreshCpuSeconds, fullRefreshCpuSeconds)}), ${c.partitions} partitions`,
         ),
         ...result.traces.map(({ question, seconds }) => `  trace ${question}: ${seconds.toFixed(2)} s`),
         '',

@@ -336,6 +336,22 @@ table payload_identities (
 );
 CREATE INDEX payload_identities_by_time ON payload_identities USING btree (received_at);
 
+table payload_outlines (
+    sequence bigint not null,
+    segment_no bigint not null,
+    block_bytes integer not null,
+    digests bytea not null,
+    line_ends integer[] not null,
+    line_starts integer[] not null,
+    first_lines text[] not null,
+    constraint payload_outlines_pkey PRIMARY KEY (sequence),
+    constraint payload_outlines_block_bytes_check CHECK (block_bytes > 0),
+    constraint payload_outlines_check CHECK (octet_length(digests) = (32 * cardinality(line_ends))),
+    constraint payload_outlines_check1 CHECK (cardinality(line_starts) = cardinality(line_ends) AND cardinality(first_lines) = cardinality(line_ends)),
+    constraint payload_outlines_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
+);
+CREATE INDEX payload_outlines_by_segment ON payload_outlines USING btree (segment_no);
+
 table price_series (
     series_no integer not null generated always as identity,
     series_id text not null,

@@ -11,10 +11,8 @@ published as (
     from ref('window_reading_estimates') as e
     inner join (select distinct market_day, channel_no from ref('gap_span_days')) as d
         on d.market_day = e.market_day and d.channel_no = e.channel_no
-    left join ref('decided_partitions') as p
-        on p.market_day = e.market_day
-        and e.channel_no >= p.first_channel_no
-        and e.channel_no < p.end_channel_no
+    left join ref('decided_days') as p
+        on p.market_day = e.market_day and p.channel_no = e.channel_no
     where p.market_day is null
 ),
 

@@ -23,10 +23,8 @@ received as (
         on g.market_day = d.market_day and g.channel_no = d.channel_no and g.is_whole = 1
     left join estimated_days as e
         on e.market_day = d.market_day and e.channel_no = d.channel_no
-    left join ref('decided_partitions') as p
-        on p.market_day = d.market_day
-        and d.channel_no >= p.first_channel_no
-        and d.channel_no < p.end_channel_no
+    left join ref('decided_days') as p
+        on p.market_day = d.market_day and p.channel_no = d.channel_no
     where p.market_day is null
     union all
     select
@@ -42,10 +40,8 @@ received as (
         and g.is_whole = 0
         and v.period_from >= g.read_from
         and v.period_from < g.read_to
-    left join ref('decided_partitions') as p
-        on p.market_day = v.market_day
-        and v.channel_no >= p.first_channel_no
-        and v.channel_no < p.end_channel_no
+    left join ref('decided_days') as p
+        on p.market_day = v.market_day and p.channel_no = v.channel_no
     where p.market_day is null and v.feed_id is not null
     union all
     select

@@ -124,6 +124,8 @@ export interface PartsWish {
     readonly parts: readonly (readonly (string | number)[])[];
     /** A total order of the rows of a part, such as `channel_no nulls last`. */
     readonly order: string;
+    /** Most of a part's rows lie in files of its own: to ask for each part alone costs less than to hold the rows of all. */
+    readonly isOfOwnFiles?: boolean;
 }
 
 export interface PartitionFile extends WrittenFile {

@@ -10,6 +10,7 @@ import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { beginningShape, spoolRecords } from '../parsers/record-spool.ts';
+import { enterOutline, type OutlinedPayload, OutlineMaker } from '../raw/payload-outline.ts';
 import { repeatedSequences } from '../raw/receive.ts';
 import { listPayloads, payloadBytes, payloadEdges, type StoredPayload } from '../raw/segment-reader.ts';
 import { extendExpectation, registerFeedChannels } from '../registry/feed-channels.ts';
@@ -45,6 +46,8 @@ export interface Ingest {
     readonly feeds: readonly KnownFeed[];
     /** Plain payloads from this size on are read in place; tests set it low. */
     readonly plainBytes?: number;
+    /** Size of the blocks of which outlines of such payloads are; tests set it low. */
+    readonly blockBytes?: number;
     /** Later segments are left, so that a stream of them does not keep a process from everything else. */
     readonly lastSegmentNo?: number;
     /** Where given, a replay judges these segments only. */
@@ -144,6 +147,7 @@ async function parseNextBatch(
         crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
+        if (batch.outlined !== undefined) await enterOutline(tx, batch.outlined);
         await commitParsed(
             tx,
             ingest.lake,
@@ -195,6 +199,8 @@ interface BatchResult {
     readonly refused: readonly RefusedPayload[];
     readonly flagged: readonly RefusedPayload[];
     readonly payloadCount: number;
+    /** Of a payload that was read in place. */
+    readonly outlined?: OutlinedPayload;
 }
 
 async function parseSegments(
@@ -207,17 +213,16 @@ async function parseSegments(
     const stored = await readSegments(ingest, feed, segments, tx);
     await registerLocated(session, stored);
     const plain = await plainSource(ingest, feed, stored);
-    if (plain) {
-        const segmentNo = stored[0]?.segmentNo ?? 0;
-        await session.prepare(feed.contract);
-        const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize, segmentNo };
-        const parsed = await parsePlain(session, ingest.lake, feed.contract, plain, options);
-        if (parsed) {
-            await extend(ingest, parsed);
-            return { parsed, refused: [], flagged: [], payloadCount: stored.length };
-        }
-    }
-    return parseBySpool(ingest, session, feed, stored);
+    if (plain === undefined) return parseBySpool(ingest, session, feed, stored);
+    const segmentNo = stored[0]?.segmentNo ?? 0;
+    await session.prepare(feed.contract);
+    const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize, segmentNo };
+    const parsed = await parsePlain(session, ingest.lake, feed.contract, plain.source, options);
+    // it has been read through in either case
+    const outlined = { sequence: plain.source.sequence, segmentNo, outline: plain.outline.finish() };
+    if (parsed === undefined) return { ...(await parseBySpool(ingest, session, feed, stored)), outlined };
+    await extend(ingest, parsed);
+    return { parsed, refused: [], flagged: [], payloadCount: stored.length, outlined };
 }
 
 export interface LocatedPayload {
@@ -272,7 +277,7 @@ async function plainSource(
     ingest: Ingest,
     feed: KnownFeed,
     stored: readonly LocatedPayload[],
-): Promise<PlainSource | undefined> {
+): Promise<{ source: PlainSource; outline: OutlineMaker } | undefined> {
     const only = stored.length === 1 ? stored[0]?.payload : undefined;
     if (only?.headerFrom !== 0 || only.header.length < (ingest.plainBytes ?? PLAIN_BYTES)) return undefined;
     if (!isPlain(feed.contract)) return undefined;
@@ -287,16 +292,18 @@ async function plainSource(
         feed.contract,
         present,
     );
-    // the segment's header is one line, the payload's another
-    return {
+    const outline = new OutlineMaker(ingest.blockBytes);
+    const source = {
         path: only.segmentPath,
+        // the segment's header is one line, the payload's another
         skipLines: 2,
         present,
         sequence,
         receivedAt,
         sampledStamps,
-        isAsReceived: () => hasNoReturns(only),
+        isAsReceived: () => hasNoReturns(only, outline),
     };
+    return { source, outline };
 }
 
 /** Lines that stand whole between two line ends, or between the first byte and one. */
@@ -305,12 +312,15 @@ function wholeLines(bytes: Buffer): string[] {
 }
 
 /**
- * Reads the whole payload again. False where a carriage return stands in it, which the engine's reader would take for a line
+ * Reads the whole payload again, and outlines it. False where a carriage return stands in it, which the engine's reader would take for a line
  * end; throws `raw.segment-damaged` where the bytes are not those that were received.
  */
-async function hasNoReturns(payload: StoredPayload): Promise<boolean> {
+async function hasNoReturns(payload: StoredPayload, outline: OutlineMaker): Promise<boolean> {
     let found = false;
-    for await (const chunk of payloadBytes(payload)) found ||= chunk.includes(CR);
+    for await (const chunk of payloadBytes(payload)) {
+        found ||= chunk.includes(CR);
+        outline.accept(chunk);
+    }
     return !found;
 }
 

@@ -7,13 +7,15 @@ import { assert } from '../kernel/errors.ts';
 import { ScratchFile, scratchName } from '../kernel/scratch.ts';
 import type { Lake } from '../lake/lake.ts';
 import { contractOfNumber } from '../parsers/feed-registration.ts';
-import { filterLines } from '../parsers/line-filter.ts';
+import { filterLines, filterPieces } from '../parsers/line-filter.ts';
 import { spoolRecords } from '../parsers/record-spool.ts';
 import type { FoundPayload } from '../raw/find-payload.ts';
+import { findOutlines, type PayloadOutline } from '../raw/payload-outline.ts';
 import { payloadBytes } from '../raw/segment-reader.ts';
 import { registerPayloads } from './parse-batch.ts';
 import { typeSpool } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
+import { piecesOfMeters } from './sorted-blocks.ts';
 
 /** A record of a payload as its contract reads it. */
 export interface PayloadLine {
@@ -61,16 +63,54 @@ export async function readLinesAgain(
     payloads: readonly FoundPayload[],
     names: readonly string[] | 'all',
 ): Promise<PayloadLine[]> {
+    return readWithOutlines(place, payloads, names, new Map());
+}
+
+/**
+ * The same, for rows of which some are known to be there: of a large payload whose lines seem to be sorted by meter, only the blocks in which the names' lines
+ * would be are read, and the whole payload where `hasAll` misses one of its rows among these lines.
+ */
+export async function readKnownLines(
+    place: LinePlace,
+    payloads: readonly FoundPayload[],
+    names: readonly string[],
+    hasAll: (sequence: number, lines: readonly PayloadLine[]) => boolean,
+): Promise<PayloadLine[]> {
+    const sequences = payloads.map(({ payload }) => payload.header.sequence);
+    const outlines = await findOutlines(place.lake.db, sequences);
+    const lines = await readWithOutlines(place, payloads, names, outlines);
+    const bySequence = Map.groupBy(lines, ({ sequence }) => sequence);
+    const isMissed = (sequence: number) =>
+        outlines.has(sequence) && !hasAll(sequence, bySequence.get(sequence) ?? []);
+    const missed = new Set(sequences.filter(isMissed));
+    if (missed.size === 0) return lines;
+    const whole = payloads.filter(({ payload }) => missed.has(payload.header.sequence));
+    const others = lines.filter(({ sequence }) => !missed.has(sequence));
+    return [...others, ...(await readLinesAgain(place, whole, names))];
+}
+
+async function readWithOutlines(
+    place: LinePlace,
+    payloads: readonly FoundPayload[],
+    names: readonly string[] | 'all',
+    outlines: ReadonlyMap<number, PayloadOutline>,
+): Promise<PayloadLine[]> {
     const groups = await groupsOf(place.lake, payloads);
     if (groups.length === 0 || names.length === 0) return [];
     const session = await openParseSession(place.lake);
     try {
         const lines: JudgedLine[][] = [];
-        for (const group of groups) lines.push(await readGroup(place, session, group, names));
+        for (const group of groups)
+            lines.push(await readGroup(place, session, { ...group, outlines }, names));
         return asTheyCameIn(lines);
     } finally {
         await session.close();
     }
+}
+
+/** By sequence. */
+interface Outlines {
+    readonly outlines: ReadonlyMap<number, PayloadOutline>;
 }
 
 /** In the order of contracts, which is that of judgements. */
@@ -119,7 +159,7 @@ function judgedAgain(known: readonly JudgedLine[], records: readonly JudgedLine[
 async function readGroup(
     { lake, scratchFolder }: LinePlace,
     session: ParseSession,
-    { feedId, contractNo, contract, payloads }: ReadingGroup,
+    { feedId, contractNo, contract, payloads, outlines }: ReadingGroup & Outlines,
     names: readonly string[] | 'all',
 ): Promise<JudgedLine[]> {
     await makeFolderDurably(scratchFolder);
@@ -128,6 +168,9 @@ async function readGroup(
     try {
         const needles = names !== 'all' && readsLineByLine(contract) ? names : undefined;
         const filtered = payloads.map(({ payload }) => {
+            const outline = outlines.get(payload.header.sequence);
+            const pieces = needles && outline && piecesOfMeters(payload, outline, contract, needles);
+            if (pieces) return filterPieces(pieces, needles);
             const chunks = decompressed(payloadBytes(payload));
             return needles ? filterLines(chunks, needles) : { chunks, lineNoOf: (n: number) => n };
         });

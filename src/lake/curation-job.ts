@@ -84,7 +84,7 @@ export const VERSION_MODELS = [
 /**
  * First half of a job, within an engine session: decides which version wins, and which rules it fails. Leaves `next_reads_interval`,
  * which holds what is to be published, and `curated_intervals`, which holds what was decided: for a `merge`, the
- * channels that new version files name, while all others stay as they are in the published files.
+ * channel-days that new version files name, while all others stay as they are in the published files.
  */
 export async function decideVersions(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     await registerVersions(session, inputs);
@@ -103,14 +103,19 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     if (readsVersionsOnce(lake, inputs))
         await materialiseModel(session, 'job_versions', 'curation/job_versions');
     else await viewModel(session, 'job_versions', 'curation/job_versions');
-    await materialiseModel(session, 'expected_channel_days', 'curation/expected_channel_days');
+    await session.materialise(
+        'expected_channel_days',
+        ofRemadeDays(modelSql(session, 'curation/expected_channel_days'), isMerge),
+    );
     await findContested(session, inputs);
     for (const name of ['contested_versions', 'version_outcomes'])
         await materialiseModel(session, name, `curation/${name}`);
-    await viewModel(session, 'winning_versions', 'curation/winning_versions');
+    // of a merge they are few, and cost less to hold than to decide again for each table
+    const decide = isMerge ? materialiseModel : viewModel;
+    await decide(session, 'winning_versions', 'curation/winning_versions');
     await sumMeasuredDays(session, inputs.validation);
     await materialiseModel(session, 'failed_days', 'vee/failed_days');
-    await viewJudged(session);
+    await viewJudged(session, decide);
     await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
     await viewModel(session, 'curated_intervals', 'curation/curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
@@ -175,7 +180,9 @@ export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInpu
     for (const name of ['incomplete_days', 'unread_slots'])
         await materialiseModel(session, name, `curation/${name}`);
     const days = [...new Set(inputs.rebuilds.map((r) => r.marketDay))];
-    const hasGaps = await estimateGaps(session, { ...lake, days, estimation: inputs.estimation });
+    const decided = isMerge ? { decidedDays: 'select market_day, channel_no from remade_days' } : {};
+    const { estimation } = inputs;
+    const hasGaps = await estimateGaps(session, { ...lake, days, estimation, ...decided });
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
     for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
@@ -219,9 +226,9 @@ async function sumMeasuredDays(session: EngineSession, { policy }: ValidationInp
 }
 
 /** Where no day of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs. */
-async function viewJudged(session: EngineSession): Promise<void> {
+async function viewJudged(session: EngineSession, decide: typeof viewModel): Promise<void> {
     const [failed] = await session.rows('select count(*) as n from failed_days');
-    if (Number(failed?.n) > 0) return viewModel(session, 'judged_versions', 'vee/judged_versions');
+    if (Number(failed?.n) > 0) return decide(session, 'judged_versions', 'vee/judged_versions');
     const passed = 'select w.*, 0 as is_rejected from winning_versions as w';
     await session.run(`create or replace temp view judged_versions as ${passed}`);
 }
@@ -234,7 +241,7 @@ function modelSql(session: EngineSession, model: string): string {
     return compileModel(model, session.dialect).sql;
 }
 
-/** The rows to publish: what was computed and, for a merge, every other channel as it was. */
+/** The rows to publish: what was computed and, for a merge, every other channel-day as it was. */
 function nextView(session: EngineSession, table: PublishedTable, isMerge: boolean): string {
     const columns = LAKE_TABLES[table]
         .map((c) => `cast(t.${c.name} as ${session.typeName(c.type)}) as ${c.name}`)
@@ -242,7 +249,8 @@ function nextView(session: EngineSession, table: PublishedTable, isMerge: boolea
     const kept = LAKE_TABLES[table].map((c) => `p.${c.name}`).join(', ');
     const merged = isMerge
         ? ` union all select ${kept} from previous_${table} as p
-            left join changed_channels as c on c.channel_no = p.channel_no where c.channel_no is null`
+            left join remade_days as c on c.market_day = p.market_day and c.channel_no = p.channel_no
+           where c.channel_no is null`
         : '';
     return `create or replace temp view next_${table} as select ${columns} from ${CURATED[table]} as t${merged}`;
 }
@@ -364,7 +372,7 @@ async function registerVersions(session: EngineSession, inputs: JobInputs): Prom
     await registerFeeds(session, inputs.feeds);
 }
 
-/** The channels of the job's buckets; for a merge, narrows versions and channels to those that unseen files name. */
+/** The channels of the job's buckets; for a merge, narrows versions and channels to the channel-days that unseen files name. */
 async function registerChannels(
     session: EngineSession,
     lake: Lake,
@@ -372,21 +380,24 @@ async function registerChannels(
     isMerge: boolean,
 ): Promise<void> {
     await registerAllChannels(session, inputs);
-    if (isMerge) await registerChanged(session, lake, inputs);
-    const only = isMerge ? ' where channel_no in (select channel_no from changed_channels)' : '';
-    const known =
-        inputs.watermark === undefined
-            ? ''
-            : `${only === '' ? ' where' : ' and'} ${knownBy(inputs.watermark)}`;
+    if (isMerge) await registerRemade(session, lake, inputs);
+    const versions = isMerge
+        ? ofRemadeDays('select * from version_files', isMerge)
+        : rowsOfPartitions('version_files', inputs.rebuilds);
+    const known = inputs.watermark === undefined ? '' : ` where ${knownBy(inputs.watermark)}`;
     await session.run(
-        `create or replace temp view partition_versions as
-         select * from (${rowsOfPartitions('version_files', inputs.rebuilds)}) as v${only}${known}`,
+        `create or replace temp view partition_versions as select * from (${versions}) as v${known}`,
     );
     const within = 'path' in inputs.channels ? withinBuckets(lake, inputs.rebuilds) : 'true';
-    await session.materialise(
-        'channels',
-        `select * from (select * from all_channels${only}) as c where ${within}`,
-    );
+    const only = isMerge ? ' and channel_no in (select channel_no from remade_days)' : '';
+    await session.materialise('channels', `select * from all_channels where (${within})${only}`);
+}
+
+/** Of a merge, those rows that are of a channel-day that is made anew. */
+function ofRemadeDays(query: string, isMerge: boolean): string {
+    if (!isMerge) return query;
+    return `select v.* from (${query}) as v
+             inner join remade_days as r on r.market_day = v.market_day and r.channel_no = v.channel_no`;
 }
 
 /** Rows of a table of versions, whose files may hold more, for the partitions of a job; of a single one told by constants, by which the engine reads less. */
@@ -407,8 +418,11 @@ export async function registerAllChannels(
     else await session.run(`create or replace temp view all_channels as select * from ${channels.table}`);
 }
 
-/** Leaves `changed_channels`: those that unseen files name, and those whose estimates are no longer what they would be now. */
-async function registerChanged(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
+/**
+ * Leaves `remade_days`: channel-days of the job that unseen files name, and those whose estimates are no longer what they would be now or look at one of the
+ * former.
+ */
+async function registerRemade(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<void> {
     const { estimation, rebuilds, previous } = inputs;
     const days = [...new Set(rebuilds.map((r) => r.marketDay))];
     const estimates = distinctPaths(previous.reading_estimates);
@@ -416,12 +430,19 @@ async function registerChanged(session: EngineSession, lake: Lake, inputs: JobIn
     if (rebuilds[0]?.kind !== 'estimate')
         await findStaleEstimates(session, { ...lake, days, estimation, estimates });
     const isAnew = rebuilds.some((r) => r.reasons.includes('estimation settings'));
+    const estimated = ['previous_reading_gaps', 'previous_reading_estimates'];
+    const anew = isAnew ? estimated.map((t) => ` union select market_day, channel_no from ${t}`) : [];
     await session.materialise(
-        'changed_channels',
-        `select distinct v.channel_no from unseen_version_files as v
-          inner join job_partitions as p on p.market_day = v.market_day and p.bucket = v.bucket
-         union select distinct s.channel_no from stale_estimates as s
-         ${isAnew ? 'union select distinct channel_no from previous_reading_gaps union select distinct channel_no from previous_reading_estimates' : ''}`,
+        'named_days',
+        `select distinct v.market_day, v.channel_no from unseen_version_files as v
+          inner join job_partitions as p on p.market_day = v.market_day and p.bucket = v.bucket`,
+    );
+    await session.materialise(
+        'remade_days',
+        `select market_day, channel_no from named_days
+         union select market_day, channel_no from stale_estimates${anew.join('')}
+         union select market_day, channel_no from previous_reading_estimates
+                where channel_no in (select channel_no from named_days)`,
     );
 }
 

@@ -3,7 +3,7 @@ import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { registerChannelShapes, registerShapeWeights } from './channel-shapes.ts';
-import { decidedIn, registerDecided } from './decided-partitions.ts';
+import { decidedIn, registerDecided } from './decided-days.ts';
 import {
     registerLikeDays,
     registerNearDays,
@@ -85,8 +85,9 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     }
     const window = await job.estimation.window();
     await registerSettings(session, rules);
-    await registerDecided(session, { isLook: false });
     await session.materialise('gap_channel_days', 'select distinct market_day, channel_no from unread_runs');
+    const { decidedDays } = job;
+    await registerDecided(session, { isLook: false, ...(decidedDays ? { days: decidedDays } : {}) });
     const spans = await findSpans(session, job, window.registers, 'unread_runs');
     noteSpans(job.estimation, spans.ranges);
     const days = [...covered, ...spans.days];
@@ -221,7 +222,7 @@ select p.market_day, p.channel_no, p.digest_1 - coalesce(e.digest_1, 0) as diges
   left join (select market_day, channel_no, sum(digest_1) as digest_1, sum(digest_2) as digest_2
                from window_reading_estimates group by market_day, channel_no) as e
     on e.market_day = p.market_day and e.channel_no = p.channel_no
-  left join decided_partitions as d on ${decidedIn('p')} where d.market_day is null`;
+  left join decided_days as d on ${decidedIn('p')} where d.market_day is null`;
 
 const DIGESTS_OF_JOB = `
 select v.market_day, v.channel_no, cast(sum(v.digest_1) as bigint) as digest_1, cast(sum(v.digest_2) as bigint) as digest_2
@@ -245,7 +246,7 @@ async function registerValues(
     await session.materialise(
         values,
         `select ${columns} from window_reads_interval as v ${looked}
-           left join decided_partitions as d on ${decidedIn('v')}
+           left join decided_days as d on ${decidedIn('v')}
           where v.quality = 'measured' and d.market_day is null
          union all
          select ${columns} from curated_intervals as v ${looked} where v.quality = 'measured'`,

@@ -16,6 +16,8 @@ export interface GapJob extends Pick<Lake, 'zone' | 'bucketSize'> {
     /** Market days of the job. */
     readonly days: readonly CalendarDate[];
     readonly estimation: EstimationInputs;
+    /** Query of the channel-days that are decided in the job, where these are not all of its partitions'. */
+    readonly decidedDays?: string;
 }
 
 /** Times between measured reads of a register in which gaps lie. */

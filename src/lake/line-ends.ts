@@ -1,6 +1,6 @@
 import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { decidedIn } from './decided-partitions.ts';
+import { decidedIn } from './decided-days.ts';
 import { materialiseModel } from './session-models.ts';
 
 /**
@@ -37,5 +37,5 @@ const NEAR = `inner join near_runs as n on n.channel_no = v.channel_no and n.mar
 
 const PUBLISHED = `
 select ${VALUE} from window_reads_interval as v ${NEAR}
-  left join decided_partitions as d on ${decidedIn('v')} where v.feed_id is not null and d.market_day is null`;
+  left join decided_days as d on ${decidedIn('v')} where v.feed_id is not null and d.market_day is null`;
 const DECIDED = `select ${VALUE} from curated_intervals as v ${NEAR}`;

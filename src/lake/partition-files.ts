@@ -11,13 +11,15 @@ export interface PartitionedRows {
     readonly source: string;
     /** Total, so that the same content gives the same bytes. */
     readonly order: string;
+    /** Of a merge of large partitions: nearly all rows of each lie in its own files. */
+    readonly isOfOwnFiles?: boolean;
 }
 
 /** One file for each partition that has rows; not synced yet. */
 export async function writePartitions(
     session: EngineSession,
     lake: Lake,
-    { table, source, order }: PartitionedRows,
+    { table, source, order, isOfOwnFiles = false }: PartitionedRows,
     partitions: readonly PartitionKey[],
 ): Promise<NewFile[]> {
     if (partitions.length === 0) return [];
@@ -28,6 +30,7 @@ export async function writePartitions(
         by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
         parts: partitions.map(({ marketDay, bucket }) => [marketDay, bucket]),
         order,
+        isOfOwnFiles,
     });
     return partitions.flatMap(({ marketDay, bucket }, i): NewFile[] => {
         const file = written[i];

@@ -240,7 +240,9 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     crashPoint('curate');
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    files.reads_interval = await writePartitions(session, lake, rowsOfJob('reads_interval'), inputs.rebuilds);
+    const isOfOwnFiles = isLargeMerge(inputs.rebuilds);
+    const intervals = { ...rowsOfJob('reads_interval'), isOfOwnFiles };
+    files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);
     crashPoint('roll-up');
     // what was decided is read back from the files: cheaper than to decide again for each sum
     if (inputs.rebuilds[0]?.kind === 'curate')
@@ -254,13 +256,21 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const summaries = await partitionSummaries(session, lake);
     for (const table of PUBLISHED_TABLES) {
         const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);
-        files[table] ??= await writePartitions(session, lake, rowsOfJob(table), filled);
+        files[table] ??= await writePartitions(session, lake, { ...rowsOfJob(table), isOfOwnFiles }, filled);
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
     await syncWrittenFiles(paths, lake.folder);
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };
+}
+
+// to open the files of all partitions for each of them costs as much as some ten thousand rows
+const LARGE_ROWS = 100_000;
+
+function isLargeMerge(rebuilds: readonly PlannedRebuild[]): boolean {
+    const rows = rebuilds.reduce((sum, { versionRows }) => sum + versionRows, 0);
+    return rebuilds[0]?.kind !== 'curate' && rows >= LARGE_ROWS * rebuilds.length;
 }
 
 /** What was estimated lies in files of its own beside the readings: those are written when nobody knows yet what is missing. */

@@ -1,6 +1,6 @@
+import { countLineEnds, LF } from '../kernel/line-ends.ts';
 import type { PayloadChunks } from './record-spool.ts';
 
-const LF = 0x0a;
 const INK_FROM = 0x21;
 
 /** A payload without the lines that cannot be meant. */
@@ -16,20 +16,43 @@ export interface FilteredPayload {
  * formats in which a line is a record, and the texts stand in it as they are. Reads as a stream and holds what stays of one chunk.
  */
 export function filterLines(chunks: PayloadChunks, texts: readonly string[]): FilteredPayload {
+    return filterPieces([{ chunks, firstLineNo: 1 }], texts);
+}
+
+/** Whole lines of a payload. */
+export interface PayloadPiece {
+    readonly chunks: PayloadChunks;
+    /** From 1. */
+    readonly firstLineNo: number;
+}
+
+/** The same of pieces of a payload, in their order. The first begins where it does; the others hold no header. */
+export function filterPieces(pieces: readonly PayloadPiece[], texts: readonly string[]): FilteredPayload {
     const needles = texts.map((text) => Buffer.from(text));
     const kept: number[] = [];
     return {
-        chunks: keptLines(chunks, needles, kept),
+        chunks: keptPieces(pieces, needles, kept),
         lineNoOf: (n) => kept[n - 1] ?? n,
     };
+}
+
+async function* keptPieces(
+    pieces: readonly PayloadPiece[],
+    needles: readonly Buffer[],
+    kept: number[],
+): AsyncGenerator<Buffer> {
+    for (const { chunks, firstLineNo } of pieces) {
+        const place = { lineNo: firstLineNo, hasHeader: firstLineNo > 1 };
+        yield* keptLines(chunks, needles, place, kept);
+    }
 }
 
 async function* keptLines(
     chunks: PayloadChunks,
     needles: readonly Buffer[],
+    place: { lineNo: number; hasHeader: boolean },
     kept: number[],
 ): AsyncGenerator<Buffer> {
-    const place = { lineNo: 1, hasHeader: false };
     // the beginning of a line whose end is in a later chunk
     let begun: Buffer[] = [];
     for await (const chunk of chunks) {
@@ -90,29 +113,4 @@ function lineEnd(bytes: Buffer, from: number): number {
 function hasInk(bytes: Buffer, from: number, to: number): boolean {
     for (let at = from; at < to; at += 1) if ((bytes[at] ?? 0) >= INK_FROM) return true;
     return false;
-}
-
-const LF_IN_EACH_BYTE = 0x0a0a0a0a;
-const LOW_BITS = 0x7f7f7f7f;
-
-/** Four bytes at a time, of which most words have none: three times as fast. */
-function countLineEnds(bytes: Buffer, from: number, to: number): number {
-    if (to - from < 64) return countEach(bytes, from, to);
-    const aligned = from + ((4 - ((bytes.byteOffset + from) & 3)) & 3);
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + aligned, (to - aligned) >> 2);
-    let count = 0;
-    for (let i = 0; i < words.length; i += 1) {
-        const other = (words[i] ?? 0) ^ LF_IN_EACH_BYTE;
-        // the high bit of each byte that is 0 in `other`; no carry leaves a byte
-        const ends = ~(((other & LOW_BITS) + LOW_BITS) | other | LOW_BITS);
-        if (ends !== 0) count += Math.imul((ends >>> 7) & 0x01010101, 0x01010101) >>> 24;
-    }
-    const rest = aligned + words.length * 4;
-    return count + countEach(bytes, from, aligned) + countEach(bytes, rest, to);
-}
-
-function countEach(bytes: Buffer, from: number, to: number): number {
-    let count = 0;
-    for (let at = from; at < to; at += 1) if (bytes[at] === LF) count += 1;
-    return count;
 }

@@ -21,7 +21,7 @@ import {
     traceIntervals,
 } from '../trace/traced-version.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
-import { readSourceLines, type SourceLines } from './source-lines.ts';
+import { readSourceLines, type SourceLines, type WantedRow } from './source-lines.ts';
 
 export interface HistoryQuestion {
     /** Outside identifier of a meter or a metering point. */
@@ -75,10 +75,9 @@ export async function readingHistory(chain: Chain, question: HistoryQuestion): P
             const waiting = await waitingRows(session, inUse, names, question);
             const quarantined = await quarantinedRows(session, inUse, names);
             if (named.channels.length + waiting.length + quarantined.length === 0) throw unknown(question);
-            const sequences = [...versions, ...reads, ...waiting, ...quarantined].map(
-                ({ sequence }) => sequence,
-            );
-            const sources = await readSourceLines(inUse, sequences, names);
+            const unplaced = new Set([...waiting, ...quarantined].map(({ sequence }) => sequence));
+            const wanted = wantedRows([...versions, ...reads], named);
+            const sources = await readSourceLines(inUse, wanted, names, unplaced);
             return {
                 meter: question.meter,
                 periodFrom: instantText(question.period.from),
@@ -211,19 +210,32 @@ function namingBy({ channels }: Pick<NamedChannels, 'channels'>): (channelNo: nu
     };
 }
 
+/** What to ask for, so that `traceWithLines` finds the lines of these versions. */
+export function wantedRows(
+    versions: readonly DecidedVersion[],
+    { channels, namesOf }: NamedChannels,
+): WantedRow[] {
+    const naming = namingBy({ channels });
+    return versions.map((row) => ({
+        row,
+        registerId: naming(row.channelNo).registerId,
+        names: namesOf.get(row.channelNo) ?? new Set<string>(),
+    }));
+}
+
 /** Versions in the order of channel, interval and place, put together by interval, each with its line. */
 export function traceWithLines(
     versions: readonly DecidedVersion[],
-    { channels, namesOf }: NamedChannels,
+    named: NamedChannels,
     sources: SourceLines,
 ): TracedInterval[] {
-    const naming = namingBy({ channels });
+    const wanted = new Map(wantedRows(versions, named).map((one) => [one.row, one]));
     return traceIntervals(versions, {
         standing: sources.standing,
-        naming,
+        naming: namingBy(named),
         lineOf: (version) => {
-            const names = namesOf.get(version.channelNo) ?? new Set<string>();
-            return sources.lineOf(version, naming(version.channelNo).registerId, names);
+            const { registerId = '', names = new Set<string>() } = wanted.get(version) ?? {};
+            return sources.lineOf(version, registerId, names);
         },
     });
 }

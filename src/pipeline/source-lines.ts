@@ -1,4 +1,4 @@
-import { type PayloadLine, readLinesAgain } from '../ingest/payload-lines.ts';
+import { type PayloadLine, readKnownLines } from '../ingest/payload-lines.ts';
 import { instantText } from '../kernel/period.ts';
 import { type FoundPayload, findPayloads } from '../raw/find-payload.ts';
 import type { SourceLine } from '../trace/traced-version.ts';
@@ -25,15 +25,33 @@ export interface SourceLines {
     sourceOf(row: Omit<ReceivedRow, 'ordinal' | 'periodFrom'>, line?: PayloadLine): SourceLine;
 }
 
-/** Reads the payloads of these sequences again, for the rows of the meters or metering points named; without sequences, none. */
+/** A row whose line is asked for, with its register, and what its file may call its meter. */
+export interface WantedRow {
+    readonly row: ReceivedRow;
+    readonly registerId: string;
+    readonly names: ReadonlySet<string>;
+}
+
+/**
+ * Reads payloads again for the rows of the meters or metering points named: those of the rows that are wanted and of the sequences that are to be read
+ * as a whole. Without any, none.
+ */
 export async function readSourceLines(
     chain: Chain,
-    sequences: readonly number[],
+    wanted: readonly WantedRow[],
     names: readonly string[],
+    wholeSequences: ReadonlySet<number> = new Set(),
 ): Promise<SourceLines> {
-    const found = await findPayloads(chain.lake.db, chain.raw.folder, [...new Set(sequences)]);
+    const sequences = new Set([...wanted.map(({ row }) => row.sequence), ...wholeSequences]);
+    const found = await findPayloads(chain.lake.db, chain.raw.folder, [...sequences]);
     const place = { lake: chain.lake, scratchFolder: chain.home.scratchFolder };
-    const lines = await readLinesAgain(place, found, names);
+    const ofSequence = Map.groupBy(wanted, ({ row }) => row.sequence);
+    const lines = await readKnownLines(
+        place,
+        found,
+        names,
+        (sequence, read) => !wholeSequences.has(sequence) && hasEach(ofSequence.get(sequence) ?? [], read),
+    );
     const feeds = await feedStandings(chain);
     const payloads = new Map(found.map((one) => [one.payload.header.sequence, one]));
     const bySlot = Map.groupBy(lines, (line) => slotText(line.sequence, line.periodFrom, line.registerKey));
@@ -55,6 +73,16 @@ export async function readSourceLines(
             return sourceOf(row, line);
         },
     };
+}
+
+/** Of rows whose payload names their interval once. Which of several lines is meant is seen only beside all of them. */
+function hasEach(wanted: readonly WantedRow[], lines: readonly PayloadLine[]): boolean {
+    const right = lines.filter(({ faults }) => faults === '');
+    const bySlot = Map.groupBy(right, (line) => slotText(line.sequence, line.periodFrom, line.registerKey));
+    return wanted.every(({ row, registerId, names }) => {
+        const ofSlot = bySlot.get(slotText(row.sequence, row.periodFrom, registerId)) ?? [];
+        return row.ordinal === 0 && ofSlot.some(({ meterKey }) => names.has(meterKey));
+    });
 }
 
 /**

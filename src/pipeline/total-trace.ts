@@ -21,7 +21,7 @@ import type { NamedChannels } from '../registry/named-channels.ts';
 import { withEstimates } from '../trace/traced-estimate.ts';
 import { type PublishedTotals, type TracedDay, traceDays } from '../trace/traced-total.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
-import { traceWithLines } from './reading-history.ts';
+import { traceWithLines, wantedRows } from './reading-history.ts';
 import { readSourceLines } from './source-lines.ts';
 
 /** Channel-days whose published numbers are taken apart. */
@@ -116,8 +116,7 @@ async function traceOnce(chain: Chain, { named, days, readsLines }: TotalQuestio
         // what stands outside its channel's validity counts elsewhere
         const inside = versions.filter(({ outcome }) => outcome !== 'outside');
         const names = [...new Set([...named.namesOf.values()].flatMap((ofChannel) => [...ofChannel]))];
-        const sequences = readsLines ? inside.map(({ sequence }) => sequence) : [];
-        const sources = await readSourceLines(chain, sequences, names);
+        const sources = await readSourceLines(chain, readsLines ? wantedRows(inside, named) : [], names);
         const entries = new Map(named.channels.map((entry) => [entry.channelNo, entry]));
         const naming = (channelNo: number) => {
             const { meterId = '', meteringPointId = '', registerId = '' } = entries.get(channelNo) ?? {};

@@ -17,11 +17,15 @@ export interface FoundPayload {
 
 interface SegmentRow extends Omit<FoundPayload, 'payload'> {
     readonly path: string;
+    readonly isAlone: boolean;
     /** Sequence and contract. */
     readonly refused: readonly (readonly [number, number])[];
 }
 
-const SEGMENT = `s.segment_no as "segmentNo", s.feed_id as "feedId", s.path, s.acknowledged_at as "acknowledgedAt",
+// smaller ones cost less to read with their header
+const APART_BYTES = 1 << 20;
+
+const SEGMENT = `s.segment_no as "segmentNo", s.feed_id as "feedId", s.path, s.payload_count = 1 and s.payload_bytes > ${APART_BYTES} as "isAlone", s.acknowledged_at as "acknowledgedAt",
     s.parsed_contract_no as "parsedContractNo",
     array_remove(s.parsed_contract_no || array(select j.contract_no from segment_replays j
         where j.segment_no = s.segment_no order by 1), null) as "contractNos",
@@ -74,8 +78,9 @@ export async function* payloadsOfFeed(
 }
 
 async function payloadsOf(rawFolder: string, segment: SegmentRow): Promise<FoundPayload[]> {
-    const { path: relative, refused, contractNos, ...known } = segment;
-    const { payloads } = await listPayloads(path.join(rawFolder, relative));
+    const { path: relative, isAlone, refused, contractNos, ...known } = segment;
+    // of a payload of its own segment a part may be all that is wanted
+    const { payloads } = await listPayloads(path.join(rawFolder, relative), isAlone ? 0 : undefined);
     const refusals = new Set(refused.map(([sequence, contractNo]) => `${sequence} ${contractNo}`));
     return payloads.map((payload) => ({
         payload,

@@ -29,9 +29,15 @@ const LF = 0x0a;
 /** Above the largest group of small payloads with their headers; a larger segment holds one payload, which is streamed. */
 const HELD_BYTES = 48 << 20;
 
-/** Lists a segment's payloads in the order of receipt. Throws `raw.segment-damaged` where not every one can be found. */
-export async function listPayloads(segmentPath: string): Promise<{ payloads: StoredPayload[] }> {
-    const { payloads, damage } = await inspectSegment(segmentPath);
+/**
+ * Lists a segment's payloads in the order of receipt; with `heldBytes: 0` their bytes stay where they are. Throws `raw.segment-damaged` where not every
+ * one can be found.
+ */
+export async function listPayloads(
+    segmentPath: string,
+    heldBytes: number = HELD_BYTES,
+): Promise<{ payloads: StoredPayload[] }> {
+    const { payloads, damage } = await inspectSegment(segmentPath, heldBytes);
     if (damage !== undefined) throw damageError(damage);
     return { payloads };
 }
@@ -39,12 +45,13 @@ export async function listPayloads(segmentPath: string): Promise<{ payloads: Sto
 /** The payloads up to the first damage of the segment's frame, and that damage. Does not look at the bytes of payloads. */
 export async function inspectSegment(
     segmentPath: string,
+    heldBytes: number = HELD_BYTES,
 ): Promise<{ payloads: StoredPayload[]; damage?: SegmentDamage }> {
     const payloads: StoredPayload[] = [];
     const file = await open(segmentPath, 'r');
     try {
         const { size } = await file.stat();
-        const held = size <= HELD_BYTES ? await readWhole(file, size) : undefined;
+        const held = size <= heldBytes ? await readWhole(file, size) : undefined;
         let at = 0;
         while (at < size) {
             const line = held === undefined ? await readLine(file, at) : lineIn(held, at);
@@ -128,7 +135,7 @@ async function* streamedBytes(payload: StoredPayload): AsyncGenerator<Buffer> {
     if (content.digest('hex') !== header.sha256) throw damageError(changedPayload(payload));
 }
 
-function damageError(damage: SegmentDamage): GridtallyError {
+export function damageError(damage: SegmentDamage): GridtallyError {
     const { segmentPath, offset, sequence, what } = damage;
     const which = sequence === undefined ? '' : ` (payload ${sequence})`;
     return new GridtallyError('raw.segment-damaged', `${segmentPath} at byte ${offset}${which}: ${what}.`);

@@ -101,10 +101,11 @@ test('sessions that are open at once have an instance each, and an instance has 
 test('parts are the same files, whether each is computed for itself or all are computed once', async () => {
     const query = `select cast(i % 8 as integer) as no, i * 7919 % 1009 as value from range(2000) as r(i) where i % 8 <> 5`;
     await within(async (session) => {
-        const write = async (name: string, numbers: readonly number[]) => {
+        const write = async (name: string, numbers: readonly number[], isOfOwnFiles = false) => {
             const target = path.join(folder, name);
             mkdirSync(target);
-            const wish = { by: [{ column: 'no' }], parts: numbers.map((n) => [n]), order: 'value, no' };
+            const parts = numbers.map((n) => [n]);
+            const wish = { by: [{ column: 'no' }], parts, order: 'value, no', isOfOwnFiles };
             const files = await session.writeParts(query, target, wish);
             return Promise.all(
                 files.map(async (file) => file && (await session.rows(`select * from '${file.path}'`))),
@@ -113,6 +114,7 @@ test('parts are the same files, whether each is computed for itself or all are c
         const each = [...(await write('first', [0, 1, 5, 7])), ...(await write('second', [2]))];
         const once = await write('all', [0, 1, 5, 7, 2]);
         assert.deepEqual(once, each);
+        assert.deepEqual(await write('alone', [0, 1, 5, 7, 2], true), each);
         assert.deepEqual(
             once.map((rows) => rows?.length),
             [250, 250, undefined, 250, 250],

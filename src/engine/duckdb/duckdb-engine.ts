@@ -231,7 +231,8 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.parts.length <= PARTS_COMPUTED_EACH) return this.#writeEach(query, folder, wish);
+        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.isOfOwnFiles)
+            return this.#writeEach(query, folder, wish);
         await this.materialise('rows_of_parts', query);
         try {
             return await this.#writeEach('select * from rows_of_parts', folder, wish);
