@@ -103,15 +103,12 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     if (readsVersionsOnce(lake, inputs))
         await materialiseModel(session, 'job_versions', 'curation/job_versions');
     else await viewModel(session, 'job_versions', 'curation/job_versions');
-    await materialiseModel(session, 'expected_channel_days', 'curation/expected_channel_days');
+    await viewModel(session, 'expected_channel_days', 'curation/expected_channel_days');
     await findContested(session, inputs);
-    for (const name of ['contested_versions', 'version_outcomes'])
-        await materialiseModel(session, name, `curation/${name}`);
+    await viewModel(session, 'contested_versions', 'curation/contested_versions');
+    await materialiseModel(session, 'version_outcomes', 'curation/version_outcomes');
     await viewModel(session, 'winning_versions', 'curation/winning_versions');
-    await sumMeasuredDays(session, inputs.validation);
-    await materialiseModel(session, 'failed_days', 'vee/failed_days');
-    await viewJudged(session);
-    await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
+    await judgeReadings(session, inputs.validation);
     await viewModel(session, 'curated_intervals', 'curation/curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
@@ -123,9 +120,12 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
  */
 function readsVersionsOnce({ bulkEngine }: Lake, inputs: JobInputs): boolean {
     if (inputs.watermark !== undefined || isMergeOf(inputs)) return true;
-    const rows = inputs.rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
-    if (rows > bulkEngine.jobLimits.maxRowsHeld) return false;
+    if (versionRows(inputs) > bulkEngine.jobLimits.maxRowsHeld) return false;
     return inputs.rebuilds.length > 1 || judgesReadings(inputs.validation.policy);
+}
+
+function versionRows({ rebuilds }: JobInputs): number {
+    return rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it
@@ -178,7 +178,11 @@ export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInpu
     const hasGaps = await estimateGaps(session, { ...lake, days, estimation: inputs.estimation });
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
-    for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
+    // a copy of many hours costs more than to compute them once for their file and once for the days
+    const keepHours =
+        versionRows(inputs) > lake.bulkEngine.jobLimits.maxRowsHeld ? viewModel : materialiseModel;
+    await keepHours(session, 'curated_hours', 'curation/curated_hours');
+    for (const name of ['curated_days', 'curated_gaps'])
         await materialiseModel(session, name, `curation/${name}`);
     await materialiseModel(session, 'interval_marks', 'vee/interval_marks');
     for (const table of PUBLISHED_TABLES)
@@ -211,19 +215,31 @@ function isMergeOf({ rebuilds }: JobInputs): boolean {
     return rebuilds[0]?.kind === 'merge' || rebuilds[0]?.kind === 'estimate';
 }
 
-/** Where a home judges no readings at all, it sums none for that. */
-async function sumMeasuredDays(session: EngineSession, { policy }: ValidationInputs): Promise<void> {
-    if (judgesReadings(policy)) return materialiseModel(session, 'measured_days', 'vee/measured_days');
-    const days = modelSql(session, 'vee/measured_days');
-    await session.materialise('measured_days', `select * from (${days}) as m where 1 = 0`);
-}
-
-/** Where no day of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs. */
-async function viewJudged(session: EngineSession): Promise<void> {
-    const [failed] = await session.rows('select count(*) as n from failed_days');
-    if (Number(failed?.n) > 0) return viewModel(session, 'judged_versions', 'vee/judged_versions');
+/**
+ * Leaves `judged_versions`, and `failed_days` and `rejected_intervals`. Where a home judges no readings at all, it sums none for that; where no day
+ * of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs.
+ */
+async function judgeReadings(session: EngineSession, { policy }: ValidationInputs): Promise<void> {
+    const isJudging = judgesReadings(policy);
+    const compute = isJudging ? materialiseModel : viewNothing;
+    await compute(session, 'measured_days', 'vee/measured_days');
+    await compute(session, 'failed_days', 'vee/failed_days');
+    const [failed] = isJudging ? await session.rows('select count(*) as n from failed_days') : [];
+    if (Number(failed?.n ?? 0) > 0) {
+        await viewModel(session, 'judged_versions', 'vee/judged_versions');
+        await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
+        return;
+    }
     const passed = 'select w.*, 0 as is_rejected from winning_versions as w';
     await session.run(`create or replace temp view judged_versions as ${passed}`);
+    await session.registerRows('rejected_intervals', LAKE_TABLES.rejected_readings, []);
+}
+
+/** A view in the shape of a model that an engine finds empty without running it. */
+async function viewNothing(session: EngineSession, view: string, model: string): Promise<void> {
+    await session.run(
+        `create or replace temp view ${view} as select * from (${modelSql(session, model)}) as m where 1 = 0`,
+    );
 }
 
 async function viewModel(session: EngineSession, view: string, model: string): Promise<void> {
