@@ -1,22 +1,32 @@
 with
 
--- an edit that was taken back, and what took it back, stand below everything that was received; both
--- have a stamp
+-- the widest window first: an engine that spreads rows over machines then has all versions of an
+-- interval in one place, and moves none for the narrower ones
+together as (
+    select
+        *,
+        max(is_retraction) over (partition by channel_no, period_from) as interval_has_retraction,
+    from ref('contested_versions')
+),
+
 retracted as (
     select
         *,
         max(is_retraction) over (
             partition by channel_no, period_from, feed_id, version_stamp
-        ) as has_retraction,
-    from ref('contested_versions')
+        ) as stamp_has_retraction,
+    from together
 ),
 
+-- an edit that was taken back, and what took it back, stand below everything that was received; both
+-- have a stamp
 contested as (
     select
         *,
         case
+            when interval_has_retraction = 0 then feed_rank
             when is_retraction = 1 then -1
-            when has_retraction = 1 and version_stamp is not null then -2
+            when stamp_has_retraction = 1 and version_stamp is not null then -2
             else feed_rank
         end as rank,
     from retracted

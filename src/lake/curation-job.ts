@@ -100,12 +100,12 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     await registerValidation(session, inputs.validation);
-    if (readsVersionsOnce(lake, inputs))
-        await materialiseModel(session, 'job_versions', 'curation/job_versions');
+    const isHeld = readsVersionsOnce(lake, inputs);
+    if (isHeld) await materialiseModel(session, 'job_versions', 'curation/job_versions');
     else await viewModel(session, 'job_versions', 'curation/job_versions');
     await viewModel(session, 'expected_channel_days', 'curation/expected_channel_days');
     await findContested(session, inputs);
-    await viewModel(session, 'contested_versions', 'curation/contested_versions');
+    await viewContested(session, isHeld);
     await materialiseModel(session, 'version_outcomes', 'curation/version_outcomes');
     await viewModel(session, 'winning_versions', 'curation/winning_versions');
     await judgeReadings(session, inputs.validation);
@@ -162,6 +162,22 @@ function filesBesideLargest({ rebuilds, versionFiles }: JobInputs): readonly Liv
     const others = versionFiles.filter(({ fileId }) => !largest.has(fileId));
     const rows = (of: readonly LiveFile[]) => of.reduce((sum, { rowCount }) => sum + rowCount, 0);
     return rows(others) <= rows(versionFiles) * RANKED_UNASKED_SHARE ? others : undefined;
+}
+
+/** Leaves `contested_versions`. Of versions that are not held, those that nothing contests are left out before they are looked at in any other way. */
+async function viewContested(session: EngineSession, isHeld: boolean): Promise<void> {
+    if (isHeld) return viewModel(session, 'contested_versions', 'curation/contested_versions');
+    await session.run(
+        `create or replace temp view contested_rows as
+         select v.* from partition_versions as v
+          inner join contested_keys as k on k.channel_no = v.channel_no and k.period_from = v.period_from`,
+    );
+    await viewModel(session, 'contested_job_versions', 'curation/job_versions', {
+        partition_versions: 'contested_rows',
+    });
+    await viewModel(session, 'contested_versions', 'curation/contested_versions', {
+        job_versions: 'contested_job_versions',
+    });
 }
 
 /**
@@ -242,8 +258,14 @@ async function viewNothing(session: EngineSession, view: string, model: string):
     );
 }
 
-async function viewModel(session: EngineSession, view: string, model: string): Promise<void> {
-    await session.run(`create or replace temp view ${view} as ${modelSql(session, model)}`);
+async function viewModel(
+    session: EngineSession,
+    view: string,
+    model: string,
+    names: Readonly<Record<string, string>> = {},
+): Promise<void> {
+    const { sql } = compileModel(model, session.dialect, names);
+    await session.run(`create or replace temp view ${view} as ${sql}`);
 }
 
 function modelSql(session: EngineSession, model: string): string {
