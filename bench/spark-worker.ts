@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Workspace } from '../src/cli/workspace.ts';
+import type { Engine, EngineSession } from '../src/engine/engine.ts';
 import { SparkSession } from '../src/engine/spark-connect/session.ts';
 import { distinctPaths, liveFiles } from '../src/lake/catalogue.ts';
 import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
@@ -8,23 +9,56 @@ import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { freePort, startSparkServer } from '../test/engines/spark-server.ts';
 import { ingestFile, secondsOf, withoutVee, withTownHome } from './home.ts';
+import { cpuSecondsOf } from './machine.ts';
 import type { SparkSide } from './spark.ts';
 
 const MEMORY = '4g';
 
 async function throughGridtally(workspace: Workspace, port: number): Promise<SparkSide> {
     const server = await startSparkServer({ port, memory: MEMORY });
+    const steps: Record<string, number> = {};
+    const chain = withoutVee(workspace);
+    const bulkEngine = timedEngine(chain.lake.bulkEngine, steps);
     try {
-        const { seconds } = await secondsOf(() => refreshAll(withoutVee(workspace)));
+        const cpuFrom = cpuSecondsOf(server.pid);
+        const { seconds } = await secondsOf(() =>
+            refreshAll({ ...chain, lake: { ...chain.lake, bulkEngine } }),
+        );
+        const cpuSeconds = cpuSecondsOf(server.pid) - cpuFrom;
         const status = await readStatus(workspace.lake);
         return {
             seconds,
-            steps: {},
+            cpuSeconds,
+            steps,
             check: { intervals: status.winning, kwh: status.kwh, missing: status.intervalsMissing },
         };
     } finally {
         await server.end();
     }
+}
+
+/** The engine, which adds to `steps` what its sessions take for each table that they compute or write, and for all else by the deed. */
+function timedEngine(engine: Engine, steps: Record<string, number>): Engine {
+    const timed = (session: EngineSession) =>
+        new Proxy(session, {
+            get(target, name) {
+                const member = Reflect.get(target, name, target);
+                if (typeof member !== 'function') return member;
+                return async (...args: unknown[]) => {
+                    const { value, seconds } = await secondsOf(() => member.apply(target, args));
+                    const step = stepOf(String(name), args);
+                    steps[step] = (steps[step] ?? 0) + seconds;
+                    return value;
+                };
+            },
+        });
+    return { ...engine, openSession: async (wishes) => timed(await engine.openSession(wishes)) };
+}
+
+function stepOf(deed: string, [first, second]: readonly unknown[]): string {
+    if (deed === 'materialise') return `compute ${first}`;
+    const table = deed.startsWith('write') ? /lake\/(\w+)\//.exec(String(second))?.[1] : undefined;
+    return table === undefined ? `(${deed})` : `write ${table}`;
 }
 
 // What one would write by hand to the same end over files of versions and one of channels: the newest version of each interval, sorted; hours and
@@ -69,12 +103,14 @@ const DAILY = `
         from hours as h left join digests as d using (channel_no) left join received as r using (channel_no))
     sort by market_day, bucket, channel_no`;
 const GAPS = `
-    with slots as (
+    with incomplete as (select market_day, bucket, channel_no from daily where missing_count > 0),
+    slots as (
         select d.market_day, d.bucket, d.channel_no, ${DAY.from} + make_interval(0, 0, 0, 0, 0, n.id * c.interval_minutes, 0) as period_from
-        from daily as d inner join channels as c using (channel_no) cross join range(0, 288) as n
-        where d.missing_count > 0 and n.id * c.interval_minutes < ${DAY.hours * 60})
+        from incomplete as d inner join channels as c using (channel_no) cross join range(0, 288) as n
+        where n.id * c.interval_minutes < ${DAY.hours * 60}),
+    near as (select /*+ broadcast(d) */ w.channel_no, w.period_from from newest as w left semi join incomplete as d using (channel_no))
     select /*+ repartition(market_day, bucket) */ s.* from slots as s
-    left anti join newest as w on w.channel_no = s.channel_no and w.period_from = s.period_from
+    left anti join near as w on w.channel_no = s.channel_no and w.period_from = s.period_from
     sort by market_day, bucket, channel_no, period_from`;
 const CHANGED = 'select market_day, bucket, channel_no, digest from daily where digest is not null';
 
@@ -87,6 +123,7 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
         spark.createFilesView(name, { format: 'parquet', paths: paths.map((file) => `file:${file}`) });
     try {
         const steps: Record<string, number> = {};
+        const cpuFrom = cpuSecondsOf(server.pid);
         await spark.setConfig({ 'spark.sql.session.timeZone': 'UTC' });
         await view('versions', files.versions);
         await view('channels', [files.channels]);
@@ -104,6 +141,7 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
             // a day without gaps has no file of them, and no later step reads them
             if (name in READ_LATER) await view(name, [target]);
         }
+        const cpuSeconds = cpuSecondsOf(server.pid) - cpuFrom;
         const seconds = Object.values(steps).reduce((sum, taken) => sum + taken, 0);
         const sums =
             spark.rows(`select (select count(*) from newest) as intervals, (select cast(sum(kwh) as string) from newest) as kwh,
@@ -114,7 +152,7 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
                 kwh: String(row.kwh),
                 missing: Number(row.missing),
             };
-            return { seconds, steps, check };
+            return { seconds, cpuSeconds, steps, check };
         }
         throw new Error('a sum without a row');
     } finally {

@@ -1,31 +1,35 @@
 with
 
-retractions as (
+-- the widest window first: an engine that spreads rows over machines then has all versions of an
+-- interval in one place, and moves none for the narrower ones
+together as (
     select
-        channel_no,
-        period_from,
-        feed_id,
-        version_stamp,
+        *,
+        max(is_retraction) over (partition by channel_no, period_from) as interval_has_retraction,
     from ref('contested_versions')
-    where is_retraction = 1
-    group by channel_no, period_from, feed_id, version_stamp
 ),
 
--- an edit that was taken back, and what took it back, stand below everything that was received
+retracted as (
+    select
+        *,
+        max(is_retraction) over (
+            partition by channel_no, period_from, feed_id, version_stamp
+        ) as stamp_has_retraction,
+    from together
+),
+
+-- an edit that was taken back, and what took it back, stand below everything that was received; both
+-- have a stamp
 contested as (
     select
-        v.*,
+        *,
         case
-            when v.is_retraction = 1 then -1
-            when r.channel_no is not null then -2
-            else v.feed_rank
+            when interval_has_retraction = 0 then feed_rank
+            when is_retraction = 1 then -1
+            when stamp_has_retraction = 1 and version_stamp is not null then -2
+            else feed_rank
         end as rank,
-    from ref('contested_versions') as v
-    left join retractions as r
-        on r.channel_no = v.channel_no
-        and r.period_from = v.period_from
-        and r.feed_id = v.feed_id
-        and r.version_stamp = v.version_stamp
+    from retracted
 ),
 
 -- the first arrival of a content is the version, every later one a duplicate
@@ -78,72 +82,87 @@ ranked as (
     from of_feeds
 ),
 
-winners as (
+-- each beside the version that wins
+compared as (
     select
-        channel_no,
-        period_from,
-        feed_id,
-        kwh,
-        quality,
-        version_stamp,
-        rank,
-        class_rank,
+        *,
+        max(case when place_no = 1 then feed_id end) over (
+            partition by channel_no, period_from
+        ) as winner_feed_id,
+        max(case when place_no = 1 then kwh end) over (
+            partition by channel_no, period_from
+        ) as winner_kwh,
+        max(case when place_no = 1 then quality end) over (
+            partition by channel_no, period_from
+        ) as winner_quality,
+        max(case when place_no = 1 then version_stamp end) over (
+            partition by channel_no, period_from
+        ) as winner_stamp,
+        max(case when place_no = 1 then rank end) over (
+            partition by channel_no, period_from
+        ) as winner_rank,
+        max(case when place_no = 1 then class_rank end) over (
+            partition by channel_no, period_from
+        ) as winner_class_rank,
     from ranked
-    where place_no = 1
 ),
 
 -- different values of one rank and class that neither stamps nor the receipt of one feed put in
 -- order: the content decided, which is worth a flag
-conflicts as (
+conflicting as (
     select
-        r.channel_no,
-        r.period_from,
-    from ranked as r
-    inner join winners as w
-        on w.channel_no = r.channel_no
-        and w.period_from = r.period_from
-        and w.rank = r.rank
-        and w.class_rank = r.class_rank
-        and (
-            w.version_stamp = r.version_stamp
-            or w.version_stamp is null
-            and r.version_stamp is null
-            and r.feed_id <> w.feed_id
-            and r.feed_place_no = 1
-        )
-    where
-        r.arrival_no = 1
-        and r.place_no > 1
-        and not (r.kwh is not distinct from w.kwh and r.quality = w.quality)
-    group by r.channel_no, r.period_from
+        *,
+        case
+            when
+                arrival_no = 1
+                and place_no > 1
+                and rank = winner_rank
+                and class_rank = winner_class_rank
+                and (
+                    version_stamp = winner_stamp
+                    or version_stamp is null
+                    and winner_stamp is null
+                    and feed_id <> winner_feed_id
+                    and feed_place_no = 1
+                )
+                and not (kwh is not distinct from winner_kwh and quality = winner_quality)
+                then 1
+            else 0
+        end as is_conflicting,
+    from compared
+),
+
+judged as (
+    select
+        *,
+        max(is_conflicting) over (partition by channel_no, period_from) as has_conflict,
+    from conflicting
 )
 
 select
-    r.market_day,
-    r.channel_no,
-    r.period_from,
-    r.interval_minutes,
-    r.kwh,
-    r.quality,
-    r.source_code,
-    r.feed_id,
-    r.sequence,
-    r.ordinal,
-    r.received_at,
-    cast(r.place_no as bigint) as place_no,
+    market_day,
+    channel_no,
+    period_from,
+    interval_minutes,
+    kwh,
+    quality,
+    source_code,
+    feed_id,
+    sequence,
+    ordinal,
+    received_at,
+    cast(place_no as bigint) as place_no,
     case
-        when r.place_no = 1 and r.kwh is null then 'withdrawn'
-        when r.place_no = 1 then 'winning'
-        when r.arrival_no = 1 then 'superseded'
+        when place_no = 1 and kwh is null then 'withdrawn'
+        when place_no = 1 then 'winning'
+        when arrival_no = 1 then 'superseded'
         when
-            r.feed_id = w.feed_id
-            and r.kwh is not distinct from w.kwh
-            and r.quality = w.quality
-            and r.version_stamp is not distinct from w.version_stamp
+            feed_id = winner_feed_id
+            and kwh is not distinct from winner_kwh
+            and quality = winner_quality
+            and version_stamp is not distinct from winner_stamp
             then 'duplicate'
         else 'duplicate_of_superseded'
     end as outcome,
-    case when r.place_no = 1 and c.channel_no is not null then 'conflict' end as flags,
-from ranked as r
-inner join winners as w on w.channel_no = r.channel_no and w.period_from = r.period_from
-left join conflicts as c on c.channel_no = r.channel_no and c.period_from = r.period_from
+    case when place_no = 1 and has_conflict = 1 then 'conflict' end as flags,
+from judged

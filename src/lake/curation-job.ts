@@ -100,23 +100,17 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
     await registerChannels(session, lake, inputs, isMerge);
     await registerCalendar(session, lake, inputs.rebuilds);
     await registerValidation(session, inputs.validation);
-    if (readsVersionsOnce(lake, inputs))
-        await materialiseModel(session, 'job_versions', 'curation/job_versions');
+    const isHeld = readsVersionsOnce(lake, inputs);
+    if (isHeld) await materialiseModel(session, 'job_versions', 'curation/job_versions');
     else await viewModel(session, 'job_versions', 'curation/job_versions');
-    await session.materialise(
-        'expected_channel_days',
-        ofRemadeDays(modelSql(session, 'curation/expected_channel_days'), isMerge),
-    );
-    await findContested(session, inputs);
-    for (const name of ['contested_versions', 'version_outcomes'])
-        await materialiseModel(session, name, `curation/${name}`);
     // of a merge they are few, and cost less to hold than to decide again for each table
     const decide = isMerge ? materialiseModel : viewModel;
+    await expectDays(session, isMerge);
+    await findContested(session, inputs);
+    await viewContested(session, isHeld);
+    await materialiseModel(session, 'version_outcomes', 'curation/version_outcomes');
     await decide(session, 'winning_versions', 'curation/winning_versions');
-    await sumMeasuredDays(session, inputs.validation);
-    await materialiseModel(session, 'failed_days', 'vee/failed_days');
-    await viewJudged(session, decide);
-    await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
+    await judgeReadings(session, inputs.validation, decide);
     await viewModel(session, 'curated_intervals', 'curation/curated_intervals');
     await session.run(nextView(session, 'reads_interval', isMerge));
 }
@@ -128,9 +122,12 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
  */
 function readsVersionsOnce({ bulkEngine }: Lake, inputs: JobInputs): boolean {
     if (inputs.watermark !== undefined || isMergeOf(inputs)) return true;
-    const rows = inputs.rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
-    if (rows > bulkEngine.jobLimits.maxRowsHeld) return false;
+    if (versionRows(inputs) > bulkEngine.jobLimits.maxRowsHeld) return false;
     return inputs.rebuilds.length > 1 || judgesReadings(inputs.validation.policy);
+}
+
+function versionRows({ rebuilds }: JobInputs): number {
+    return rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it
@@ -169,6 +166,22 @@ function filesBesideLargest({ rebuilds, versionFiles }: JobInputs): readonly Liv
     return rows(others) <= rows(versionFiles) * RANKED_UNASKED_SHARE ? others : undefined;
 }
 
+/** Leaves `contested_versions`. Of versions that are not held, those that nothing contests are left out before they are looked at in any other way. */
+async function viewContested(session: EngineSession, isHeld: boolean): Promise<void> {
+    if (isHeld) return viewModel(session, 'contested_versions', 'curation/contested_versions');
+    await session.run(
+        `create or replace temp view contested_rows as
+         select v.* from partition_versions as v
+          inner join contested_keys as k on k.channel_no = v.channel_no and k.period_from = v.period_from`,
+    );
+    await viewModel(session, 'contested_job_versions', 'curation/job_versions', {
+        partition_versions: 'contested_rows',
+    });
+    await viewModel(session, 'contested_versions', 'curation/contested_versions', {
+        job_versions: 'contested_job_versions',
+    });
+}
+
 /**
  * Second half: sums what `curated_intervals` holds. Leaves `next_<table>` for the other published tables, and
  * `changed_channel_days`.
@@ -185,7 +198,11 @@ export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInpu
     const hasGaps = await estimateGaps(session, { ...lake, days, estimation, ...decided });
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
-    for (const name of ['curated_hours', 'curated_days', 'curated_gaps'])
+    // a copy of many hours costs more than to compute them once for their file and once for the days
+    const keepHours =
+        versionRows(inputs) > lake.bulkEngine.jobLimits.maxRowsHeld ? viewModel : materialiseModel;
+    await keepHours(session, 'curated_hours', 'curation/curated_hours');
+    for (const name of ['curated_days', 'curated_gaps'])
         await materialiseModel(session, name, `curation/${name}`);
     await materialiseModel(session, 'interval_marks', 'vee/interval_marks');
     for (const table of PUBLISHED_TABLES)
@@ -218,23 +235,45 @@ function isMergeOf({ rebuilds }: JobInputs): boolean {
     return rebuilds[0]?.kind === 'merge' || rebuilds[0]?.kind === 'estimate';
 }
 
-/** Where a home judges no readings at all, it sums none for that. */
-async function sumMeasuredDays(session: EngineSession, { policy }: ValidationInputs): Promise<void> {
-    if (judgesReadings(policy)) return materialiseModel(session, 'measured_days', 'vee/measured_days');
-    const days = modelSql(session, 'vee/measured_days');
-    await session.materialise('measured_days', `select * from (${days}) as m where 1 = 0`);
-}
-
-/** Where no day of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs. */
-async function viewJudged(session: EngineSession, decide: typeof viewModel): Promise<void> {
-    const [failed] = await session.rows('select count(*) as n from failed_days');
-    if (Number(failed?.n) > 0) return decide(session, 'judged_versions', 'vee/judged_versions');
+/**
+ * Leaves `judged_versions`, and `failed_days` and `rejected_intervals`. Where a home judges no readings at all, it sums none for that; where no day
+ * of the job fails a rule, no reading is looked up among those of days that do: a tenth of what writing them costs.
+ */
+async function judgeReadings(
+    session: EngineSession,
+    { policy }: ValidationInputs,
+    decide: typeof viewModel,
+): Promise<void> {
+    const isJudging = judgesReadings(policy);
+    const compute = isJudging ? materialiseModel : viewNothing;
+    await compute(session, 'measured_days', 'vee/measured_days');
+    await compute(session, 'failed_days', 'vee/failed_days');
+    const [failed] = isJudging ? await session.rows('select count(*) as n from failed_days') : [];
+    if (Number(failed?.n ?? 0) > 0) {
+        await decide(session, 'judged_versions', 'vee/judged_versions');
+        await materialiseModel(session, 'rejected_intervals', 'vee/rejected_intervals');
+        return;
+    }
     const passed = 'select w.*, 0 as is_rejected from winning_versions as w';
     await session.run(`create or replace temp view judged_versions as ${passed}`);
+    await session.registerRows('rejected_intervals', LAKE_TABLES.rejected_readings, []);
 }
 
-async function viewModel(session: EngineSession, view: string, model: string): Promise<void> {
-    await session.run(`create or replace temp view ${view} as ${modelSql(session, model)}`);
+/** A view in the shape of a model that an engine finds empty without running it. */
+async function viewNothing(session: EngineSession, view: string, model: string): Promise<void> {
+    await session.run(
+        `create or replace temp view ${view} as select * from (${modelSql(session, model)}) as m where 1 = 0`,
+    );
+}
+
+async function viewModel(
+    session: EngineSession,
+    view: string,
+    model: string,
+    names: Readonly<Record<string, string>> = {},
+): Promise<void> {
+    const { sql } = compileModel(model, session.dialect, names);
+    await session.run(`create or replace temp view ${view} as ${sql}`);
 }
 
 function modelSql(session: EngineSession, model: string): string {
@@ -382,7 +421,7 @@ async function registerChannels(
     await registerAllChannels(session, inputs);
     if (isMerge) await registerRemade(session, lake, inputs);
     const versions = isMerge
-        ? ofRemadeDays('select * from version_files', isMerge)
+        ? ofRemadeDays('select * from version_files')
         : rowsOfPartitions('version_files', inputs.rebuilds);
     const known = inputs.watermark === undefined ? '' : ` where ${knownBy(inputs.watermark)}`;
     await session.run(
@@ -393,9 +432,14 @@ async function registerChannels(
     await session.materialise('channels', `select * from all_channels where (${within})${only}`);
 }
 
-/** Of a merge, those rows that are of a channel-day that is made anew. */
-function ofRemadeDays(query: string, isMerge: boolean): string {
-    if (!isMerge) return query;
+async function expectDays(session: EngineSession, isMerge: boolean): Promise<void> {
+    const model = 'curation/expected_channel_days';
+    if (isMerge) await session.materialise('expected_channel_days', ofRemadeDays(modelSql(session, model)));
+    else await viewModel(session, 'expected_channel_days', model);
+}
+
+/** Those rows of a query that are of a channel-day which a merge makes anew. */
+function ofRemadeDays(query: string): string {
     return `select v.* from (${query}) as v
              inner join remade_days as r on r.market_day = v.market_day and r.channel_no = v.channel_no`;
 }

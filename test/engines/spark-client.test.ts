@@ -322,6 +322,26 @@ test('what was computed and is small is sent to those who join it, whatever the 
     }
 });
 
+test('what was computed and has no rows is not joined, nor counted by a query of its own', {
+    skip,
+}, async () => {
+    const other = await SparkSession.connect(server.address + SETTINGS);
+    try {
+        await other.run('create or replace temp view many as select id from range(1000)');
+        await other.createComputedView('none', 'select id from range(100) where id < 0', {
+            broadcastRowsMax: 10,
+        });
+        const [plan] = await rowsOf(
+            'explain select m.id from many as m inner join none as n on n.id = m.id',
+            other,
+        );
+        assert.match(String(plan?.plan), /LocalTableScan <empty>/);
+        assert.deepEqual(await rowsOf('select count(*) as n from none', other), [{ n: 0n }]);
+    } finally {
+        await other.close();
+    }
+});
+
 test('a wrong token is refused, and no token too', { skip }, async () => {
     for (const settings of ['/;token=wrong', '']) {
         const refused = await failureOf(SparkSession.connect(server.address + settings));

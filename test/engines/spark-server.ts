@@ -8,6 +8,7 @@ import { SPARK_HOME } from './spark-cache.ts';
 /** A real Spark Connect server of this machine, with two threads. */
 export interface SparkServer {
     readonly port: number;
+    readonly pid: number;
     /** Without a token. */
     readonly address: string;
     readonly folder: string;
@@ -62,6 +63,7 @@ export async function startSparkServer(options: SparkServerOptions = {}): Promis
     };
     const server: SparkServer = {
         port,
+        pid: child.pid ?? 0,
         address: `sc://127.0.0.1:${port}`,
         folder,
         log: () => readFileSync(logFile, 'utf8'),

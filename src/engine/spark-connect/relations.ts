@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ExecutePlanResponse_ObservedMetrics } from './protocol/spark/connect/base_pb.ts';
 import type { ExpressionSchema } from './protocol/spark/connect/expressions_pb.ts';
 import { type RelationSchema, SetOperation_SetOpType } from './protocol/spark/connect/relations_pb.ts';
 
@@ -12,36 +13,37 @@ export function sqlRelation(query: string): SparkRelation {
 
 /**
  * Exactly these files, with exactly these columns (`name type, name type`; absent: those of the files); columns that a file lacks are null in it. Paths are
- * taken as they are, with no pattern in them, and must be there. `urlColumn` names a further column with the URL of a row's file.
+ * taken as they are, with no pattern in them, and must be there.
  */
-export function filesRelation(
-    format: string,
-    paths: readonly string[],
-    options: { readonly schema?: string; readonly urlColumn?: string } = {},
-): SparkRelation {
-    const { schema, urlColumn } = options;
+export function filesRelation(format: string, paths: readonly string[], schema?: string): SparkRelation {
     const dataSource = {
         format,
         paths: paths.map(withoutPatterns),
         ...(schema === undefined ? {} : { schema }),
     };
-    const files: SparkRelation = {
-        relType: { case: 'read', value: { readType: { case: 'dataSource', value: dataSource } } },
-    };
-    if (urlColumn === undefined) return files;
-    const url: SparkExpression = {
-        exprType: { case: 'unresolvedAttribute', value: { unparsedIdentifier: '_metadata.file_path' } },
-    };
-    const expressions: SparkExpression[] = [
-        { exprType: { case: 'unresolvedStar', value: {} } },
-        { exprType: { case: 'alias', value: { name: [urlColumn], expr: url } } },
-    ];
-    return { relType: { case: 'project', value: { input: files, expressions } } };
+    return { relType: { case: 'read', value: { readType: { case: 'dataSource', value: dataSource } } } };
 }
 
 /** The same rows; a join with it sends all of them to each task of the other side. */
 export function broadcastRelation(input: SparkRelation): SparkRelation {
     return { relType: { case: 'hint', value: { input, name: 'broadcast', parameters: [] } } };
+}
+
+/** None of the rows, which a plan knows before it runs. */
+export function emptyRelation(input: SparkRelation): SparkRelation {
+    return { relType: { case: 'limit', value: { input, limit: 0 } } };
+}
+
+/** The same rows, which the server counts on their way: it tells `observedCount` of this name with its answer. */
+export function countedRelation(input: SparkRelation, name: string): SparkRelation {
+    const one: SparkExpression = {
+        exprType: { case: 'literal', value: { literalType: { case: 'integer', value: 1 } } },
+    };
+    const count: SparkExpression = {
+        exprType: { case: 'unresolvedFunction', value: { functionName: 'count', arguments: [one] } },
+    };
+    const named: SparkExpression = { exprType: { case: 'alias', value: { expr: count, name: [name] } } };
+    return { relType: { case: 'collectMetrics', value: { input, name, metrics: [named] } } };
 }
 
 /** All rows of all inputs; columns by position. */
@@ -62,4 +64,13 @@ export function unionRelation(inputs: readonly SparkRelation[]): SparkRelation {
 /** The server takes a path as a pattern; what would be one is escaped. */
 function withoutPatterns(path: string): string {
     return path.replace(/[{}[\]*?\\]/g, '\\$&');
+}
+
+/** How many rows passed the relation that `countedRelation` made under the name; undefined where the server does not say. */
+export function observedCount(
+    metrics: readonly ExecutePlanResponse_ObservedMetrics[],
+    name: string,
+): number | undefined {
+    const value = metrics.find((observed) => observed.name === name)?.values[0]?.literalType;
+    return value?.case === 'long' ? Number(value.value) : undefined;
 }

@@ -18,7 +18,15 @@ import {
     ReleaseSessionResponseSchema,
 } from './protocol/spark/connect/base_pb.ts';
 import { type CommandSchema, WriteOperation_SaveMode } from './protocol/spark/connect/commands_pb.ts';
-import { broadcastRelation, filesRelation, type SparkRelation, sqlRelation } from './relations.ts';
+import {
+    broadcastRelation,
+    countedRelation,
+    emptyRelation,
+    filesRelation,
+    observedCount,
+    type SparkRelation,
+    sqlRelation,
+} from './relations.ts';
 import { SparkError } from './spark-error.ts';
 
 export interface SparkSessionOptions {
@@ -28,6 +36,8 @@ export interface SparkSessionOptions {
     /** Tags of every query of the session. */
     readonly tags?: readonly string[];
 }
+
+const ROW_COUNT = 'row_count';
 
 /** A column of a file or of local rows; `type` is Spark's, such as `decimal(18,6)`. */
 export interface SparkColumn {
@@ -136,17 +146,11 @@ export class SparkSession {
             readonly format: string;
             readonly columns?: readonly SparkColumn[];
             readonly paths: readonly string[];
-            /** Name of a further column with the URL of a row's file. */
-            readonly urlColumn?: string;
         },
     ): Promise<void> {
-        const { format, columns, paths, urlColumn } = options;
+        const { format, columns, paths } = options;
         const schema = columns?.map(({ name, type }) => `${name} ${type}`).join(', ');
-        const shape = {
-            ...(schema === undefined ? {} : { schema }),
-            ...(urlColumn === undefined ? {} : { urlColumn }),
-        };
-        await this.createView(view, filesRelation(format, paths, shape));
+        await this.createView(view, filesRelation(format, paths, schema));
     }
 
     /** A temporary view over rows that are sent to the server as text, in chunks, and cast there to the types of the columns. */
@@ -171,37 +175,43 @@ export class SparkSession {
     /**
      * Computes a query now and keeps its rows on the server, under a temporary view. They are gone with the session, or with
      * a worker of the server that held a part of them: a query that needs it fails then. With `broadcastRowsMax` one of at most so many
-     * rows is sent to each task that joins it, however large the server takes it to be.
+     * rows is sent to each task that joins it, however large the server takes it to be, and one without rows is known to have none, so that what
+     * would join it is not planned.
      */
     async createComputedView(
         name: string,
         query: string,
         options: ExecutionOptions & { readonly broadcastRowsMax?: number } = {},
     ): Promise<void> {
-        let relationId: string | undefined;
+        const { broadcastRowsMax, ...ofExecution } = options;
+        const input = sqlRelation(query);
+        const relation = broadcastRowsMax === undefined ? input : countedRelation(input, ROW_COUNT);
         const command: MessageInitShape<typeof CommandSchema> = {
-            commandType: {
-                case: 'checkpointCommand',
-                value: { relation: sqlRelation(query), local: true, eager: true },
-            },
+            commandType: { case: 'checkpointCommand', value: { relation, local: true, eager: true } },
         };
         const plan = { opType: { case: 'command' as const, value: command } };
-        for await (const { responseType } of execute(this.#calls, plan, this.#tagged(options)))
-            if (responseType.case === 'checkpointCommandResult')
-                relationId = responseType.value.relation?.relationId;
+        let relationId: string | undefined;
+        let rowCount: number | undefined;
+        for await (const response of execute(this.#calls, plan, this.#tagged(ofExecution))) {
+            if (response.responseType.case === 'checkpointCommandResult')
+                relationId = response.responseType.value.relation?.relationId;
+            rowCount ??= observedCount(response.observedMetrics, ROW_COUNT);
+        }
         if (relationId === undefined)
             throw new SparkError('the server kept nothing of a query', { status: 'UNKNOWN' });
         const computed = { relType: { case: 'cachedRemoteRelation' as const, value: { relationId } } };
         await this.createView(name, computed);
-        const { broadcastRowsMax, ...ofCount } = options;
-        if (broadcastRowsMax !== undefined && (await this.#hasAtMost(name, broadcastRowsMax, ofCount)))
-            await this.createView(name, broadcastRelation(computed));
+        if (broadcastRowsMax === undefined) return;
+        // a job more, where a server does not tell what it counts
+        const count = rowCount ?? (await this.#countRows(name, ofExecution));
+        if (count === 0) await this.createView(name, emptyRelation(computed));
+        else if (count <= broadcastRowsMax) await this.createView(name, broadcastRelation(computed));
     }
 
-    async #hasAtMost(view: string, rowsMax: number, options: ExecutionOptions): Promise<boolean> {
-        let count = Number.POSITIVE_INFINITY;
+    async #countRows(view: string, options: ExecutionOptions): Promise<number> {
+        let count = 0;
         for await (const { n } of this.rows(`select count(*) as n from ${view}`, options)) count = Number(n);
-        return count <= rowsMax;
+        return count;
     }
 
     /** Writes the rows of a query as files of a new folder, which must not be there; partition columns become folders. */

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { assert, GridtallyError } from '../../kernel/errors.ts';
 import type {
     EngineRow,
@@ -15,6 +14,7 @@ import type {
 import type { ExecutionOptions, QueryProgress } from '../spark-connect/execution.ts';
 import type { SparkSession } from '../spark-connect/session.ts';
 import { splitOrder } from '../sql-text.ts';
+import { parquetRowCount } from './parquet-footer.ts';
 import { explainSparkError } from './spark-faults.ts';
 
 // what a server thinks of the size of a computed table is a guess from files, often a hundredfold: it would rather sort all readings than
@@ -127,9 +127,10 @@ export class SparkEngineSession implements EngineSession {
             const value = width === undefined ? `q.${column}` : `cast(q.${column} div ${width} as integer)`;
             return `${value} as ${names[i]}`;
         });
+        const cut = names.join(', ');
         const files = await this.#write(
-            `select q.*, ${keys.join(', ')} from (${query}) as q
-             distribute by ${names.join(', ')} sort by ${names.join(', ')}, ${wish.order}`,
+            `select /*+ repartition(${tasksOf(wish.parts.length)}, ${cut}) */ q.*, ${keys.join(', ')} from (${query}) as q
+             sort by ${cut}, ${wish.order}`,
             folder,
             names,
         );
@@ -162,32 +163,13 @@ export class SparkEngineSession implements EngineSession {
                 },
                 executionOptions,
             );
-            const files = parquetFilesBelow(target);
-            const counts = await this.#countRows(files);
-            return files.map((file) => ({
+            return parquetFilesBelow(target).map((file) => ({
                 path: file,
-                rowCount: counts.get(file) ?? 0,
+                rowCount: parquetRowCount(file),
                 byteCount: statSync(file).size,
                 keys: keyColumns.map((name) => keyValue(file, name)),
             }));
         });
-    }
-
-    /** As the server reads them back: from their footers, without the rows. */
-    async #countRows(files: readonly string[]): Promise<Map<string, number>> {
-        const counts = new Map<string, number>();
-        if (files.length === 0) return counts;
-        await this.#spark.createFilesView('written_files', {
-            format: 'parquet',
-            // of no file: with columns the server does not read one to find out which there are
-            columns: [{ name: 'none', type: 'integer' }],
-            paths: files.map(serverPath),
-            urlColumn: 'file_url',
-        });
-        const query = 'select file_url, count(*) as n from written_files group by file_url';
-        for await (const { file_url, n } of this.#spark.rows(query))
-            counts.set(fileURLToPath(String(file_url)), Number(n));
-        return counts;
     }
 
     async rows(query: string): Promise<EngineRow[]> {
@@ -231,6 +213,14 @@ export class SparkEngineSession implements EngineSession {
             throw explainSparkError(error, { deed });
         }
     }
+}
+
+/**
+ * How many tasks write so many parts. Which task has a part is told by a hash: of as many tasks as parts, a third would have none, and others several,
+ * while cores wait for the last one. A task without a part takes 10 ms.
+ */
+function tasksOf(parts: number): number {
+    return Math.max(parts, Math.min(4 * parts, 200));
 }
 
 /** With its scheme: a server may take paths without one to be those of another file system. */

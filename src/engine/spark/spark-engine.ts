@@ -95,6 +95,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
     'spark.sql.adaptive.enabled': 'true',
     // more than 32 files are listed by a job, of one task for each: a task costs more than twenty files do
     'spark.sql.sources.parallelPartitionDiscovery.parallelism': '32',
+    // sorted readings take 1.4 bytes each: a task of 128 MB, as a server has it by itself, would have 90 million of them, and one core of many
+    'spark.sql.files.maxPartitionBytes': '16m',
+    'spark.sql.files.openCostInBytes': '512k',
 };
 
 /** Throws `engine.too-old`. */
