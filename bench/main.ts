@@ -1,6 +1,7 @@
 import { benchChain } from './chain.ts';
 import { benchCorrection, correctionText } from './correction.ts';
 import { benchDrafts, draftsText } from './drafts.ts';
+import { benchEstimates, estimatesText } from './estimates.ts';
 import { benchLate, lateText } from './late.ts';
 import { benchLoad } from './load.ts';
 import { machineText } from './machine.ts';
@@ -12,6 +13,7 @@ import { benchValidation, validationText } from './validation.ts';
 const USAGE = `npm run bench -- chain  [--meters N] [--runs K] [--json]   readings of a day, from bytes to rollups
 npm run bench -- drafts [--customers N] [--runs K] [--json]  bills of a month from curated readings
 npm run bench -- correction [--meters N] [--json]          a day of 100 meters corrected in a large home
+npm run bench -- estimates [--homes N] [--json]            how far estimates are off on real homes with hidden values
 npm run bench -- late   [--meters N] [--days D] [--json]   a month's late corrections, and numbers traced to their bytes
 npm run bench -- load   [--rows N] [--json]                master data, each kind from one file
 npm run bench -- market [--channels N] [--workers W] [--bucket B] [--threads T] [--memory-mb M] [--no-alone] [--json]
@@ -66,6 +68,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
         'correction',
         ({ number, isQuick }) => benchCorrection(number('--meters', isQuick ? 2000 : 200_000)),
         correctionText,
+    ),
+    estimates: reported(
+        'estimates',
+        ({ number, isQuick }) => benchEstimates(number('--homes', isQuick ? 2 : 30)),
+        estimatesText,
     ),
     late: reported(
         'late',

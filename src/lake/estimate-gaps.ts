@@ -92,8 +92,9 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     noteSpans(job.estimation, spans.ranges);
     const days = [...covered, ...spans.days];
     const sources = await registerWindow(session, job, window, { days, spanDays: spans.days });
-    await registerShapes(session, job, window, days);
-    await registerSlots(session, job.zone, [...days, ...sources], await runLengths(session));
+    const lengths = await runLengths(session);
+    await registerShapes(session, job, window, { days, lengths });
+    await registerSlots(session, job.zone, [...days, ...sources], lengths);
     await session.materialise('source_digests', `${DIGESTS_OF_OTHERS} union all ${DIGESTS_OF_JOB}`);
     await findSpanRuns(session, spans, 'unread_runs');
     await findLineEnds(session, 'unread_runs', { isLook: false });
@@ -130,14 +131,10 @@ async function registerShapes(
     session: EngineSession,
     { zone, estimation: { rules } }: GapJob,
     { shapes }: EstimateWindow,
-    days: readonly CalendarDate[],
+    asked: { readonly days: readonly CalendarDate[]; readonly lengths: readonly number[] },
 ): Promise<void> {
     await registerChannelShapes(session, shapes);
-    await registerShapeWeights(session, shapes, rules.shapes, {
-        zone,
-        days,
-        lengths: await runLengths(session),
-    });
+    await registerShapeWeights(session, shapes, rules.shapes, { zone, ...asked });
     await runModel(session, 'annual_totals');
 }
 
