@@ -18,8 +18,8 @@ retracted as (
     from together
 ),
 
--- an edit that was taken back, and what took it back, stand below everything that was received; both
--- have a stamp
+-- an edit that was taken back, and what took it back, stand below everything that was received;
+-- both have a stamp
 contested as (
     select
         *,
@@ -62,49 +62,32 @@ of_feeds as (
     from arrivals
 ),
 
--- the first of each feed compete; the places of the others only need to be total
+-- the first of each feed compete; the places of the others only need to be total. Each beside the
+-- version that wins
 ranked as (
     select
         *,
-        row_number() over (
-            partition by channel_no, period_from
-            order by
-                case when arrival_no = 1 then 0 else 1 end nulls last,
-                rank desc nulls last,
-                case when feed_place_no = 1 then 0 else 1 end nulls last,
-                class_rank desc nulls last,
-                version_stamp desc nulls last,
-                kwh desc nulls last,
-                quality nulls last,
-                feed_id nulls last,
-                feed_place_no nulls last
-        ) as place_no,
+        row_number() over places as place_no,
+        first_value(feed_id) over places as winner_feed_id,
+        first_value(kwh) over places as winner_kwh,
+        first_value(quality) over places as winner_quality,
+        first_value(version_stamp) over places as winner_stamp,
+        first_value(rank) over places as winner_rank,
+        first_value(class_rank) over places as winner_class_rank,
     from of_feeds
-),
-
--- each beside the version that wins
-compared as (
-    select
-        *,
-        max(case when place_no = 1 then feed_id end) over (
-            partition by channel_no, period_from
-        ) as winner_feed_id,
-        max(case when place_no = 1 then kwh end) over (
-            partition by channel_no, period_from
-        ) as winner_kwh,
-        max(case when place_no = 1 then quality end) over (
-            partition by channel_no, period_from
-        ) as winner_quality,
-        max(case when place_no = 1 then version_stamp end) over (
-            partition by channel_no, period_from
-        ) as winner_stamp,
-        max(case when place_no = 1 then rank end) over (
-            partition by channel_no, period_from
-        ) as winner_rank,
-        max(case when place_no = 1 then class_rank end) over (
-            partition by channel_no, period_from
-        ) as winner_class_rank,
-    from ranked
+    window places as (
+        partition by channel_no, period_from
+        order by
+            case when arrival_no = 1 then 0 else 1 end nulls last,
+            rank desc nulls last,
+            case when feed_place_no = 1 then 0 else 1 end nulls last,
+            class_rank desc nulls last,
+            version_stamp desc nulls last,
+            kwh desc nulls last,
+            quality nulls last,
+            feed_id nulls last,
+            feed_place_no nulls last
+    )
 ),
 
 -- different values of one rank and class that neither stamps nor the receipt of one feed put in
@@ -129,7 +112,7 @@ conflicting as (
                 then 1
             else 0
         end as is_conflicting,
-    from compared
+    from ranked
 ),
 
 judged as (
