@@ -11,6 +11,8 @@ export const CRASH_STAGES = [
     'curate',
     'roll-up',
     'commit',
+    // once a job's outputs are visible, before anything else
+    'committed',
     'draft',
     'publish',
     'backup',

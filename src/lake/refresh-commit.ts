@@ -65,6 +65,7 @@ export async function commitJob(lake: Lake, inputs: JobInputs, result: JobResult
             await insertFiles(tx, lake, 'changed_channel_days', commitNo, changes, () => commitNo);
             crashPoint('commit');
         });
+        crashPoint('committed');
     } catch (error) {
         if (!(error instanceof LostRace)) throw error;
         return { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0, lostRaces: count };

@@ -183,6 +183,8 @@ const PASSES: Readonly<Record<string, readonly (readonly [CrashStage, number])[]
         ['curate', 1],
         ['roll-up', 1],
         ['commit', 2],
+        ['committed', 1],
+        ['committed', 2],
         ['publish', 8],
         ['file', 30],
         ['transaction', 24],
