@@ -6,13 +6,14 @@ import {
     type RuleSettings,
     type ValidationPolicy,
 } from '../src/contracts/validation-rules.ts';
+import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
 import { type Chain, ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { type HomeOptions, initHome } from '../src/store/home.ts';
 import { TOWN_ZONE } from './town.ts';
 
 /**
- * Gives `work` a new home in which the meters of a town are registered, as they are before a day begins; takes it away afterwards.
+ * Gives `work` a new home in which the meters of a town are registered and the file of its channels is made, as they are before a day begins; takes it away afterwards.
  * @param folder the one that `withTown` made
  */
 export async function withTownHome<T>(
@@ -26,6 +27,8 @@ export async function withTownHome<T>(
     try {
         const points = path.join(folder, 'town', 'master', 'metering-points.csv');
         await load(workspace, { kind: 'metering-points', file: points });
+        // that of the day before is there, in a home at work: it is made anew only where registrations have changed
+        await channelSnapshot(workspace.lake);
         return await work(workspace);
     } finally {
         await workspace.close();

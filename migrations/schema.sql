@@ -340,13 +340,13 @@ table payload_outlines (
     sequence bigint not null,
     segment_no bigint not null,
     block_bytes integer not null,
-    digests bytea not null,
+    checksums integer[] not null,
     line_ends integer[] not null,
     line_starts integer[] not null,
     first_lines text[] not null,
     constraint payload_outlines_pkey PRIMARY KEY (sequence),
     constraint payload_outlines_block_bytes_check CHECK (block_bytes > 0),
-    constraint payload_outlines_check CHECK (octet_length(digests) = (32 * cardinality(line_ends))),
+    constraint payload_outlines_check CHECK (cardinality(checksums) = cardinality(line_ends)),
     constraint payload_outlines_check1 CHECK (cardinality(line_starts) = cardinality(line_ends) AND cardinality(first_lines) = cardinality(line_ends)),
     constraint payload_outlines_segment_no_fkey FOREIGN KEY (segment_no) REFERENCES segments(segment_no) ON DELETE CASCADE
 );

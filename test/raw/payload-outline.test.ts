@@ -80,7 +80,7 @@ test('gives the lines that begin in some blocks, with their numbers, whatever th
                 const text = all.join('\n') + (endsWithLine ? '\n' : '');
                 const outline = outlineOf(text, blockBytes, cuts);
                 const blocks = Math.ceil(Buffer.byteLength(text) / blockBytes);
-                assert.equal(outline.digests.length, blocks);
+                assert.equal(outline.checksums.length, blocks);
                 const [first, end] = [a % (blocks + 1), b % (blocks + 1)].sort((x, y) => x - y);
                 assert.ok(first !== undefined && end !== undefined);
                 const expected = linesOf(text).filter(
