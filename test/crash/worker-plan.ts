@@ -4,7 +4,14 @@ import type { MasterFiles } from './crash-home.ts';
 import type { Delivery } from './crash-input.ts';
 import type { WorkerStep } from './worker-step.ts';
 
-const ELSEWHERE = ['start', 'backup', 'restore', 'committed', 'file', 'transaction'] as const satisfies CrashStage[];
+const ELSEWHERE = [
+    'start',
+    'backup',
+    'restore',
+    'committed',
+    'file',
+    'transaction',
+] as const satisfies CrashStage[];
 
 /** The stages of the chain; the others belong to the tests of the embedded database, of backups, and to the chaos driver. */
 export const STAGES = CRASH_STAGES.filter(
