@@ -10,7 +10,7 @@ import type { EstimationInputs } from './estimation-inputs.ts';
 import { type Lake, partitionText } from './lake.ts';
 import type { PlannedRebuild } from './refresh-plan.ts';
 import type { FeedPrecedence } from './refresh-state.ts';
-import { materialiseModel } from './session-models.ts';
+import { materialiseModel, viewModel, viewNothing } from './session-models.ts';
 import { judgesReadings, registerValidation, type ValidationInputs } from './validation-inputs.ts';
 import { knownBy, type Watermark } from './watermark.ts';
 
@@ -257,23 +257,6 @@ async function judgeReadings(
     const passed = 'select w.*, 0 as is_rejected from winning_versions as w';
     await session.run(`create or replace temp view judged_versions as ${passed}`);
     await session.registerRows('rejected_intervals', LAKE_TABLES.rejected_readings, []);
-}
-
-/** A view in the shape of a model that an engine finds empty without running it. */
-async function viewNothing(session: EngineSession, view: string, model: string): Promise<void> {
-    await session.run(
-        `create or replace temp view ${view} as select * from (${modelSql(session, model)}) as m where 1 = 0`,
-    );
-}
-
-async function viewModel(
-    session: EngineSession,
-    view: string,
-    model: string,
-    names: Readonly<Record<string, string>> = {},
-): Promise<void> {
-    const { sql } = compileModel(model, session.dialect, names);
-    await session.run(`create or replace temp view ${view} as ${sql}`);
 }
 
 function modelSql(session: EngineSession, model: string): string {

@@ -2,7 +2,7 @@ import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
-import { registerChannelShapes, registerShapeWeights } from './channel-shapes.ts';
+import { type ChannelShapes, registerChannelShapes, registerShapeWeights } from './channel-shapes.ts';
 import { decidedIn, registerDecided } from './decided-days.ts';
 import {
     registerLikeDays,
@@ -23,7 +23,7 @@ import {
 import type { EstimateWindow } from './estimate-window.ts';
 import { noteSpans } from './estimation-inputs.ts';
 import { findLineEnds } from './line-ends.ts';
-import { materialiseModel } from './session-models.ts';
+import { materialiseModel, viewNothing } from './session-models.ts';
 
 const METHOD_TABLES = [
     'unread_runs',
@@ -101,12 +101,12 @@ export async function estimateGaps(session: EngineSession, job: GapJob): Promise
     const isShared = await sumSpans(session, spans);
     if (isShared) {
         await registerValues(session, OF_SPANS);
-        await runMethods(session, OF_SPANS);
+        await runMethods(session, OF_SPANS, window.shapes);
     }
     await shareTotals(session, isShared);
     const rest = isShared ? OF_REST : OF_JOB;
     await registerValues(session, rest);
-    await runMethods(session, rest);
+    await runMethods(session, rest, window.shapes);
     await digestSpans(session, spans);
     for (const model of ['estimated_intervals', 'window_digests', 'run_estimates'])
         await runModel(session, model, rest);
@@ -135,7 +135,7 @@ async function registerShapes(
 ): Promise<void> {
     await registerChannelShapes(session, shapes);
     await registerShapeWeights(session, shapes, rules.shapes, { zone, ...asked });
-    await runModel(session, 'annual_totals');
+    await computeShaped(shapes)(session, 'annual_totals', 'vee/annual_totals');
 }
 
 /**
@@ -205,10 +205,18 @@ async function runModel(
     await materialiseModel(session, table, `vee/${model}`, names);
 }
 
-async function runMethods(session: EngineSession, pass: MethodPass): Promise<void> {
-    const methods = ['linear_estimates', 'like_day_estimates', 'load_shape_estimates'] as const;
-    const models = [...methods, 'estimate_offers', 'method_values'] as const;
-    for (const model of models) await runModel(session, model, pass, pass[model]);
+/** Where no channel is of a class with a load shape, nothing is looked up for shapes. */
+function computeShaped({ classes }: ChannelShapes): typeof materialiseModel {
+    return classes.length > 0 ? materialiseModel : viewNothing;
+}
+
+async function runMethods(session: EngineSession, pass: MethodPass, shapes: ChannelShapes): Promise<void> {
+    for (const model of ['linear_estimates', 'like_day_estimates'] as const)
+        await runModel(session, model, pass, pass[model]);
+    const shaped = 'load_shape_estimates';
+    await computeShaped(shapes)(session, pass[shaped], `vee/${shaped}`, pass);
+    for (const model of ['estimate_offers', 'method_values'] as const)
+        await runModel(session, model, pass, pass[model]);
 }
 
 // what was received on a day: all that is published, less what was estimated here

@@ -10,3 +10,25 @@ export async function materialiseModel(
 ): Promise<void> {
     await session.materialise(table, compileModel(model, session.dialect, names).sql);
 }
+
+/** The same as a view, which is computed again by each who reads it. */
+export async function viewModel(
+    session: EngineSession,
+    view: string,
+    model: string,
+    names: Readonly<Record<string, string>> = {},
+): Promise<void> {
+    const { sql } = compileModel(model, session.dialect, names);
+    await session.run(`create or replace temp view ${view} as ${sql}`);
+}
+
+/** A view in the shape of a model that an engine finds empty without running it. */
+export async function viewNothing(
+    session: EngineSession,
+    view: string,
+    model: string,
+    names: Readonly<Record<string, string>> = {},
+): Promise<void> {
+    const { sql } = compileModel(model, session.dialect, names);
+    await session.run(`create or replace temp view ${view} as select * from (${sql}) as m where 1 = 0`);
+}

@@ -10,7 +10,7 @@ import { changedPayload, damageError, type StoredPayload } from './segment-reade
  */
 export interface PayloadOutline {
     readonly blockBytes: number;
-    /** CRC-32 of each block, as a signed number: enough to tell damage, and a twelfth of what a SHA-256 costs beside that of the whole. */
+    /** CRC-32 of each block, as a signed number: enough to tell damage, at a third of what another SHA-256 of all would cost. */
     readonly checksums: readonly number[];
     /** Line feeds in each block. */
     readonly lineEnds: readonly number[];
