@@ -6,8 +6,8 @@ import { type Chain, load, planRefreshOf, refreshAll } from '../../src/pipeline/
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import type { ChainWorld } from './chain-world.ts';
 import { ingestReads } from './register-world.ts';
-import { DAY, estimatesOf, MONDAY, OWN, openShapeWorld, SHAPES, shaped, shapedBy } from './shape-world.ts';
-import { day, halfHours, ingestRows } from './validation-world.ts';
+import { estimatesOf, OWN, openShapeWorld, SHAPES, shaped, shapedBy } from './shape-world.ts';
+import { DAY, day, halfHours, ingestRows, MONDAY } from './validation-world.ts';
 
 let world: ChainWorld;
 let chain: Chain;

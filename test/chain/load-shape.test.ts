@@ -6,8 +6,8 @@ import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { estimateText } from '../../src/trace/traced-estimate.ts';
 import type { ChainWorld } from './chain-world.ts';
 import { ingestReads } from './register-world.ts';
-import { DAY, estimatesOf, MONDAY, OWN, openShapeWorld, shaped, shapedBy, VECTOR } from './shape-world.ts';
-import { HALF_HOUR } from './validation-world.ts';
+import { estimatesOf, OWN, openShapeWorld, shaped, shapedBy, VECTOR } from './shape-world.ts';
+import { DAY, HALF_HOUR, MONDAY } from './validation-world.ts';
 
 let world: ChainWorld;
 let chain: Chain;

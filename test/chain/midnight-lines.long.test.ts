@@ -3,31 +3,21 @@ import { after, before, test } from 'node:test';
 import { planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { estimateText } from '../../src/trace/traced-estimate.ts';
-import { type ChainWorld, openChainWorld } from './chain-world.ts';
+import type { ChainWorld } from './chain-world.ts';
 import { withJobsOf } from './job-limits.ts';
 import { ingestReads } from './register-world.ts';
-import { addHistoryFeed, day, HALF_HOUR, halfHours, ingestRows } from './validation-world.ts';
+import { DAY, day, HALF_HOUR, halfHours, ingestRows, MONDAY, openMeters } from './validation-world.ts';
 
 let world: ChainWorld;
 
 before(async () => {
-    world = await openChainWorld({ marketZone: 'Europe/London', estimates: true });
-    addHistoryFeed(world);
-    const rows = ['V1', 'V2', 'L1', 'E1', 'R1', 'Z9'].map((meter) => `P-${meter},${meter},30,2024-02-05`);
-    await world.load(
-        'metering-points',
-        'points.csv',
-        `metering_point_id,meter_id,interval_minutes,valid_from\n${rows.join('\n')}\n`,
-    );
+    world = await openMeters(['V1', 'V2', 'L1', 'E1', 'R1', 'Z9']);
 });
 
 after(async () => {
     await world.end();
 });
 
-// a Monday; until the end of March local time is UTC
-const MONDAY = Date.UTC(2024, 1, 5);
-const DAY = 48 * HALF_HOUR;
 const at = (dayNo: number, slot = 0) => MONDAY + dayNo * DAY + slot * HALF_HOUR;
 
 /** Two half-hours of Monday and two of Tuesday are missing, between 1.0 and 2.0. */

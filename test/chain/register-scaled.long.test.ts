@@ -5,32 +5,22 @@ import { LAKE_TABLES } from '../../src/contracts/lake-tables.ts';
 import { type Chain, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { estimateText } from '../../src/trace/traced-estimate.ts';
-import { type ChainWorld, openChainWorld } from './chain-world.ts';
+import type { ChainWorld } from './chain-world.ts';
 import { ingestReads } from './register-world.ts';
-import { addHistoryFeed, HALF_HOUR, halfHours, ingestRows } from './validation-world.ts';
+import { DAY, HALF_HOUR, halfHours, ingestRows, MONDAY, openMeters } from './validation-world.ts';
 
 let world: ChainWorld;
 
 const METERS = ['S1', 'S2', 'S3', 'M1', 'M2', 'V1', 'V2', 'V3', 'W1', 'F1'];
 
 before(async () => {
-    world = await openChainWorld({ marketZone: 'Europe/London', estimates: true });
-    addHistoryFeed(world);
-    const rows = METERS.map((meter) => `P-${meter},${meter},30,2024-02-05`);
-    await world.load(
-        'metering-points',
-        'points.csv',
-        `metering_point_id,meter_id,interval_minutes,valid_from\n${rows.join('\n')}\n`,
-    );
+    world = await openMeters(METERS);
 });
 
 after(async () => {
     await world.end();
 });
 
-// a Monday; until the end of March local time is UTC
-const MONDAY = Date.UTC(2024, 1, 5);
-const DAY = 48 * HALF_HOUR;
 const at = (day: number, slot = 0) => MONDAY + day * DAY + slot * HALF_HOUR;
 
 /** A day of half-hours of 0.5, but for those named by their place. */

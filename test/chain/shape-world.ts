@@ -1,7 +1,7 @@
 import type { EstimationPolicy, LoadShapes } from '../../src/contracts/estimation-policy.ts';
 import type { Chain } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
-import { addHistoryFeed, HALF_HOUR, halfHours, ingestRows } from './validation-world.ts';
+import { addHistoryFeed, DAY, halfHours, ingestRows, MONDAY } from './validation-world.ts';
 
 /** In millionths: 14 half-hours of 0.20, 20 of 0.50 and 14 of 0.60, 21.20 a day, and 7759.20 in 366 of them. */
 export const VECTOR = [
@@ -21,10 +21,6 @@ export function shaped(kwh: readonly number[], method = 'load-shape'): string[] 
     return kwh.map((one) => `${one.toFixed(6)} ${method}`);
 }
 export const OWN = VECTOR.map((micro) => micro / 1e6);
-
-/** A Monday; until the end of March local time is UTC. */
-export const MONDAY = Date.UTC(2024, 1, 5);
-export const DAY = 48 * HALF_HOUR;
 
 /** Metering points of which nothing is read but of Z9, on Thursday. */
 export async function openShapeWorld(): Promise<ChainWorld> {

@@ -2,7 +2,13 @@ import type { ValidationPolicy } from '../../src/contracts/validation-rules.ts';
 import { parseYaml } from '../../src/kernel/yaml-document.ts';
 import type { Chain } from '../../src/pipeline/chain.ts';
 import { policyOf, validationSettings } from '../../src/store/validation-settings.ts';
-import { type ChainWorld, type ReadingRow, readingsCsv, variedContract } from './chain-world.ts';
+import {
+    type ChainWorld,
+    openChainWorld,
+    type ReadingRow,
+    readingsCsv,
+    variedContract,
+} from './chain-world.ts';
 
 export const HALF_HOUR = 1_800_000;
 
@@ -22,6 +28,23 @@ export const HISTORY_FEED = 'history';
 
 export function addHistoryFeed(world: ChainWorld): void {
     world.contract(HISTORY_FEED, variedContract('generic-csv', HISTORY_FEED, { backfill: 'true' }));
+}
+
+/** A Monday; until the end of March local time in London is UTC. */
+export const MONDAY = Date.UTC(2024, 1, 5);
+export const DAY = 48 * HALF_HOUR;
+
+/** A world in London that estimates, with these meters of half-hours from Monday on. */
+export async function openMeters(meters: readonly string[]): Promise<ChainWorld> {
+    const world = await openChainWorld({ marketZone: 'Europe/London', estimates: true });
+    addHistoryFeed(world);
+    const rows = meters.map((meter) => `P-${meter},${meter},30,2024-02-05`);
+    await world.load(
+        'metering-points',
+        'points.csv',
+        `metering_point_id,meter_id,interval_minutes,valid_from\n${rows.join('\n')}\n`,
+    );
+    return world;
 }
 
 /** Rows of a meter from an instant on; a null has no row. */
