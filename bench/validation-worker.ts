@@ -17,7 +17,11 @@ import type { RuleCost, ValidationResult } from './validation.ts';
 
 const DEFAULTS = DEFAULT_VALIDATION.rules;
 const IDS = Object.keys(VALIDATION_RULES) as ValidationRuleId[];
-const OWN_DAY = IDS.filter((id) => VALIDATION_RULES[id].scope !== 'other-days');
+const ofScopes = (scopes: readonly string[]) =>
+    IDS.filter((id) => scopes.includes(VALIDATION_RULES[id].scope));
+/** Rules that curation judges by; those about registers make no partition stale. */
+const OWN_DAY = ofScopes(['day', 'interval']);
+const BESIDE_DAYS = ofScopes(['other-days', 'other-channels']);
 
 /** All rules off but these. */
 function policyWith(on: Partial<Record<ValidationRuleId, RuleSetting>>): ValidationPolicy {
@@ -82,7 +86,7 @@ async function measure(
         estimation = Math.min(estimation, await cpuSecondsOf(() => refresh(lake, feeds)));
         estimated = (await readStatus(chain.lake)).intervalsEstimatedHere;
     }
-    const lake = { ...chain.lake, validation: policyWith(named(IDS.filter((id) => !OWN_DAY.includes(id)))) };
+    const lake = { ...chain.lake, validation: policyWith(named(BESIDE_DAYS)) };
     const dayMarksCpuSeconds = await cpuSecondsOf(() => refreshDayMarks(lake));
     return {
         baseCpuSeconds: base,

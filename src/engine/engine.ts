@@ -124,8 +124,11 @@ export interface PartsWish {
     readonly parts: readonly (readonly (string | number)[])[];
     /** A total order of the rows of a part, such as `channel_no nulls last`. */
     readonly order: string;
-    /** Most of a part's rows lie in files of its own: to ask for each part alone costs less than to hold the rows of all. */
-    readonly isOfOwnFiles?: boolean;
+    /**
+     * For each part, files of its own that hold most of its rows; the query gives these first, as they lie there, and the others after them, in `order`. So
+     * to ask for each part alone costs less than to hold the rows of all, and files whose row groups hardly overlap need not be sorted again.
+     */
+    readonly ownFiles?: readonly (readonly string[])[];
 }
 
 export interface PartitionFile extends WrittenFile {

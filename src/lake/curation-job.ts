@@ -48,7 +48,7 @@ export function forEachTable<T>(of: (table: PublishedTable) => T): Record<Publis
     >;
 }
 
-/** Order of the rows in the files of each published table; total, so that the same content gives the same bytes. */
+/** Order of the rows in the files of each published table; total. In a merge the rows that are kept come first, in the order of their files. */
 export const FILE_ORDER: Readonly<Record<PublishedTable, string>> = {
     reads_interval: 'channel_no nulls last, period_from nulls last',
     reads_hourly: 'channel_no nulls last, hour_from nulls last',
@@ -263,18 +263,19 @@ function modelSql(session: EngineSession, model: string): string {
     return compileModel(model, session.dialect).sql;
 }
 
-/** The rows to publish: what was computed and, for a merge, every other channel-day as it was. */
+/** The rows to publish: what was computed and, for a merge, before it every other channel-day as it was. */
 function nextView(session: EngineSession, table: PublishedTable, isMerge: boolean): string {
     const columns = LAKE_TABLES[table]
         .map((c) => `cast(t.${c.name} as ${session.typeName(c.type)}) as ${c.name}`)
         .join(', ');
     const kept = LAKE_TABLES[table].map((c) => `p.${c.name}`).join(', ');
-    const merged = isMerge
-        ? ` union all select ${kept} from previous_${table} as p
-            left join remade_days as c on c.market_day = p.market_day and c.channel_no = p.channel_no
-           where c.channel_no is null`
-        : '';
-    return `create or replace temp view next_${table} as select ${columns} from ${CURATED[table]} as t${merged}`;
+    const computed = `select ${columns} from ${CURATED[table]} as t`;
+    if (!isMerge) return `create or replace temp view next_${table} as ${computed}`;
+    return `create or replace temp view next_${table} as
+            select ${kept} from previous_${table} as p
+              left join remade_days as c on c.market_day = p.market_day and c.channel_no = p.channel_no
+             where c.channel_no is null
+             union all select * from (${computed} order by ${FILE_ORDER[table]}) as t`;
 }
 
 async function registerPartitions(

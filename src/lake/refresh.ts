@@ -240,8 +240,11 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     crashPoint('curate');
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    const isOfOwnFiles = isLargeMerge(inputs.rebuilds);
-    const intervals = { ...rowsOfJob('reads_interval'), isOfOwnFiles };
+    const rowsToWrite = (table: PublishedTable) => ({
+        ...rowsOfJob(table),
+        ...(isLargeMerge(inputs.rebuilds) ? { ownFiles: inputs.previous[table] } : {}),
+    });
+    const intervals = rowsToWrite('reads_interval');
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);
     crashPoint('roll-up');
     // what was decided is read back from the files: cheaper than to decide again for each sum
@@ -256,7 +259,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const summaries = await partitionSummaries(session, lake);
     for (const table of PUBLISHED_TABLES) {
         const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);
-        files[table] ??= await writePartitions(session, lake, { ...rowsOfJob(table), isOfOwnFiles }, filled);
+        files[table] ??= await writePartitions(session, lake, rowsToWrite(table), filled);
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;

@@ -101,11 +101,12 @@ test('sessions that are open at once have an instance each, and an instance has 
 test('parts are the same files, whether each is computed for itself or all are computed once', async () => {
     const query = `select cast(i % 8 as integer) as no, i * 7919 % 1009 as value from range(2000) as r(i) where i % 8 <> 5`;
     await within(async (session) => {
-        const write = async (name: string, numbers: readonly number[], isOfOwnFiles = false) => {
+        const write = async (name: string, numbers: readonly number[], ownFiles?: readonly string[][]) => {
             const target = path.join(folder, name);
             mkdirSync(target);
             const parts = numbers.map((n) => [n]);
-            const wish = { by: [{ column: 'no' }], parts, order: 'value, no', isOfOwnFiles };
+            const by = [{ column: 'no' }];
+            const wish = { by, parts, order: 'value, no', ...(ownFiles ? { ownFiles } : {}) };
             const files = await session.writeParts(query, target, wish);
             return Promise.all(
                 files.map(async (file) => file && (await session.rows(`select * from '${file.path}'`))),
@@ -114,11 +115,50 @@ test('parts are the same files, whether each is computed for itself or all are c
         const each = [...(await write('first', [0, 1, 5, 7])), ...(await write('second', [2]))];
         const once = await write('all', [0, 1, 5, 7, 2]);
         assert.deepEqual(once, each);
-        assert.deepEqual(await write('alone', [0, 1, 5, 7, 2], true), each);
+        assert.deepEqual(await write('alone', [0, 1, 5, 7, 2], [[], [], [], [], []]), each);
         assert.deepEqual(
             once.map((rows) => rows?.length),
             [250, 250, undefined, 250, 250],
         );
+    });
+});
+
+test('a part that most of its rows have a file for keeps its order as long as few row groups hold a value, and is sorted again then', async () => {
+    await within(async (session) => {
+        let round = 0;
+        /** A twentieth of the rows is replaced by others, which come last. */
+        const replaceSome = async (file: string): Promise<string> => {
+            const target = path.join(folder, `round-${round}`);
+            mkdirSync(target);
+            const isReplaced = `no % 20 = ${round}`;
+            round += 1;
+            const files = await session.writeParts(
+                `select * from '${file}' where not ${isReplaced}
+                  union all select * from (select no, ${round} as round from '${file}' where ${isReplaced} order by no)`,
+                target,
+                { by: [{ column: 'no', width: ROWS }], parts: [[0]], order: 'no', ownFiles: [[file]] },
+            );
+            return files[0]?.path ?? '';
+        };
+        const disorder = async (file: string) => {
+            const later = `select no < lag(no) over (order by file_row_number) as is_back from read_parquet('${file}', file_row_number = true)`;
+            const [row] = await session.rows(`select count(*) filter (is_back) as n from (${later})`);
+            return Number(row?.n);
+        };
+        const ROWS = 1_000_000;
+        let file = path.join(folder, 'sorted.parquet');
+        await session.writeFile(`select i as no, 0 as round from range(${ROWS}) as r(i)`, file);
+        const backs: number[] = [];
+        for (let i = 0; i < 8; i += 1) {
+            file = await replaceSome(file);
+            backs.push(await disorder(file));
+        }
+        const [sums] = await session.rows(
+            `select count(*) as n, count(distinct no) as numbers, cast(sum(round) as bigint) as rounds from '${file}'`,
+        );
+        assert.deepEqual(sums, { n: 1_000_000n, numbers: 1_000_000n, rounds: 1_800_000n });
+        assert.deepEqual(backs.slice(0, 2), [1, 2]);
+        assert.ok(backs.indexOf(0) >= 3, `sorted again in some round after the third: ${backs}`);
     });
 });
 

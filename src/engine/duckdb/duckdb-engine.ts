@@ -231,7 +231,7 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.isOfOwnFiles)
+        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.ownFiles)
             return this.#writeEach(query, folder, wish);
         await this.materialise('rows_of_parts', query);
         try {
@@ -243,11 +243,13 @@ export class DuckdbSession implements EngineSession {
 
     async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
-        for (const part of wish.parts) {
+        for (const [n, part] of wish.parts.entries()) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
+            const isInOrder = await this.#areInOrder(wish.ownFiles?.[n] ?? [], wish.order);
+            const order = isInOrder ? '' : ` order by ${wish.order}`;
             files.push(
                 await this.writeFile(
-                    `select * from (${query}) as q where ${where.join(' and ')} order by ${wish.order}`,
+                    `select * from (${query}) as q where ${where.join(' and ')}${order}`,
                     `${folder}/${part.join('-')}.parquet`,
                 ),
             );
@@ -255,6 +257,18 @@ export class DuckdbSession implements EngineSession {
         const empty = files.filter((file) => file.rowCount === 0);
         if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
+    }
+
+    /** Whether the row groups of files hardly overlap in what they are sorted by first, a whole number: one value lies in few of them. */
+    async #areInOrder(files: readonly string[], order: string): Promise<boolean> {
+        if (files.length === 0) return false;
+        const [column = ''] = order.split(/[\s,]/);
+        const [spans] = await this.rows(
+            `select sum(high - low + 1) <= ${OVERLAPS_MAX} * (max(high) - min(low) + 1) as is_in_order
+               from (select try_cast(stats_min_value as hugeint) as low, try_cast(stats_max_value as hugeint) as high
+                       from parquet_metadata([${files.map(sqlText).join(', ')}]) where path_in_schema = ${sqlText(column)})`,
+        );
+        return spans?.is_in_order === true;
     }
 
     async rows(query: string): Promise<EngineRow[]> {
@@ -306,6 +320,9 @@ export class DuckdbSession implements EngineSession {
 
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
+
+// in so many row groups what is sought in a file may lie
+const OVERLAPS_MAX = 3;
 
 // a document is held as text three times over; one string has a limit of 512 MB
 const ROWS_OF_A_DOCUMENT = 100_000;
