@@ -14,12 +14,25 @@ import type { SparkSide } from './spark.ts';
 
 const MEMORY = '4g';
 
-async function throughGridtally(workspace: Workspace, port: number): Promise<SparkSide> {
+/** A town whose readings were received, and the files that both sides work on. */
+interface ReceivedTown {
+    readonly folder: string;
+    readonly workspace: Workspace;
+    readonly versions: string[];
+    readonly channels: string;
+}
+
+async function throughGridtally(
+    { workspace }: ReceivedTown,
+    small: ReceivedTown,
+    port: number,
+): Promise<SparkSide> {
     const server = await startSparkServer({ port, memory: MEMORY });
     const steps: Record<string, number> = {};
     const chain = withoutVee(workspace);
     const bulkEngine = timedEngine(chain.lake.bulkEngine, steps);
     try {
+        await refreshAll(withoutVee(small.workspace));
         const cpuFrom = cpuSecondsOf(server.pid);
         const { seconds } = await secondsOf(() =>
             refreshAll({ ...chain, lake: { ...chain.lake, bulkEngine } }),
@@ -120,31 +133,40 @@ const CHANGED = 'select market_day, bucket, channel_no, digest from daily where 
 
 const READ_LATER = { newest: NEWEST, hourly: HOURLY, daily: DAILY };
 
-async function byHand(folder: string, files: { versions: string[]; channels: string }): Promise<SparkSide> {
+function filesView(spark: SparkSession, name: string, paths: readonly string[]): Promise<void> {
+    return spark.createFilesView(name, { format: 'parquet', paths: paths.map((file) => `file:${file}`) });
+}
+
+/** Seconds of each statement. */
+async function runByHand(spark: SparkSession, town: ReceivedTown): Promise<Record<string, number>> {
+    const steps: Record<string, number> = {};
+    await filesView(spark, 'versions', town.versions);
+    await filesView(spark, 'channels', [town.channels]);
+    for (const [name, query] of Object.entries({ ...READ_LATER, gaps: GAPS, changed: CHANGED })) {
+        const target = path.join(town.folder, 'by-hand', name);
+        const step = await secondsOf(() =>
+            spark.writeFiles(query, {
+                format: 'parquet',
+                folder: `file:${target}`,
+                partitionBy: ['market_day', 'bucket'],
+                options: { compression: 'zstd' },
+            }),
+        );
+        steps[name] = step.seconds;
+        // a day without gaps has no file of them, and no later step reads them
+        if (name in READ_LATER) await filesView(spark, name, [target]);
+    }
+    return steps;
+}
+
+async function byHand(town: ReceivedTown, small: ReceivedTown): Promise<SparkSide> {
     const server = await startSparkServer({ memory: MEMORY });
     const spark = await SparkSession.connect(server.address);
-    const view = (name: string, paths: string[]) =>
-        spark.createFilesView(name, { format: 'parquet', paths: paths.map((file) => `file:${file}`) });
     try {
-        const steps: Record<string, number> = {};
-        const cpuFrom = cpuSecondsOf(server.pid);
         await spark.setConfig({ 'spark.sql.session.timeZone': 'UTC' });
-        await view('versions', files.versions);
-        await view('channels', [files.channels]);
-        for (const [name, query] of Object.entries({ ...READ_LATER, gaps: GAPS, changed: CHANGED })) {
-            const target = path.join(folder, 'by-hand', name);
-            const step = await secondsOf(() =>
-                spark.writeFiles(query, {
-                    format: 'parquet',
-                    folder: `file:${target}`,
-                    partitionBy: ['market_day', 'bucket'],
-                    options: { compression: 'zstd' },
-                }),
-            );
-            steps[name] = step.seconds;
-            // a day without gaps has no file of them, and no later step reads them
-            if (name in READ_LATER) await view(name, [target]);
-        }
+        await runByHand(spark, small);
+        const cpuFrom = cpuSecondsOf(server.pid);
+        const steps = await runByHand(spark, town);
         const cpuSeconds = cpuSecondsOf(server.pid) - cpuFrom;
         const seconds = Object.values(steps).reduce((sum, taken) => sum + taken, 0);
         const sums =
@@ -165,19 +187,36 @@ async function byHand(folder: string, files: { versions: string[]; channels: str
     }
 }
 
-async function main(folder: string): Promise<void> {
-    const port = await freePort();
-    const throughBoth = async (workspace: Workspace) => {
-        for (const name of ['readings.csv', 'corrections.csv']) await ingestFile(workspace, folder, name);
-        const versions = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
-        const { path: channels } = await useLake(workspace.lake, (inUse) => channelSnapshot(inUse));
-        const sides = {
-            byHand: await byHand(folder, { versions, channels }),
-            gridtally: await throughGridtally(workspace, port),
-        };
-        process.stdout.write(`${JSON.stringify(sides)}\n`);
-    };
-    await withTownHome(folder, throughBoth, { engine: `sc://127.0.0.1:${port}` });
+async function receiveTown(folder: string, workspace: Workspace): Promise<ReceivedTown> {
+    for (const name of ['readings.csv', 'corrections.csv']) await ingestFile(workspace, folder, name);
+    const versions = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
+    const { path: channels } = await useLake(workspace.lake, (inUse) => channelSnapshot(inUse));
+    return { folder, workspace, versions, channels };
 }
 
-await main(process.argv[2] ?? '');
+async function main(folder: string, smallFolder: string): Promise<void> {
+    const port = await freePort();
+    const home = { engine: `sc://127.0.0.1:${port}` };
+    await withTownHome(
+        smallFolder,
+        async (smallWorkspace) => {
+            const small = await receiveTown(smallFolder, smallWorkspace);
+            await withTownHome(
+                folder,
+                async (workspace) => {
+                    const town = await receiveTown(folder, workspace);
+                    const sides = {
+                        byHand: await byHand(town, small),
+                        gridtally: await throughGridtally(town, small, port),
+                    };
+                    process.stdout.write(`${JSON.stringify(sides)}\n`);
+                },
+                home,
+            );
+        },
+        home,
+    );
+}
+
+const [folder = '', smallFolder = ''] = process.argv.slice(2);
+await main(folder, smallFolder);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { runWorker, withTown } from './town.ts';
 
-/** On a server of its own, which was just started. */
+/** On a server of its own, which did the same for a small town before: a server at work has its code compiled. */
 export interface SparkSide {
     readonly seconds: number;
     /** Of the server, which also compiles what it runs. */
@@ -24,20 +24,28 @@ export interface SparkResult {
  * the same files of versions. Throws where the two do not publish the same intervals and energy, or miss other ones.
  */
 export function benchSpark(meters: number): Promise<SparkResult> {
-    return withTown({ name: 'spark', meters, correctionsRate: 0.01 }, async (folder) => {
-        const sides = await runWorker<Pick<SparkResult, 'gridtally' | 'byHand'>>('spark-worker.ts', [folder]);
-        const { gridtally, byHand } = sides;
-        if (!isDeepStrictEqual(gridtally.check, byHand.check))
-            throw new Error(
-                `the two disagree: ${JSON.stringify(gridtally.check)} and ${JSON.stringify(byHand.check)}`,
-            );
-        return {
-            meters,
-            ...sides,
-            ratio: gridtally.seconds / byHand.seconds,
-            cpuRatio: gridtally.cpuSeconds / byHand.cpuSeconds,
-        };
-    });
+    const town = (size: number) => ({ name: 'spark', meters: size, correctionsRate: 0.01 });
+    return withTown(town(Math.ceil(meters / 10)), (small) =>
+        withTown(town(meters), (folder) => compareSides(meters, folder, small)),
+    );
+}
+
+async function compareSides(meters: number, folder: string, small: string): Promise<SparkResult> {
+    const sides = await runWorker<Pick<SparkResult, 'gridtally' | 'byHand'>>('spark-worker.ts', [
+        folder,
+        small,
+    ]);
+    const { gridtally, byHand } = sides;
+    if (!isDeepStrictEqual(gridtally.check, byHand.check))
+        throw new Error(
+            `the two disagree: ${JSON.stringify(gridtally.check)} and ${JSON.stringify(byHand.check)}`,
+        );
+    return {
+        meters,
+        ...sides,
+        ratio: gridtally.seconds / byHand.seconds,
+        cpuRatio: gridtally.cpuSeconds / byHand.cpuSeconds,
+    };
 }
 
 const LEAST_TOLD_SECONDS = 0.5;
@@ -51,7 +59,7 @@ export function sparkText(result: SparkResult): string {
             .map(([step, taken]) => `  ${step.padEnd(36)} ${taken.toFixed(1)} s`),
     ];
     return [
-        `a day of ${result.meters.toLocaleString('en')} meters on Spark with two threads:`,
+        `a day of ${result.meters.toLocaleString('en')} meters on Spark with two threads, after a tenth of it:`,
         ...side('gridtally', result.gridtally),
         ...side('by hand', result.byHand),
         `ratio ${result.ratio.toFixed(2)}, of CPU ${result.cpuRatio.toFixed(2)}`,

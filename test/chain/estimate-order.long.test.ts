@@ -184,7 +184,7 @@ const ATTRIBUTES = `metering_point_id,validation_class,annual_consumption
 R2,home,3456.789012
 R3,home,
 `;
-const JOBS = [3, 1, 1000];
+const JOBS = [5, 1, 1000];
 
 /** Channels are numbered in the order of names: with sixteen names between, the first is in one bucket and the others in the next. */
 const METERS = ['A1', 'R2', 'R3'];
@@ -216,10 +216,10 @@ for (const season of SEASONS) {
             for (const [i, rows] of files.entries()) {
                 await ingestRows(world, rows);
                 await ingestReads(world, reads[i] ?? []);
-                if (i % 6 === 0) await refreshAll(withPolicy(world, season, JOBS[(i / 6) % 3] ?? 1));
+                if (i % 8 === 0) await refreshAll(withPolicy(world, season, JOBS[(i / 8) % 3] ?? 1));
                 if (i === 7) await world.load('attributes', 'attributes.csv', ATTRIBUTES);
             }
-            const chain = withPolicy(world, season, 3);
+            const chain = withPolicy(world, season, 5);
             await refreshAll(chain);
             assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
             await assertAllAsNaive(world, cases, season);

@@ -45,19 +45,24 @@ export interface ChaosPlan {
     /** By which gaps are estimated, in their order; none: they stay. */
     readonly methods: readonly PlainMethod[];
     readonly rounds: readonly ChaosRound[];
+    /** So many deliveries come when all others are published. */
+    readonly latecomers: number;
     /** Draws which deliveries come when. */
     readonly order: RandomStream;
     /** Whether the lake is made anew from the raw bytes in the end and compared. */
     readonly rebuilds: boolean;
 }
 
-/** Days of 23, 25 and 24 hours, and the end of a month; of weekdays at least two, since estimates look at like days. */
+/** Days of 23, 25 and 24 hours, the end of a month, and days enough that many estimates look at days which others of their kind were made from before. */
 const TIMES = [
     { start: '2013-03-28', days: 4 },
     { start: '2013-10-24', days: 4 },
     { start: '2013-05-14', days: 3 },
     { start: '2013-07-31', days: 2 },
+    { start: '2013-06-03', days: 12 },
 ] as const;
+
+const LONG_DAYS = 7;
 
 export function planSeed(seed: string): ChaosPlan {
     const random = randomStream(seed, 'chaos');
@@ -66,7 +71,10 @@ export function planSeed(seed: string): ChaosPlan {
     const to = addDays(from, days);
     const lastDay = addDays(to, -1);
     // most gaps are short: where a line is tried first, hardly any estimate depends on another day
-    const methods = random.pick<readonly PlainMethod[]>([[], ['linear', 'like-day'], ['like-day', 'linear']]);
+    const isLong = days > LONG_DAYS;
+    const methods: readonly PlainMethod[] = isLong
+        ? ['like-day', 'linear']
+        : random.pick<readonly PlainMethod[]>([[], ['linear', 'like-day'], ['like-day', 'linear']]);
     const estimates = methods.length > 0;
     const town = {
         seed,
@@ -76,7 +84,7 @@ export function planSeed(seed: string): ChaosPlan {
         marketZone: ZONE,
         feed: random.pick(['generic-csv', 'generic-ndjson'] as const),
         feedName: FEED,
-        delivery: random.pick(['per-day', 'per-day', 'per-hour'] as const),
+        delivery: isLong ? 'per-day' : random.pick(['per-day', 'per-day', 'per-hour'] as const),
         compress: random.pick(['none', 'gzip', 'zstd'] as const),
         // the second computation of estimates knows half-hours, and meters that stay
         minutes: estimates ? 30 : random.pick<30 | 'mixed'>([30, 'mixed']),
@@ -96,22 +104,24 @@ export function planSeed(seed: string): ChaosPlan {
         lastDay,
         months: [...new Set([from, lastDay].map((day) => day.slice(0, 7)))],
         methods,
-        rounds: planRounds(random),
+        rounds: planRounds(random, isLong ? 5 : 1),
+        latecomers: isLong ? random.between(2, 4) : 0,
         order: randomStream(seed, 'order'),
         rebuilds: random.chance(0.3),
     };
 }
 
-function planRounds(random: RandomStream): ChaosRound[] {
+/** @param share how many times as many deliveries are taken at once as in a town of a few days */
+function planRounds(random: RandomStream, share: number): ChaosRound[] {
     const count = random.between(3, 4);
     const late = random.between(0, count);
     return Array.from({ length: count }, (_, i) => ({
         loadsLate: i === late,
-        commands: planCommands(random),
+        commands: planCommands(random, share),
     }));
 }
 
-function planCommands(random: RandomStream): PlannedCommand[] {
+function planCommands(random: RandomStream, share: number): PlannedCommand[] {
     const count = random.pick([1, 1, 2, 2]);
     const isPausing = count > 1 && random.chance(0.6);
     const kinds = Array.from({ length: count }, (_, i) => kindOf(random, i, isPausing));
@@ -119,8 +129,8 @@ function planCommands(random: RandomStream): PlannedCommand[] {
         const isIngest = kind.startsWith('ingest');
         return {
             kind,
-            takes: isIngest ? random.between(1, 6) : 0,
-            resends: isIngest && random.chance(0.3) ? random.between(1, 3) : 0,
+            takes: isIngest ? share * random.between(1, 6) : 0,
+            resends: isIngest && random.chance(0.3) ? random.between(2, 4) : 0,
             faults: isPausing && i === 0 ? pausing(kind, random) : faultsOf(kind, random),
         };
     });

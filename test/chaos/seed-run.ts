@@ -131,7 +131,12 @@ class ChaosRun {
         this.findings.push(...(await lostDeliveries(workspace, this.#acknowledged)));
         if (!this.#isLateLoaded) await this.#loadLate(workspace);
         const rest = this.#waiting.splice(0);
+        const last = rest.splice(rest.length - Math.min(rest.length, this.#plan.latecomers));
         if (rest.length > 0) await this.#quietly(['ingest', ...rest, '--feed', FEED]);
+        if (last.length > 0) {
+            await this.#quietly(['work']);
+            await this.#quietly(['ingest', ...last, '--feed', FEED]);
+        }
         // also parses what was received by processes that ended before they could
         await this.#quietly(['work']);
         for (const month of this.#plan.months) await this.#quietly(['bill', '--period', month]);

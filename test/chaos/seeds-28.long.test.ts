@@ -1,0 +1,4 @@
+// test limit: 900 s
+import { holdSeeds } from './held-seeds.ts';
+
+holdSeeds(28, 17);
