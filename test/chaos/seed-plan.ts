@@ -157,7 +157,8 @@ function pausing(kind: CommandKind, random: RandomStream): ProcessFaults {
     const stage = random.pick<CrashStage>(isRefreshing ? PAUSES.refresh : PAUSES.ingest);
     return {
         pause: { stage, pass: 1 },
-        killsServer: random.chance(0.5),
+        // a server that is gone has forgotten what the paused one claimed: others do its work, too
+        killsServer: random.chance(isRefreshing ? 0.8 : 0.5),
         ...clock(random),
         ...(random.chance(0.3) ? crashing(kind, random) : {}),
     };
