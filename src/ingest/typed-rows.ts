@@ -27,7 +27,7 @@ export interface TypedRowsOptions {
 
 const DAY_US = 86_400_000_000;
 export const KNOWN_MINUTES = [5, 10, 15, 30, 60];
-/** 2000-01-01 in UTC: an earlier stamp is refused as impossible, as no interval meter is older. */
+/** 2000-01-01 in UTC: an earlier stamp is refused (`row.stamp-too-old`), as no interval meter is older. */
 export const FIRST_STAMP_US = 946_684_800_000_000;
 
 /**
@@ -199,7 +199,7 @@ from dayed as d left join channel_map as c
 
 /** Conditions over the columns of the query joined with the payload's `received_us`. */
 function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): RowCheck[] {
-    const { value, stamp } = contract.reading;
+    const { value, stamp, unit } = contract.reading;
     const isLocal = stamp.clock.kind === 'local';
     const given = (isPossible: boolean, ...checks: RowCheck[]) => (isPossible ? checks : []);
     const isPeriods = cellsOf(contract)[0]?.cell.kind === 'period';
@@ -208,6 +208,8 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
     const isNumber = `(${needsValue} and value_is_number)`;
     const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
     const lengthUs = 'cast(minutes as bigint) * 60000000';
+    // of power the energy is not known where the length is not
+    const isMeasurable = `(minutes is not null or ${has('unit') ? 'unit_text' : sqlText(unit)} <> 'kW')`;
     const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({
         rule,
         role,
@@ -260,7 +262,7 @@ function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): 
         check(
             'row.value-too-large',
             'value',
-            `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
+            `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and ${isMeasurable} and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
         ),
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
     ];

@@ -153,6 +153,14 @@ const NUMBERS: readonly Case[] = [
     oneBad('negative', row({ value: '-0.5' }), 'row.value-negative', 'value'),
     oneBad('absurd value', row({ value: '123456789' }), 'row.value-too-large', 'value'),
     oneBad('a value that no column holds', row({ value: '99999999999999' }), 'row.value-too-large', 'value'),
+    // what one kilowatt is over seven minutes is nobody's question: only the length is wrong
+    oneBad('power over an unknown length', row({ minutes: '7', value: '1', unit: 'kW' }), 'row.minutes', 'minutes'),
+    oneBad(
+        'energy that is too large, over an unknown length',
+        row({ minutes: '7', value: '99999999999999' }),
+        'row.minutes row.value-too-large',
+        'minutes value',
+    ),
     oneBad('too many decimals', row({ value: '0.5000001' }), 'row.value-decimals', 'value'),
     oneBad('no value', row({ value: '' }), 'row.value-missing', 'value'),
     oneBad('a unit that is no energy', row({ unit: 'kvarh' }), 'row.unit', 'unit'),
