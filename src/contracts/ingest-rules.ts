@@ -29,6 +29,8 @@ export const ROW_RULES = {
     'row.meter-blank': 'The meter is blank.',
     'row.stamp-format': 'The stamp is not written as the contract says.',
     'row.stamp-impossible': 'There is no such date or time of day.',
+    'row.stamp-too-old':
+        'The interval, or the register read, lies before 2000-01-01 in UTC: no interval meter is older.',
     'row.stamp-missing-hour': 'The local time was skipped by the clock change.',
     'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
     'row.period-surplus': 'The local day has fewer periods than the number of the column.',

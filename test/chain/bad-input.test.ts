@@ -154,7 +154,12 @@ const NUMBERS: readonly Case[] = [
     oneBad('absurd value', row({ value: '123456789' }), 'row.value-too-large', 'value'),
     oneBad('a value that no column holds', row({ value: '99999999999999' }), 'row.value-too-large', 'value'),
     // what one kilowatt is over seven minutes is nobody's question: only the length is wrong
-    oneBad('power over an unknown length', row({ minutes: '7', value: '1', unit: 'kW' }), 'row.minutes', 'minutes'),
+    oneBad(
+        'power over an unknown length',
+        row({ minutes: '7', value: '1', unit: 'kW' }),
+        'row.minutes',
+        'minutes',
+    ),
     oneBad(
         'energy that is too large, over an unknown length',
         row({ minutes: '7', value: '99999999999999' }),
@@ -240,6 +245,14 @@ const STAMPS: readonly Case[] = [
         file: 'LCLid,tstp,energy(kWh/hh)\nA,201305012400,1\nA,201305012430,1\nA,201324002330,1\n',
         accepted: 1,
         quarantined: ['3 row.stamp-impossible tstp', '4 row.stamp-impossible tstp'],
+    },
+    oneBad('a day before 2000', row({ at: '1999-12-31T23:30:00Z' }), 'row.stamp-too-old', 'read_at'),
+    {
+        name: 'before 2000 and in the far future by a local clock',
+        feed: 'local',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,1999-12-31 23:30:00,1\nA,2000-01-01 00:00:00,1\nA,2096-05-01 00:00:00,1\n',
+        waiting: ['A waiting.outside-validity'],
+        quarantined: ['2 row.stamp-too-old tstp', '4 row.stamp-future tstp'],
     },
     oneBad('future stamp', row({ at: '2096-05-01T00:00:00Z' }), 'row.stamp-future', 'read_at'),
     oneBad(
