@@ -49,7 +49,7 @@ export async function checkFeedFile(
                 ]),
             ),
             ...(preview.unknownMeters > 0
-                ? [`${counted(preview.unknownMeters, 'row')} of meters that are not registered`]
+                ? [`${counted(preview.unknownMeters, 'row')} whose meter or register is not registered`]
                 : []),
             ...(preview.outsideValidity > 0
                 ? [`${counted(preview.outsideValidity, 'row')} of meters that are not installed then`]

@@ -53,10 +53,10 @@ export const ROW_RULES = {
         'The payload holds the interval, or the instant of a register, more than once, and the contract refuses that.',
 } as const;
 
-/** A row that is right in itself, of a meter that nobody registered, or outside the channel's validity. */
+/** A row that is right in itself, of a meter or register that nobody registered, or outside the channel's validity. */
 export const WAITING_REASONS = {
     'waiting.meter-unknown': 'No channel is registered for the meter and register.',
-    'waiting.outside-validity': 'The meter is registered, but not at the time of the reading.',
+    'waiting.outside-validity': 'The meter and register are registered, but not at the time of the reading.',
 } as const;
 
 export type FileRule = keyof typeof FILE_RULES;

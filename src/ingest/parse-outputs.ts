@@ -56,11 +56,11 @@ const WAITING_SELECT = (o: OutputOptions) => `
     cast(${o.feedId} as smallint) as feed_id, sequence, cast(ordinal as bigint) as ordinal,
     make_timestamptz(received_us) as received_at, meter_key, register_key, make_timestamptz(period_us) as period_from,
     minutes as interval_minutes, kwh, quality, source_code, version_stamp,
-    ${waitingReason('meter_key')} as reason, text as original_text`;
+    ${waitingReason('meter_key', 'register_key')} as reason, text as original_text`;
 
 /** Why a row without a channel waits, from the session's `channel_map`. */
-export function waitingReason(meterKey: string): string {
-    return `case when ${meterKey} in (select external_key from channel_map) then 'waiting.outside-validity'
+export function waitingReason(meterKey: string, registerKey: string): string {
+    return `case when (${meterKey}, ${registerKey}) in (select (external_key, register_key) from channel_map) then 'waiting.outside-validity'
         else 'waiting.meter-unknown' end`;
 }
 

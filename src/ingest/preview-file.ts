@@ -21,7 +21,7 @@ export interface FilePreview {
     readonly accepted: number;
     /** Rows that are right and would find no channel. */
     readonly waiting: number;
-    /** Rows of meters that are not registered: they wait, or are accepted where the feed registers them. */
+    /** Rows of meters or registers that are not registered: they wait, or are accepted where the feed registers them. */
     readonly unknownMeters: number;
     /** Rows of meters that are registered, but not at that time: they wait. */
     readonly outsideValidity: number;

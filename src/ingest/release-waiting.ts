@@ -123,7 +123,7 @@ async function matchWaiting(
     for (const feed of feeds) {
         await session.prepare(feed.contract);
         await engine.run(
-            `insert into matched select w.*, c.channel_no, ${waitingReason('w.meter_key')} as reason_now
+            `insert into matched select w.*, c.channel_no, ${waitingReason('w.meter_key', 'w.register_key')} as reason_now
              from waiting as w left join channel_map as c
                 on c.external_key = w.meter_key and c.register_key = w.register_key and c.interval_minutes = w.interval_minutes
                 and epoch_us(w.period_from) >= c.valid_from_us and epoch_us(w.period_from) < c.valid_to_us

@@ -276,6 +276,12 @@ const STAMPS: readonly Case[] = [
         waiting: ['nobody waiting.meter-unknown'],
     },
     {
+        name: 'an unknown register of a known meter',
+        file: between(row().replace('A,1,', 'A,2,')),
+        accepted: 1,
+        waiting: ['A waiting.meter-unknown'],
+    },
+    {
         name: 'a meter before its installation',
         file: between(row({ at: '2012-05-01T00:00:00Z' })),
         accepted: 1,

@@ -113,7 +113,7 @@ test('a check tells that rows wait of a meter that is known and not installed th
     writeFileSync(file, text);
     const registers = await run('feed', 'check', file, '--feed', 'generic-csv');
     assert.match(registers.out, /4 rows, of which 3 would be accepted, 1 would wait$/m);
-    assert.match(registers.out, /^2 rows of meters that are not registered$/m);
+    assert.match(registers.out, /^2 rows whose meter or register is not registered$/m);
     assert.match(registers.out, /^1 row of meters that are not installed then$/m);
     const waits = await run('feed', 'check', file, '--feed', 'waits');
     assert.match(waits.out, /4 rows, of which 1 would be accepted, 3 would wait$/m);
