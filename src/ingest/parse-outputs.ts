@@ -21,6 +21,8 @@ export interface SegmentCounts {
     readonly quarantined: number;
     /** Values with more than six decimals, rounded half-even. */
     readonly rounded: number;
+    /** Numbers beside a quality that says that there is no value. */
+    readonly unused: number;
     readonly quarantinedByRule: Readonly<Record<string, number>>;
 }
 
@@ -221,7 +223,8 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
     const rows = await engine.rows(
         `select segment_no, count(*) as records, count(*) filter (where faults = '' and channel_no is not null) as versions,
             count(*) filter (where faults = '' and channel_no is null) as waiting, count(*) filter (where faults <> '') as quarantined,
-            count(*) filter (where faults = '' and is_rounded) as rounded
+            count(*) filter (where faults = '' and is_rounded) as rounded,
+            count(*) filter (where faults = '' and is_unused) as unused
          from parsed group by segment_no`,
     );
     const rules = await engine.rows(
@@ -234,6 +237,7 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
         waiting: Number(row.waiting),
         quarantined: Number(row.quarantined),
         rounded: Number(row.rounded),
+        unused: Number(row.unused),
         quarantinedByRule: Object.fromEntries(
             rules.filter((r) => r.segment_no === row.segment_no).map((r) => [String(r.rule), Number(r.n)]),
         ),
@@ -301,6 +305,7 @@ export async function parsePlain(
         waiting: 0,
         quarantined: 0,
         rounded: 0,
+        unused: 0,
         quarantinedByRule: {},
     };
     return {

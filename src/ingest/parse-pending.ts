@@ -63,6 +63,7 @@ export interface ParseTotals {
     waiting: number;
     quarantined: number;
     rounded: number;
+    unused: number;
     quarantinedByRule: Record<string, number>;
     /** The first of them. */
     refusals: PayloadRefused[];
@@ -105,6 +106,7 @@ export async function parsePending(
         waiting: 0,
         quarantined: 0,
         rounded: 0,
+        unused: 0,
         quarantinedByRule: {},
         refusals: [],
         flags: [],
@@ -448,6 +450,7 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
         totals.waiting += counts.waiting;
         totals.quarantined += counts.quarantined;
         totals.rounded += counts.rounded;
+        totals.unused += counts.unused;
         for (const [rule, n] of Object.entries(counts.quarantinedByRule)) {
             totals.quarantinedByRule[rule] = (totals.quarantinedByRule[rule] ?? 0) + n;
         }

@@ -25,6 +25,8 @@ export interface FilePreview {
     readonly unknownMeters: number;
     /** Rows of meters that are registered, but not at that time: they wait. */
     readonly outsideValidity: number;
+    /** Numbers in rows whose quality says that there is no value: the row comes in without it. */
+    readonly unusedValues: number;
     readonly stamps: string;
     readonly unit: string;
     readonly unknownMeter: string;
@@ -131,6 +133,7 @@ type Description = Pick<
     | 'waiting'
     | 'unknownMeters'
     | 'outsideValidity'
+    | 'unusedValues'
     | 'faultsByRule'
     | 'sample'
     | 'faults'
@@ -142,6 +145,7 @@ const NOTHING: Description = {
     waiting: 0,
     unknownMeters: 0,
     outsideValidity: 0,
+    unusedValues: 0,
     faultsByRule: {},
     sample: [],
     faults: [],
@@ -155,7 +159,8 @@ async function describeParsed(
         `with named as (select distinct external_key, register_key from channel_map)
          select count(*) as records, count(*) filter (where faults = '') as right_rows,
             count(*) filter (where faults = '' and channel_no is null and n.external_key is null) as unknown_meters,
-            count(*) filter (where faults = '' and channel_no is null and n.external_key is not null) as outside_validity
+            count(*) filter (where faults = '' and channel_no is null and n.external_key is not null) as outside_validity,
+            count(*) filter (where faults = '' and is_unused) as unused_values
          from parsed as p left join named as n on n.external_key = p.meter_key and n.register_key = p.register_key`,
     );
     const [unknownMeters, outsideValidity] = [
@@ -179,6 +184,7 @@ async function describeParsed(
         waiting,
         unknownMeters,
         outsideValidity,
+        unusedValues: Number(counts?.unused_values),
         faultsByRule: Object.fromEntries(rules.map((r) => [String(r.rule), Number(r.n)])),
         sample: sample.map((r) => ({
             line: Number(r.line_no),

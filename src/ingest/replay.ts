@@ -226,6 +226,7 @@ function statsAfter(
         waiting: stats.waiting + (came?.waiting ?? 0),
         quarantined: stats.quarantined - (gone?.rows ?? 0) + (came?.quarantined ?? 0),
         rounded: stats.rounded + (came?.rounded ?? 0),
+        unused: (stats.unused ?? 0) + (came?.unused ?? 0),
         quarantinedByRule,
         refused: refused.filter((r) => r.segmentNo === segmentNo).length,
     };

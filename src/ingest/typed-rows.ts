@@ -258,11 +258,13 @@ function valueChecks(contract: FeedContract, has: (role: ColumnRole) => boolean)
     const needsValue =
         "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
     const isNumber = `(${needsValue} and value_is_number)`;
+    // also where no value is needed: what is no number was meant to say something
+    const isText = "value_text <> '' and not value_is_null and not value_is_number";
     // of power the energy is not known where the length is not
     const isMeasurable = `(minutes is not null or ${has('unit') ? 'unit_text' : sqlText(unit)} <> 'kW')`;
     return [
         onValue('row.value-missing', `${needsValue} and value_text = ''`),
-        onValue('row.value-format', `${needsValue} and value_text <> '' and not value_is_number`),
+        onValue('row.value-format', isText),
         onValue('row.value-decimals', `${isNumber} and decimal_places > ${value.maxDecimals}`),
         ...(value.allowsNegative
             ? []

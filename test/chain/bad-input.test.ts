@@ -17,6 +17,8 @@ interface Case {
     readonly waiting?: readonly string[];
     /** Values rounded half-even to six decimals. */
     readonly rounded?: number;
+    /** Numbers beside a quality without a value. */
+    readonly unused?: number;
 }
 
 const HEADER = 'meter_id,register,read_at,minutes,value,unit,quality,version\n';
@@ -167,6 +169,19 @@ const NUMBERS: readonly Case[] = [
         'minutes value',
     ),
     oneBad('too many decimals', row({ value: '0.5000001' }), 'row.value-decimals', 'value'),
+    oneBad(
+        'text beside a code for missing',
+        row({ value: 'junk', quality: 'N' }),
+        'row.value-format',
+        'value',
+    ),
+    oneBad('text of a withdrawal', row({ value: 'junk', quality: 'W' }), 'row.value-format', 'value'),
+    {
+        name: 'numbers beside codes for missing and withdrawn',
+        file: `${HEADER}${row({ value: '9.5', quality: 'N' })}${row({ at: at('00:30'), value: '0.12345678', quality: 'W' })}${row({ at: at('01:00'), value: '', quality: 'W' })}`,
+        accepted: 3,
+        unused: 2,
+    },
     oneBad('no value', row({ value: '' }), 'row.value-missing', 'value'),
     oneBad('a unit that is no energy', row({ unit: 'kvarh' }), 'row.unit', 'unit'),
     oneBad('an unknown quality', row({ quality: 'Z' }), 'row.quality', 'quality'),
@@ -324,6 +339,7 @@ const found = new Map<
     { accepted: number; rounded: number; quarantined: string[]; waiting: string[]; refused?: string }
 >();
 let peakBytes = 0;
+let unused = 0;
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });
@@ -360,7 +376,11 @@ before(async () => {
         `metering_point_id,meter_id,register,flow,interval_minutes,valid_from\n${meters.map((m) => `${m},2013-01-01\n`).join('')}`,
     );
     for (const [feed, cases] of Map.groupBy(CASES, (c) => c.feed ?? 'waits')) {
-        await world.ingest(feed, Object.fromEntries(cases.map((c) => [nameOf(c), c.file])));
+        const { parsed } = await world.ingest(
+            feed,
+            Object.fromEntries(cases.map((c) => [nameOf(c), c.file])),
+        );
+        unused += parsed.unused;
         peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
     }
     await refreshAll(world.workspace);
@@ -441,6 +461,10 @@ test('counts add up and nothing is lost', async () => {
     assert.equal(
         status.valuesRounded,
         sum((c) => c.rounded ?? 0),
+    );
+    assert.equal(
+        unused,
+        sum((c) => c.unused ?? 0),
     );
     assert.equal(status.rowsReceived, status.versions + status.rowsQuarantined + status.rowsWaiting);
     assert.equal(
