@@ -148,7 +148,7 @@ async function judgeAgain(
         const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
         const before = refusedBefore.map((r) => r.sequence);
         await keepForReplay(engine, before);
-        const unknown = await unknownMeters(engine);
+        const unknown = await unknownMeters(engine, feed.contract);
         if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
             await registerUnknown(ingest, feed, unknown);
             await session.prepare(feed.contract);

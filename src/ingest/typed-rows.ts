@@ -16,6 +16,8 @@ export interface RowCheck {
 export interface TypedRows {
     readonly query: string;
     readonly checks: readonly RowCheck[];
+    /** The SQL condition under which a value may stand only where the metering point has a channel of export. */
+    readonly needsExport: string;
 }
 
 export interface TypedRowsOptions {
@@ -45,7 +47,11 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
 select * from mapped`;
     const checks = rowChecks(contract, (role) => column(contract, role) !== undefined);
     const isInterval = contract.kind === 'interval';
-    return { query, checks: checks.filter(({ rule }) => isInterval || !OF_INTERVALS.has(rule)) };
+    return {
+        query,
+        checks: checks.filter(({ rule }) => isInterval || !OF_INTERVALS.has(rule)),
+        needsExport: needsExport(contract),
+    };
 }
 
 function column(contract: FeedContract, role: ColumnRole): string | undefined {
@@ -252,23 +258,28 @@ function stampChecks(contract: FeedContract): RowCheck[] {
     ];
 }
 
+const NEEDS_VALUE =
+    "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
+
+function needsExport({ reading }: FeedContract): string {
+    return reading.value.allowsNegative ? 'false' : `(${NEEDS_VALUE} and value_is_number and kwh < 0)`;
+}
+
 function valueChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): RowCheck[] {
     const { value, unit } = contract.reading;
     const onValue = (rule: RowRule, when: string) => check(rule, 'value', when);
-    const needsValue =
-        "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
-    const isNumber = `(${needsValue} and value_is_number)`;
+    const isNumber = `(${NEEDS_VALUE} and value_is_number)`;
     // also where no value is needed: what is no number was meant to say something
     const isText = "value_text <> '' and not value_is_null and not value_is_number";
     // of power the energy is not known where the length is not
     const isMeasurable = `(minutes is not null or ${has('unit') ? 'unit_text' : sqlText(unit)} <> 'kW')`;
+    // whether there is export is known with the channel; the index of a register is never negative
+    const isOfKnown = contract.kind === 'interval' ? 'channel_no is not null' : 'true';
     return [
-        onValue('row.value-missing', `${needsValue} and value_text = ''`),
+        onValue('row.value-missing', `${NEEDS_VALUE} and value_text = ''`),
         onValue('row.value-format', isText),
         onValue('row.value-decimals', `${isNumber} and decimal_places > ${value.maxDecimals}`),
-        ...(value.allowsNegative
-            ? []
-            : [onValue('row.value-negative', `${isNumber} and kwh < 0 and not has_export`)]),
+        onValue('row.value-negative', `${needsExport(contract)} and ${isOfKnown} and not has_export`),
         onValue(
             'row.value-too-large',
             `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and ${isMeasurable} and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
