@@ -3,6 +3,7 @@ import { LAKE_TABLES, type VersionTable } from '../contracts/lake-tables.ts';
 import type { EngineSession, WrittenFile } from '../engine/engine.ts';
 import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
 import type { NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
@@ -202,6 +203,7 @@ async function writeVersions(
         return files.map((f) => partitionFile(f));
     }
     const file = await engine.writeFile(query, `${folder}/versions.parquet`);
+    crashPoint('parse');
     await syncWrittenFiles([file.path], lake.folder);
     return [
         {
@@ -308,6 +310,7 @@ export async function parsePlain(
         await removeFiles([path]);
         return undefined;
     }
+    crashPoint('parse');
     await syncWrittenFiles([path], lake.folder);
     const counts = {
         records: file.rowCount,

@@ -146,7 +146,6 @@ async function parseNextBatch(
     const done = await ingest.lake.db.transaction(async (tx) => {
         const segments = await claimSegments(tx, ingest, feed);
         if (segments.length === 0) return undefined;
-        crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
         if (batch.outlined !== undefined) await enterOutline(tx, batch.outlined);
@@ -362,6 +361,7 @@ export async function withSpool<T>(
         }));
         const spooled = await spoolRecords(inputs, feed.contract, sink);
         sink.close();
+        crashPoint('parse');
         const refused = spooled.flatMap(({ ordinal, verdict }) =>
             verdict.ok ? [] : [refusedPayload(feed, stored[ordinal], verdict.refused)],
         );

@@ -104,7 +104,6 @@ async function replayNextBatch(
         const limits = { segments: BATCH_SEGMENTS, bytes: BATCH_BYTES, within: ingest.segmentNos };
         const segments = await claimFaultySegments(tx, feed, limits);
         if (segments.length === 0) return false;
-        crashPoint('parse');
         const judged = await judgeAgain(ingest, session, feed, segments, tx);
         crashPoint('append');
         await commitReplay(tx, ingest.lake, feed, segments, judged);
