@@ -57,6 +57,11 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
                 ...(result.released > 0
                     ? [`${counted(result.released, 'waiting reading')} released; next: gridtally refresh`]
                     : []),
+                ...(result.quarantined > 0
+                    ? [
+                          `${counted(result.quarantined, 'waiting reading')} quarantined, as ${result.quarantined === 1 ? 'it does' : 'they do'} not fit the meter (docs/ingest-rules.md)`,
+                      ]
+                    : []),
                 ...(result.moved > 0
                     ? [
                           `${counted(result.moved, 'reading')} moved to another channel; next: gridtally refresh`,

@@ -7,6 +7,7 @@ import { localStampAt, offsetAt, type Zone } from '../kernel/zone.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { type CommonOptions, withWorkspace } from './command-context.ts';
 import { count, counted, tableText } from './output.ts';
+import { unusedText } from './unused-text.ts';
 
 /** Explains how a file would be read; nothing is received. Exit status 1 where something is wrong. */
 export async function checkFeedFile(
@@ -49,11 +50,12 @@ export async function checkFeedFile(
                 ]),
             ),
             ...(preview.unknownMeters > 0
-                ? [`${counted(preview.unknownMeters, 'row')} of meters that are not registered`]
+                ? [`${counted(preview.unknownMeters, 'row')} whose meter or register is not registered`]
                 : []),
             ...(preview.outsideValidity > 0
                 ? [`${counted(preview.outsideValidity, 'row')} of meters that are not installed then`]
                 : []),
+            ...unusedText(preview.unusedValues),
             ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
             ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),
             ...preview.faults.map(

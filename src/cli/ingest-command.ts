@@ -12,6 +12,7 @@ import { incomingFiles } from './incoming-files.ts';
 import { count, counted, wrapped } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
+import { unusedText } from './unused-text.ts';
 
 interface IngestOptions extends CommonOptions {
     readonly feed: string;
@@ -87,6 +88,7 @@ function ingestText(report: IngestReport): string[] {
         ...(parsed.rounded > 0
             ? [`${counted(parsed.rounded, 'value')} with more than six decimals, rounded half-even`]
             : []),
+        ...unusedText(parsed.unused),
         ...refusalText(`${counted(parsed.refused, 'file')} refused:`, parsed.refusals, parsed.refused),
         ...refusalText(
             `${counted(refusedBefore.length, 'file')} refused when received before:`,

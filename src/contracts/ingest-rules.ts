@@ -29,6 +29,8 @@ export const ROW_RULES = {
     'row.meter-blank': 'The meter is blank.',
     'row.stamp-format': 'The stamp is not written as the contract says.',
     'row.stamp-impossible': 'There is no such date or time of day.',
+    'row.stamp-too-old':
+        'The interval, or the register read, lies before 2000-01-01 in UTC: no interval meter is older.',
     'row.stamp-missing-hour': 'The local time was skipped by the clock change.',
     'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
     'row.period-surplus': 'The local day has fewer periods than the number of the column.',
@@ -41,7 +43,8 @@ export const ROW_RULES = {
     'row.value-format': 'The value is not a plain decimal number.',
     'row.value-missing': 'The value is blank, and the quality does not say that it is missing.',
     'row.value-decimals': 'The value has more decimals than the contract allows.',
-    'row.value-negative': 'The value is negative, and the contract has no export.',
+    'row.value-negative':
+        'The value is negative: neither the contract allows that, nor has the metering point a channel of export.',
     'row.value-too-large':
         'The value is larger than the contract allows for one interval, or for the index of a register.',
     'row.unit': 'The unit is not kWh, Wh, MWh or kW; of a register read, not kWh, Wh or MWh.',
@@ -51,10 +54,12 @@ export const ROW_RULES = {
         'The payload holds the interval, or the instant of a register, more than once, and the contract refuses that.',
 } as const;
 
-/** A row that is right in itself, of a meter that nobody registered, or outside the channel's validity. */
+/** A row that is right in itself, of a meter or register that nobody registered, or outside the channel's validity. What only the channel tells is judged with it. */
 export const WAITING_REASONS = {
     'waiting.meter-unknown': 'No channel is registered for the meter and register.',
-    'waiting.outside-validity': 'The meter is registered, but not at the time of the reading.',
+    'waiting.outside-validity': 'The meter and register are registered, but not at the time of the reading.',
+    'waiting.interval-length':
+        'The channel of that time has another interval length, and the row was a version before, or waits since an earlier version of the program.',
 } as const;
 
 export type FileRule = keyof typeof FILE_RULES;

@@ -217,7 +217,11 @@ export const WAITING_ROWS = columns(`
     source_code string
     version_stamp bigint
     reason string
-    original_text string`);
+    original_text string
+    line_no bigint later
+    export_field string later
+    minutes_field string later
+    is_rounded boolean later`);
 
 /** One row per channel and validity, as believed when the snapshot was taken. */
 export const CHANNEL_SNAPSHOT = columns(`

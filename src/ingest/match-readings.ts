@@ -24,6 +24,8 @@ import { countWaiting, foreseeRelease, hasUnseenWaiting, releaseWaiting } from '
 export interface MatchCounts {
     /** Waiting rows that are versions now. */
     readonly released: number;
+    /** Waiting rows that their channel shows to be wrong. */
+    readonly quarantined: number;
     /** Versions that now stand with another channel. */
     readonly moved: number;
     /** Versions that wait now, because no channel is valid then. */
@@ -45,13 +47,13 @@ export async function matchReadings(
     options: { readonly isRefreshed?: boolean } = {},
 ): Promise<MatchCounts> {
     const isRefreshed = options.isRefreshed ?? false;
-    const idle = { released: 0, moved: 0, displaced: 0 };
+    const idle = { released: 0, quarantined: 0, moved: 0, displaced: 0 };
     if (!(await hasWork(lake, isRefreshed))) return { ...idle, waiting: await countWaiting(lake) };
     return lake.db.withLock('release waiting', 'exclusive', () =>
         useLake(lake, async (inUse) => {
-            const { released } = await releaseWaiting(inUse, feeds);
+            const { released, quarantined } = await releaseWaiting(inUse, feeds);
             const versions = await matchVersions(inUse, feeds, isRefreshed);
-            return { released, ...versions, waiting: await countWaiting(inUse) };
+            return { released, quarantined, ...versions, waiting: await countWaiting(inUse) };
         }),
     );
 }
@@ -249,10 +251,15 @@ async function writeDisplaced(lake: Lake, session: EngineSession): Promise<NewFi
         session,
         `select m.feed_id, m.sequence, m.ordinal, m.received_at, m.external_key as meter_key,
             m.register_id as register_key, m.period_from, m.interval_minutes, m.kwh, m.quality, m.source_code,
-            m.version_stamp, 'waiting.outside-validity' as reason, cast(null as varchar) as original_text
+            m.version_stamp, case when l.channel_no is null then 'waiting.outside-validity' else 'waiting.interval-length' end as reason,
+            cast(null as varchar) as original_text, cast(null as bigint) as line_no, cast(null as varchar) as export_field,
+            cast(null as varchar) as minutes_field, cast(null as boolean) as is_rounded
          from matched as m left join waiting as w
             on w.feed_id = m.feed_id and w.sequence = m.sequence and w.ordinal = m.ordinal and w.meter_key = m.external_key
             and w.register_key = m.register_id and w.period_from = m.period_from
+         left join channel_names as l
+            on l.names_meters = m.names_meters and l.external_key = m.external_key and l.register_id = m.register_id
+            and (l.valid_from is null or m.period_from >= l.valid_from) and (l.valid_to is null or m.period_from < l.valid_to)
          where m.own_channel_no is null and w.feed_id is null`,
     );
 }

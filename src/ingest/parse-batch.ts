@@ -78,12 +78,19 @@ export function judgedRows(
     const judged = `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
     case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${named.join(',\n ')}) else '' end as fault_fields`;
     // a line stands behind each of its cells: it is kept for those that may have to show it
+    const fieldOf = (role: 'value' | 'minutes') =>
+        isWide ? 't.cell_name' : sqlText(columnOf.get(role) ?? role);
+    const needsExport = contract.kind === 'interval' ? typed.needsExport : 'false';
+    const isUnused =
+        "(t.stated_quality in ('missing', 'withdrawn') and t.value_is_number and not t.value_is_null)";
     const text =
         isWide && options.keepsText !== true
             ? `case when fault <> '' or t.channel_no is null or ${anyBroken} then t.text end`
             : 't.text';
     return `select t.payload_no, p.sequence, p.segment_no, t.line_no, ${text} as text, t.cell_name, t.meter_key, t.register_key, t.channel_no,
-    t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.is_rounded, p.received_us,
+    t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, p.received_us,
+    case when ${needsExport} then ${fieldOf('value')} end as export_field, ${fieldOf('minutes')} as minutes_field,
+    coalesce(${isUnused}, false) as is_unused, t.is_rounded and not coalesce(${isUnused}, false) as is_rounded,
     case when not t.unit_is_known then t.unit_text end as odd_unit,
     case when t.stated_quality is null and t.fault = '' then coalesce(t.source_code, '') end as odd_quality,
     case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,

@@ -64,6 +64,7 @@ export async function commitParsed(
                 waiting: 0,
                 quarantined: 0,
                 rounded: 0,
+                unused: 0,
                 quarantinedByRule: {},
             }),
             refused: refused.filter((r) => r.segmentNo === segmentNo).length,

@@ -3,9 +3,11 @@ import { LAKE_TABLES, type VersionTable } from '../contracts/lake-tables.ts';
 import type { EngineSession, WrittenFile } from '../engine/engine.ts';
 import { calendarDate, dateOfEpochDay } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/durable.ts';
+import { crashPoint } from '../kernel/faults.ts';
 import type { NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
+import { isRightButLate, lateFaults } from './late-faults.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
@@ -21,6 +23,8 @@ export interface SegmentCounts {
     readonly quarantined: number;
     /** Values with more than six decimals, rounded half-even. */
     readonly rounded: number;
+    /** Numbers beside a quality that says that there is no value. */
+    readonly unused: number;
     readonly quarantinedByRule: Readonly<Record<string, number>>;
 }
 
@@ -56,11 +60,12 @@ const WAITING_SELECT = (o: OutputOptions) => `
     cast(${o.feedId} as smallint) as feed_id, sequence, cast(ordinal as bigint) as ordinal,
     make_timestamptz(received_us) as received_at, meter_key, register_key, make_timestamptz(period_us) as period_from,
     minutes as interval_minutes, kwh, quality, source_code, version_stamp,
-    ${waitingReason('meter_key')} as reason, text as original_text`;
+    ${waitingReason('meter_key', 'register_key')} as reason, text as original_text,
+    line_no, export_field, minutes_field, is_rounded`;
 
 /** Why a row without a channel waits, from the session's `channel_map`. */
-export function waitingReason(meterKey: string): string {
-    return `case when ${meterKey} in (select external_key from channel_map) then 'waiting.outside-validity'
+export function waitingReason(meterKey: string, registerKey: string): string {
+    return `case when (${meterKey}, ${registerKey}) in (select (external_key, register_key) from channel_map) then 'waiting.outside-validity'
         else 'waiting.meter-unknown' end`;
 }
 
@@ -86,7 +91,7 @@ export async function judgeSpool(
     const byForm = await refuseByForm(engine, contract);
     const shifted = await judgeStamps(engine, lake, contract, options.feedId);
     const refused = [...byForm, ...shifted.refused];
-    return { unknown: await unknownMeters(engine), refused, flagged: shifted.flagged };
+    return { unknown: await unknownMeters(engine, contract), refused, flagged: shifted.flagged };
 }
 
 /** Makes the session's table `parsed`: a row for each record, by what its contract says of rows alone. */
@@ -101,29 +106,33 @@ export async function typeSpool(
         'judged',
         judgedRows(contract, source, { ...options, ...offsetOption(session) }),
     );
+    const isRefused = contract.reading.repeatedInPayload === 'refuse';
+    // a repeat is refused whether or not the channel is known yet that says what else is wrong
+    const mayRepeat = (faults: string) => (isRefused ? isRightButLate(faults) : `${faults} = ''`);
     await engine.materialise(
         'repeats',
-        `select payload_no, meter_key, register_key, period_us from judged where faults = ''
+        `select payload_no, meter_key, register_key, period_us from judged where ${mayRepeat('faults')}
          group by payload_no, meter_key, register_key, period_us having count(*) > 1`,
     );
-    const isRefused = contract.reading.repeatedInPayload === 'refuse';
     await engine.materialise(
         'parsed',
-        `select j.* exclude (faults), case when r.payload_no is null then 0 else j.line_no end as ordinal,
-            ${isRefused ? "case when r.payload_no is not null then 'row.repeated' else j.faults end" : 'j.faults'} as faults
+        `select j.* exclude (faults, fault_fields), case when r.payload_no is null then 0 else j.line_no end as ordinal,
+            ${isRefused ? "case when r.payload_no is not null then 'row.repeated' else j.faults end" : 'j.faults'} as faults,
+            ${isRefused ? "case when r.payload_no is not null then '' else j.fault_fields end" : 'j.fault_fields'} as fault_fields
          from judged as j left join repeats as r on r.payload_no = j.payload_no and r.meter_key = j.meter_key
-            and r.register_key = j.register_key and r.period_us = j.period_us and j.faults = ''`,
+            and r.register_key = j.register_key and r.period_us = j.period_us and ${mayRepeat('j.faults')}`,
     );
     await engine.run('drop table judged');
 }
 
-/** After a registration: gives the rows of `parsed` that had no channel the one that they have now. */
+/** After a registration: gives the rows of `parsed` that had no channel the one that they have now, and judges them by it. */
 export async function matchAgain(engine: EngineSession): Promise<void> {
+    const late = lateFaults('p', 'c', 'minutes');
     await engine.materialise(
         'matched',
         `select p.* exclude (channel_no, faults, fault_fields), coalesce(p.channel_no, c.channel_no) as channel_no,
-            case when p.faults = '' and c.interval_minutes <> p.minutes then 'row.interval-length' else p.faults end as faults,
-            case when p.faults = '' and c.interval_minutes <> p.minutes then 'minutes' else p.fault_fields end as fault_fields
+            case when p.faults = '' then ${late.rules} else p.faults end as faults,
+            case when p.faults = '' then ${late.fields} else p.fault_fields end as fault_fields
          from parsed as p left join channel_map as c on p.channel_no is null and c.external_key = p.meter_key
             and c.register_key = p.register_key and p.period_us >= c.valid_from_us and p.period_us < c.valid_to_us`,
     );
@@ -194,6 +203,7 @@ async function writeVersions(
         return files.map((f) => partitionFile(f));
     }
     const file = await engine.writeFile(query, `${folder}/versions.parquet`);
+    crashPoint('parse');
     await syncWrittenFiles([file.path], lake.folder);
     return [
         {
@@ -221,7 +231,8 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
     const rows = await engine.rows(
         `select segment_no, count(*) as records, count(*) filter (where faults = '' and channel_no is not null) as versions,
             count(*) filter (where faults = '' and channel_no is null) as waiting, count(*) filter (where faults <> '') as quarantined,
-            count(*) filter (where faults = '' and is_rounded) as rounded
+            count(*) filter (where faults = '' and is_rounded) as rounded,
+            count(*) filter (where faults = '' and is_unused) as unused
          from parsed group by segment_no`,
     );
     const rules = await engine.rows(
@@ -234,18 +245,23 @@ async function segmentCounts(engine: EngineSession): Promise<SegmentCounts[]> {
         waiting: Number(row.waiting),
         quarantined: Number(row.quarantined),
         rounded: Number(row.rounded),
+        unused: Number(row.unused),
         quarantinedByRule: Object.fromEntries(
             rules.filter((r) => r.segment_no === row.segment_no).map((r) => [String(r.rule), Number(r.n)]),
         ),
     }));
 }
 
-/** Meters of right rows of the session's table `parsed` that have no channel at any time. */
-export async function unknownMeters(engine: EngineSession): Promise<UnknownMeter[]> {
+/**
+ * Meters of right rows of the session's table `parsed` that have no channel at any time. A value that would be quarantined once
+ * its meter is registered as the contract says is no reason to register it.
+ */
+export async function unknownMeters(engine: EngineSession, contract: FeedContract): Promise<UnknownMeter[]> {
+    const counts = contract.reading.flow === 'from_customer' ? 'true' : 'p.export_field is null';
     const rows = await engine.rows(
         `select p.meter_key, p.register_key, arg_min(p.minutes, coalesce(p.line_no, 0)) as minutes, min(p.market_day_no) as first_day_no
          from parsed as p left join channel_map as c on c.external_key = p.meter_key and c.register_key = p.register_key
-         where faults = '' and p.channel_no is null and c.channel_no is null group by 1, 2 order by 1, 2`,
+         where faults = '' and p.channel_no is null and c.channel_no is null and ${counts} group by 1, 2 order by 1, 2`,
     );
     return rows.map((row) => ({
         externalId: String(row.meter_key),
@@ -294,6 +310,7 @@ export async function parsePlain(
         await removeFiles([path]);
         return undefined;
     }
+    crashPoint('parse');
     await syncWrittenFiles([path], lake.folder);
     const counts = {
         records: file.rowCount,
@@ -301,6 +318,7 @@ export async function parsePlain(
         waiting: 0,
         quarantined: 0,
         rounded: 0,
+        unused: 0,
         quarantinedByRule: {},
     };
     return {

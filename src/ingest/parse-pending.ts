@@ -63,6 +63,7 @@ export interface ParseTotals {
     waiting: number;
     quarantined: number;
     rounded: number;
+    unused: number;
     quarantinedByRule: Record<string, number>;
     /** The first of them. */
     refusals: PayloadRefused[];
@@ -105,6 +106,7 @@ export async function parsePending(
         waiting: 0,
         quarantined: 0,
         rounded: 0,
+        unused: 0,
         quarantinedByRule: {},
         refusals: [],
         flags: [],
@@ -144,7 +146,6 @@ async function parseNextBatch(
     const done = await ingest.lake.db.transaction(async (tx) => {
         const segments = await claimSegments(tx, ingest, feed);
         if (segments.length === 0) return undefined;
-        crashPoint('parse');
         const batch = await parseSegments(ingest, session, feed, segments, tx);
         crashPoint('append');
         if (batch.outlined !== undefined) await enterOutline(tx, batch.outlined);
@@ -360,6 +361,7 @@ export async function withSpool<T>(
         }));
         const spooled = await spoolRecords(inputs, feed.contract, sink);
         sink.close();
+        crashPoint('parse');
         const refused = spooled.flatMap(({ ordinal, verdict }) =>
             verdict.ok ? [] : [refusedPayload(feed, stored[ordinal], verdict.refused)],
         );
@@ -448,6 +450,7 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
         totals.waiting += counts.waiting;
         totals.quarantined += counts.quarantined;
         totals.rounded += counts.rounded;
+        totals.unused += counts.unused;
         for (const [rule, n] of Object.entries(counts.quarantinedByRule)) {
             totals.quarantinedByRule[rule] = (totals.quarantinedByRule[rule] ?? 0) + n;
         }

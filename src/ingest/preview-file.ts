@@ -21,10 +21,12 @@ export interface FilePreview {
     readonly accepted: number;
     /** Rows that are right and would find no channel. */
     readonly waiting: number;
-    /** Rows of meters that are not registered: they wait, or are accepted where the feed registers them. */
+    /** Rows of meters or registers that are not registered: they wait, or are accepted where the feed registers them for these or other rows. */
     readonly unknownMeters: number;
     /** Rows of meters that are registered, but not at that time: they wait. */
     readonly outsideValidity: number;
+    /** Numbers in rows whose quality says that there is no value: the row comes in without it. */
+    readonly unusedValues: number;
     readonly stamps: string;
     readonly unit: string;
     readonly unknownMeter: string;
@@ -58,7 +60,7 @@ export async function previewFile(
               ? `UTC${stamp.clock.offsetMinutes >= 0 ? '+' : ''}${stamp.clock.offsetMinutes / 60} h`
               : 'UTC';
     const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
-    const judged = await parseAside(place, contract, open, (engine) => describeParsed(engine, unknownMeter));
+    const judged = await parseAside(place, contract, open, (engine) => describeParsed(engine, contract));
     if ('refused' in judged) return { ...head, ...NOTHING, refused: judged.refused };
     return { ...head, ...judged.seen, ...(judged.flagged ? { flagged: judged.flagged } : {}) };
 }
@@ -131,6 +133,7 @@ type Description = Pick<
     | 'waiting'
     | 'unknownMeters'
     | 'outsideValidity'
+    | 'unusedValues'
     | 'faultsByRule'
     | 'sample'
     | 'faults'
@@ -142,27 +145,29 @@ const NOTHING: Description = {
     waiting: 0,
     unknownMeters: 0,
     outsideValidity: 0,
+    unusedValues: 0,
     faultsByRule: {},
     sample: [],
     faults: [],
 };
 
-async function describeParsed(
-    engine: EngineSession,
-    unknownMeter: FeedContract['reading']['unknownMeter'],
-): Promise<Description> {
+async function describeParsed(engine: EngineSession, contract: FeedContract): Promise<Description> {
+    const registers = contract.reading.unknownMeter === 'register';
+    if (registers) await judgeAsRegistered(engine, contract);
     const [counts] = await engine.rows(
         `with named as (select distinct external_key, register_key from channel_map)
          select count(*) as records, count(*) filter (where faults = '') as right_rows,
             count(*) filter (where faults = '' and channel_no is null and n.external_key is null) as unknown_meters,
-            count(*) filter (where faults = '' and channel_no is null and n.external_key is not null) as outside_validity
+            count(*) filter (where faults = '' and channel_no is null and n.external_key is null and ${needsMeter(contract)}) as unregistered,
+            count(*) filter (where faults = '' and channel_no is null and n.external_key is not null) as outside_validity,
+            count(*) filter (where faults = '' and is_unused) as unused_values
          from parsed as p left join named as n on n.external_key = p.meter_key and n.register_key = p.register_key`,
     );
     const [unknownMeters, outsideValidity] = [
         Number(counts?.unknown_meters),
         Number(counts?.outside_validity),
     ];
-    const waiting = outsideValidity + (unknownMeter === 'register' ? 0 : unknownMeters);
+    const waiting = outsideValidity + (registers ? Number(counts?.unregistered) : unknownMeters);
     const rules = await engine.rows(
         `select split_part(faults, ' ', 1) as rule, count(*) as n from parsed where faults <> '' group by 1 order by 1`,
     );
@@ -179,6 +184,7 @@ async function describeParsed(
         waiting,
         unknownMeters,
         outsideValidity,
+        unusedValues: Number(counts?.unused_values),
         faultsByRule: Object.fromEntries(rules.map((r) => [String(r.rule), Number(r.n)])),
         sample: sample.map((r) => ({
             line: Number(r.line_no),
@@ -196,4 +202,20 @@ async function describeParsed(
             text: String(r.text),
         })),
     };
+}
+
+/** Rows that register no meter, as they would be quarantined by it. */
+function needsMeter({ reading }: FeedContract): string {
+    return reading.flow === 'from_customer' ? 'false' : 'export_field is not null';
+}
+
+/** Judges such rows of the table `parsed` as they would be once other rows have registered their meter. */
+async function judgeAsRegistered(engine: EngineSession, contract: FeedContract): Promise<void> {
+    await engine.run(
+        `update parsed set faults = 'row.value-negative', fault_fields = export_field
+          where faults = '' and channel_no is null and ${needsMeter(contract)}
+            and (meter_key, register_key) not in (select (external_key, register_key) from channel_map)
+            and (meter_key, register_key) in (
+                select (meter_key, register_key) from parsed where faults = '' and channel_no is null and export_field is null)`,
+    );
 }

@@ -9,15 +9,20 @@ import { registrationVersion } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { ComingReadings } from '../lake/refresh-state.ts';
 import type { Transaction } from '../store/database.ts';
+import { lateFaults } from './late-faults.ts';
 import { appendWhole } from './parse-commit.ts';
 import { waitingReason } from './parse-outputs.ts';
 import type { KnownFeed } from './parse-pending.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
 import { foreseePlaced, writePlaced, writePlacedReads, writeWaiting } from './placed-rows.ts';
+import { addCounts, type SegmentStats } from './replay-plan.ts';
+import { writeWhole } from './whole-table.ts';
 
 /** Rows that stopped waiting, and those that wait on. */
 export interface ReleaseCounts {
     readonly released: number;
+    /** By what their channel tells. */
+    readonly quarantined: number;
     readonly waiting: number;
 }
 
@@ -30,18 +35,20 @@ interface WaitingState {
 }
 
 /**
- * Moves waiting rows whose meter is registered by now into `reading_versions` or `register_versions`, with the sequence that they were received under. Rows
- * keep waiting, under the reason that holds now, where the meter is unknown, not valid then, or of another interval length. Does nothing where neither the rows
- * nor the registrations are others than at the last look. The caller holds the lock `release waiting`.
+ * Moves waiting rows whose meter is registered by now into `reading_versions` or `register_versions`, with the sequence that they were received under, or
+ * into `quarantined_rows`, where their channel shows that they are wrong: as had they come after the registration. Rows keep waiting, under the reason that holds
+ * now, where the meter is unknown or not valid then. Does nothing where neither the rows nor the registrations are others than at the last look. The caller holds
+ * the lock `release waiting`.
  */
 export async function releaseWaiting(lake: Lake, feeds: readonly KnownFeed[]): Promise<ReleaseCounts> {
     const state = await waitingState(lake);
-    if (state === undefined || state.isLookedAt) return { released: 0, waiting: state?.rows ?? 0 };
+    if (state === undefined || state.isLookedAt)
+        return { released: 0, quarantined: 0, waiting: state?.rows ?? 0 };
     const files = await liveFiles(lake, 'waiting_rows');
     const session = await openParseSession(lake);
     try {
         const { renamed, ...counts } = await matchWaiting(session, feeds, distinctPaths(files));
-        if (counts.released + renamed === 0) {
+        if (counts.released + counts.quarantined + renamed === 0) {
             await lake.db.transaction((tx) => recordLook(tx, state, 0));
             return counts;
         }
@@ -108,7 +115,10 @@ async function recordLook(tx: Transaction, state: WaitingState, appended: number
     );
 }
 
-/** The session's table `matched`: every waiting row, with its channel or none and why it waits now. Counts new reasons as `renamed`. */
+/**
+ * The session's table `matched`: every waiting row with its channel, or with the rules that it breaks for that, or with why it waits now. Counts new
+ * reasons as `renamed`. A row that an earlier version of the program let wait, or that was a version, has no line to quarantine: it waits.
+ */
 async function matchWaiting(
     session: ParseSession,
     feeds: readonly KnownFeed[],
@@ -117,55 +127,133 @@ async function matchWaiting(
     const { engine } = session;
     await engine.registerFiles('waiting', LAKE_TABLES.waiting_rows, paths);
     await engine.run(
-        `create or replace temp table matched as select w.*, cast(null as integer) as channel_no, '' as reason_now
-         from waiting as w where false`,
+        `create or replace temp table matched as
+         select w.*, cast(null as integer) as channel_no, '' as reason_now, '' as rules, '' as fields from waiting as w where false`,
     );
+    const late = lateFaults('w', 'c', 'interval_minutes');
     for (const feed of feeds) {
         await session.prepare(feed.contract);
         await engine.run(
-            `insert into matched select w.*, c.channel_no, ${waitingReason('w.meter_key')} as reason_now
-             from waiting as w left join channel_map as c
-                on c.external_key = w.meter_key and c.register_key = w.register_key and c.interval_minutes = w.interval_minutes
-                and epoch_us(w.period_from) >= c.valid_from_us and epoch_us(w.period_from) < c.valid_to_us
-             where w.feed_id = ${feed.feedId}`,
+            `insert into matched
+             select w.* exclude (own_channel_no, late_rules, late_fields), case when late_rules = '' then own_channel_no end as channel_no,
+                case when late_rules = '' then ${waitingReason('w.meter_key', 'w.register_key')} else 'waiting.interval-length' end as reason_now,
+                case when line_no is null then '' else late_rules end as rules, case when line_no is null then '' else late_fields end as fields
+             from (select w.*, c.channel_no as own_channel_no, ${late.rules} as late_rules, ${late.fields} as late_fields
+                   from waiting as w left join channel_map as c
+                      on c.external_key = w.meter_key and c.register_key = w.register_key
+                      and epoch_us(w.period_from) >= c.valid_from_us and epoch_us(w.period_from) < c.valid_to_us
+                   where w.feed_id = ${feed.feedId}) as w`,
         );
     }
+    // of an interval that a payload names more than once, what comes in alone has the ordinal of a row that came alone
+    await engine.run(
+        `update matched set ordinal = 0 where channel_no is not null and ordinal <> 0
+            and (feed_id, sequence, meter_key, register_key, period_from) in (
+                select (feed_id, sequence, meter_key, register_key, period_from) from matched where ordinal <> 0
+                group by feed_id, sequence, meter_key, register_key, period_from
+                having count(channel_no) = 1 and count(*) filter (where rules <> '') > 0)`,
+    );
     const counts = await engine.rows(
-        `select count(channel_no) as released, count(*) - count(channel_no) as waiting,
-            count(*) filter (where channel_no is null and reason <> reason_now) as renamed
+        `select count(channel_no) as released, count(*) filter (where rules <> '') as quarantined, count(*) filter (where ${KEPT}) as waiting,
+            count(*) filter (where ${KEPT} and reason <> reason_now) as renamed
          from matched`,
     );
     const n = (name: string) => Number(counts[0]?.[name] ?? 0);
-    return { released: n('released'), waiting: n('waiting'), renamed: n('renamed') };
+    const [released, quarantined] = [n('released'), n('quarantined')];
+    return { released, quarantined, waiting: n('waiting'), renamed: n('renamed') };
 }
+
+const KEPT = "channel_no is null and rules = ''";
 
 async function commitReleased(
     lake: Lake,
     session: ParseSession,
     state: WaitingState,
-    { released, waiting, fileIds }: ReleaseCounts & { readonly fileIds: readonly number[] },
+    counts: ReleaseCounts & { readonly fileIds: readonly number[] },
 ): Promise<void> {
     const { engine } = session;
+    const { released, quarantined, waiting, fileIds } = counts;
     const wereVersions = await placeReleased(lake, engine);
     const versions = released === 0 ? [] : await writePlaced(lake, engine, { wereVersions });
     const reads = released === 0 ? [] : await writePlacedReads(lake, engine);
     const names = LAKE_TABLES.waiting_rows
         .map((c) => (c.name === 'reason' ? 'reason_now as reason' : c.name))
         .join(', ');
-    const kept = await writeWaiting(lake, engine, `select ${names} from matched where channel_no is null`);
+    const kept = await writeWaiting(lake, engine, `select ${names} from matched where ${KEPT}`);
+    const faulty = await writeWhole(lake, engine, 'quarantined_rows', {
+        rows: `select feed_id, sequence, line_no, rules as rule_ids, fields, original_text, received_at from matched where rules <> ''`,
+        order: 'sequence nulls last, line_no nulls last, fields nulls last',
+    });
+    const faults = await faultsBySequence(engine);
     await lake.db.transaction(async (tx) => {
+        // before partitions, as parsing takes them
+        await countFaults(tx, faults);
         const commitNo = await openCommit(tx, lake, 'release', { released });
         await commitVersions(tx, lake, commitNo, versions);
         await commitVersions(tx, lake, commitNo, reads, 'register_versions');
+        await appendWhole(tx, lake, 'quarantined_rows', commitNo, faulty);
         const retired = await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
         assert(retired === fileIds.length, 'the waiting rows to release are still those that were read');
         await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [
-            released + waiting,
+            released + quarantined + waiting,
         ]);
         await appendWhole(tx, lake, 'waiting_rows', commitNo, kept);
         await recordLook(tx, state, kept.length);
         crashPoint('append');
     });
+}
+
+interface SequenceFaults {
+    readonly sequence: number;
+    readonly rule: string;
+    readonly rows: number;
+    readonly rounded: number;
+}
+
+async function faultsBySequence(engine: EngineSession): Promise<SequenceFaults[]> {
+    const rows = await engine.rows(
+        `select sequence, split_part(rules, ' ', 1) as rule, count(*) as n, count(*) filter (where is_rounded) as rounded
+         from matched where rules <> '' group by 1, 2 order by 1, 2`,
+    );
+    return rows.map((row) => ({
+        sequence: Number(row.sequence),
+        rule: String(row.rule),
+        rows: Number(row.n),
+        rounded: Number(row.rounded),
+    }));
+}
+
+/** Brings the counts of the segments to what they were had the rows been quarantined when they came; how many waited then stays told. */
+async function countFaults(tx: Transaction, faults: readonly SequenceFaults[]): Promise<void> {
+    if (faults.length === 0) return;
+    const places = await tx.query<{ sequence: number; segmentNo: number }>(
+        `select q as sequence, s.segment_no as "segmentNo" from unnest($1::bigint[]) as q
+          cross join lateral (select segment_no from segments where first_sequence <= q order by first_sequence desc limit 1) as s`,
+        [[...new Set(faults.map((f) => f.sequence))]],
+    );
+    const segmentOf = new Map(places.map((place) => [place.sequence, place.segmentNo]));
+    const bySegment = Map.groupBy(faults, (f) => segmentOf.get(f.sequence));
+    const segments = await tx.query<{ segmentNo: number; stats: SegmentStats }>(
+        `select segment_no as "segmentNo", parse_stats as stats from segments
+          where segment_no = any($1) order by segment_no for update`,
+        [[...bySegment.keys()]],
+    );
+    const changed = segments.map(({ segmentNo, stats }) => {
+        const own = bySegment.get(segmentNo) ?? [];
+        const quarantinedByRule = { ...stats.quarantinedByRule };
+        for (const { rule, rows } of own) addCounts(quarantinedByRule, { [rule]: rows });
+        const sum = (of: (f: SequenceFaults) => number) => own.reduce((total, f) => total + of(f), 0);
+        return {
+            quarantined: stats.quarantined + sum((f) => f.rows),
+            rounded: stats.rounded - sum((f) => f.rounded),
+            quarantinedByRule,
+        };
+    });
+    await tx.query(
+        `update segments s set parse_stats = s.parse_stats || t.stats::jsonb
+           from unnest($1::bigint[], $2::text[]) as t(segment_no, stats) where s.segment_no = t.segment_no`,
+        [segments.map((s) => s.segmentNo), changed.map((stats) => JSON.stringify(stats))],
+    );
 }
 
 /** Makes the session's tables `placed`, of readings, and `placed_reads`, of registers. Gives whether some of its rows were versions once: they have no text. */

@@ -3,7 +3,11 @@ import type { SegmentCounts } from './parse-outputs.ts';
 import type { KnownFeed } from './parse-pending.ts';
 
 /** Counts of a segment as its newest judgement left them. */
-export type SegmentStats = Omit<SegmentCounts, 'segmentNo'> & { readonly refused: number };
+export type SegmentStats = Omit<SegmentCounts, 'segmentNo' | 'unused'> & {
+    readonly refused: number;
+    /** Absent where an earlier version of the program counted. */
+    readonly unused?: number;
+};
 
 /** A segment with refused payloads or quarantined rows that an older contract than the feed's judged last. */
 export interface FaultySegment {

@@ -104,7 +104,6 @@ async function replayNextBatch(
         const limits = { segments: BATCH_SEGMENTS, bytes: BATCH_BYTES, within: ingest.segmentNos };
         const segments = await claimFaultySegments(tx, feed, limits);
         if (segments.length === 0) return false;
-        crashPoint('parse');
         const judged = await judgeAgain(ingest, session, feed, segments, tx);
         crashPoint('append');
         await commitReplay(tx, ingest.lake, feed, segments, judged);
@@ -148,7 +147,7 @@ async function judgeAgain(
         const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
         const before = refusedBefore.map((r) => r.sequence);
         await keepForReplay(engine, before);
-        const unknown = await unknownMeters(engine);
+        const unknown = await unknownMeters(engine, feed.contract);
         if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
             await registerUnknown(ingest, feed, unknown);
             await session.prepare(feed.contract);
@@ -226,6 +225,7 @@ function statsAfter(
         waiting: stats.waiting + (came?.waiting ?? 0),
         quarantined: stats.quarantined - (gone?.rows ?? 0) + (came?.quarantined ?? 0),
         rounded: stats.rounded + (came?.rounded ?? 0),
+        unused: (stats.unused ?? 0) + (came?.unused ?? 0),
         quarantinedByRule,
         refused: refused.filter((r) => r.segmentNo === segmentNo).length,
     };

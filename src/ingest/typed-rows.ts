@@ -16,6 +16,8 @@ export interface RowCheck {
 export interface TypedRows {
     readonly query: string;
     readonly checks: readonly RowCheck[];
+    /** The SQL condition under which a value may stand only where the metering point has a channel of export. */
+    readonly needsExport: string;
 }
 
 export interface TypedRowsOptions {
@@ -27,7 +29,7 @@ export interface TypedRowsOptions {
 
 const DAY_US = 86_400_000_000;
 export const KNOWN_MINUTES = [5, 10, 15, 30, 60];
-/** 2000-01-01 in UTC: an earlier stamp is refused as impossible, as no interval meter is older. */
+/** 2000-01-01 in UTC: an earlier stamp is refused (`row.stamp-too-old`), as no interval meter is older. */
 export const FIRST_STAMP_US = 946_684_800_000_000;
 
 /**
@@ -45,7 +47,11 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
 select * from mapped`;
     const checks = rowChecks(contract, (role) => column(contract, role) !== undefined);
     const isInterval = contract.kind === 'interval';
-    return { query, checks: checks.filter(({ rule }) => isInterval || !OF_INTERVALS.has(rule)) };
+    return {
+        query,
+        checks: checks.filter(({ rule }) => isInterval || !OF_INTERVALS.has(rule)),
+        needsExport: needsExport(contract),
+    };
 }
 
 function column(contract: FeedContract, role: ColumnRole): string | undefined {
@@ -197,72 +203,87 @@ from dayed as d left join channel_map as c
     and d.period_us >= c.valid_from_us and d.period_us < c.valid_to_us${isFilled}`;
 }
 
+const LENGTH_US = 'cast(minutes as bigint) * 60000000';
+
+function check(rule: RowRule, role: ColumnRole, when: string): RowCheck {
+    return { rule, role, when: `coalesce(${when}, false)` };
+}
+
 /** Conditions over the columns of the query joined with the payload's `received_us`. */
 function rowChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): RowCheck[] {
-    const { value, stamp } = contract.reading;
-    const isLocal = stamp.clock.kind === 'local';
     const given = (isPossible: boolean, ...checks: RowCheck[]) => (isPossible ? checks : []);
-    const isPeriods = cellsOf(contract)[0]?.cell.kind === 'period';
-    const needsValue =
-        "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
-    const isNumber = `(${needsValue} and value_is_number)`;
-    const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
-    const lengthUs = 'cast(minutes as bigint) * 60000000';
-    const check = (rule: RowRule, role: ColumnRole, when: string): RowCheck => ({
-        rule,
-        role,
-        when: `coalesce(${when}, false)`,
-    });
     return [
         check('row.meter-blank', 'meter', "meter_key = ''"),
         ...given(has('minutes'), check('row.minutes', 'minutes', 'minutes is null')),
-        check('row.stamp-format', 'stamp', 'not stamp_is_well_formed'),
-        ...given(
-            isLocal,
-            check(
-                'row.stamp-missing-hour',
-                'stamp',
-                "stamp_is_well_formed and clock_fault = 'row.stamp-missing-hour'",
-            ),
-            check(
-                'row.stamp-repeated-hour',
-                'stamp',
-                "stamp_is_well_formed and clock_fault = 'row.stamp-repeated-hour'",
-            ),
-        ),
-        ...given(isPeriods, check('row.period-surplus', 'cell', "clock_fault = 'row.period-surplus'")),
-        check(
-            'row.stamp-impossible',
-            'stamp',
-            `stamp_is_well_formed and clock_fault is null and minutes is not null and (period_us is null or (market_day_no is null and period_us < received_us))`,
-        ),
-        check(
-            'row.stamp-future',
-            'stamp',
-            `clock_fault is null and period_us is not null and period_us + ${lengthUs} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`,
-        ),
-        check('row.stamp-off-grid', 'stamp', `${placed} and (period_us - day_from_us) % (${lengthUs}) <> 0`),
-        check(
-            'row.stamp-crosses-midnight',
-            'stamp',
-            `${placed} and (period_us - day_from_us) % (${lengthUs}) = 0 and period_us + ${lengthUs} > day_to_us`,
-        ),
+        ...stampChecks(contract),
         ...given(has('unit'), check('row.unit', 'unit', 'not unit_is_known')),
         check('row.quality', 'quality', 'stated_quality is null'),
         ...given(has('version'), check('row.version', 'version', 'has_version and version_stamp is null')),
-        check('row.value-missing', 'value', `${needsValue} and value_text = ''`),
-        check('row.value-format', 'value', `${needsValue} and value_text <> '' and not value_is_number`),
-        check('row.value-decimals', 'value', `${isNumber} and decimal_places > ${value.maxDecimals}`),
-        ...given(
-            !value.allowsNegative,
-            check('row.value-negative', 'value', `${isNumber} and kwh < 0 and not has_export`),
-        ),
-        check(
-            'row.value-too-large',
-            'value',
-            `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
-        ),
+        ...valueChecks(contract, has),
         check('row.interval-length', 'minutes', 'channel_no is not null and minutes <> channel_minutes'),
+    ];
+}
+
+function stampChecks(contract: FeedContract): RowCheck[] {
+    const { stamp } = contract.reading;
+    const onStamp = (rule: RowRule, when: string) => check(rule, 'stamp', when);
+    const clockFault = (rule: RowRule) => onStamp(rule, `stamp_is_well_formed and clock_fault = '${rule}'`);
+    const isPeriods = cellsOf(contract)[0]?.cell.kind === 'period';
+    const placed = '(clock_fault is null and period_us is not null and market_day_no is not null)';
+    // what a local clock showed when the session's days of it end is no instant, but tells before or after
+    const instant = 'coalesce(period_us, stamped_us)';
+    return [
+        onStamp('row.stamp-format', 'not stamp_is_well_formed'),
+        ...(stamp.clock.kind === 'local'
+            ? [clockFault('row.stamp-missing-hour'), clockFault('row.stamp-repeated-hour')]
+            : []),
+        ...(isPeriods ? [check('row.period-surplus', 'cell', "clock_fault = 'row.period-surplus'")] : []),
+        onStamp(
+            'row.stamp-impossible',
+            `stamp_is_well_formed and clock_fault is null and minutes is not null and ${instant} is null`,
+        ),
+        onStamp(
+            'row.stamp-too-old',
+            `clock_fault is null and minutes is not null and market_day_no is null and ${instant} < received_us`,
+        ),
+        onStamp(
+            'row.stamp-future',
+            `clock_fault is null and ${instant} + ${LENGTH_US} > received_us + cast(${stamp.maxFutureMinutes} as bigint) * 60000000`,
+        ),
+        onStamp('row.stamp-off-grid', `${placed} and (period_us - day_from_us) % (${LENGTH_US}) <> 0`),
+        onStamp(
+            'row.stamp-crosses-midnight',
+            `${placed} and (period_us - day_from_us) % (${LENGTH_US}) = 0 and period_us + ${LENGTH_US} > day_to_us`,
+        ),
+    ];
+}
+
+const NEEDS_VALUE =
+    "(stated_quality is null or stated_quality in ('measured', 'estimated')) and not value_is_null";
+
+function needsExport({ reading }: FeedContract): string {
+    return reading.value.allowsNegative ? 'false' : `(${NEEDS_VALUE} and value_is_number and kwh < 0)`;
+}
+
+function valueChecks(contract: FeedContract, has: (role: ColumnRole) => boolean): RowCheck[] {
+    const { value, unit } = contract.reading;
+    const onValue = (rule: RowRule, when: string) => check(rule, 'value', when);
+    const isNumber = `(${NEEDS_VALUE} and value_is_number)`;
+    // also where no value is needed: what is no number was meant to say something
+    const isText = "value_text <> '' and not value_is_null and not value_is_number";
+    // of power the energy is not known where the length is not
+    const isMeasurable = `(minutes is not null or ${has('unit') ? 'unit_text' : sqlText(unit)} <> 'kW')`;
+    // whether there is export is known with the channel; the index of a register is never negative
+    const isOfKnown = contract.kind === 'interval' ? 'channel_no is not null' : 'true';
+    return [
+        onValue('row.value-missing', `${NEEDS_VALUE} and value_text = ''`),
+        onValue('row.value-format', isText),
+        onValue('row.value-decimals', `${isNumber} and decimal_places > ${value.maxDecimals}`),
+        onValue('row.value-negative', `${needsExport(contract)} and ${isOfKnown} and not has_export`),
+        onValue(
+            'row.value-too-large',
+            `${isNumber} and decimal_places <= ${value.maxDecimals} and unit_is_known and ${isMeasurable} and (kwh is null or abs(kwh) > cast(${sqlText(value.maxKwh)} as decimal(18, 6)))`,
+        ),
     ];
 }
 

@@ -6,9 +6,12 @@ import { assert } from './errors.ts';
 export const CRASH_STAGES = [
     'start',
     'receive',
+    // once payloads have been read and nothing is judged, and where a file of their rows is written and not synced
     'parse',
     'append',
+    // once the files of a job's intervals are written, estimates among them, and none is synced
     'curate',
+    // once the files of curated intervals are written, before sums are made
     'roll-up',
     'commit',
     // once a job's outputs are visible, before anything else

@@ -237,7 +237,6 @@ function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): J
 }
 
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
-    crashPoint('curate');
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
     const rowsToWrite = (table: PublishedTable) => ({
@@ -256,6 +255,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
         );
     await rollUp(session, lake, inputs);
     files.reads_interval.push(...(await writeEstimates(session, lake, inputs.rebuilds)));
+    crashPoint('curate');
     const summaries = await partitionSummaries(session, lake);
     for (const table of PUBLISHED_TABLES) {
         const filled = inputs.rebuilds.filter((r) => rowsOf(summaries.get(partitionText(r)), table) > 0);

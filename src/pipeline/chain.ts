@@ -153,7 +153,7 @@ export async function load(
         clock: chain.lake.clock,
     });
     if (options.kind !== 'metering-points') {
-        return { ...result, released: 0, moved: 0, displaced: 0, stillWaiting: 0 };
+        return { ...result, released: 0, quarantined: 0, moved: 0, displaced: 0, stillWaiting: 0 };
     }
     const { waiting, ...matched } = await matchReadings(chain.lake, await feedsOf(chain));
     return { ...result, ...matched, stillWaiting: waiting };

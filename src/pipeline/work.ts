@@ -150,7 +150,7 @@ function noWork(): WorkCounts {
         quarantined: 0,
     };
     const refreshed = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0, lostRaces: 0 };
-    return { ...parsed, rounded: 0, ...refreshed };
+    return { ...parsed, rounded: 0, unused: 0, ...refreshed };
 }
 
 function add(total: WorkCounts, more: Partial<WorkCounts>): void {

@@ -17,6 +17,8 @@ interface Case {
     readonly waiting?: readonly string[];
     /** Values rounded half-even to six decimals. */
     readonly rounded?: number;
+    /** Numbers beside a quality without a value. */
+    readonly unused?: number;
 }
 
 const HEADER = 'meter_id,register,read_at,minutes,value,unit,quality,version\n';
@@ -153,7 +155,33 @@ const NUMBERS: readonly Case[] = [
     oneBad('negative', row({ value: '-0.5' }), 'row.value-negative', 'value'),
     oneBad('absurd value', row({ value: '123456789' }), 'row.value-too-large', 'value'),
     oneBad('a value that no column holds', row({ value: '99999999999999' }), 'row.value-too-large', 'value'),
+    // what one kilowatt is over seven minutes is nobody's question: only the length is wrong
+    oneBad(
+        'power over an unknown length',
+        row({ minutes: '7', value: '1', unit: 'kW' }),
+        'row.minutes',
+        'minutes',
+    ),
+    oneBad(
+        'energy that is too large, over an unknown length',
+        row({ minutes: '7', value: '99999999999999' }),
+        'row.minutes row.value-too-large',
+        'minutes value',
+    ),
     oneBad('too many decimals', row({ value: '0.5000001' }), 'row.value-decimals', 'value'),
+    oneBad(
+        'text beside a code for missing',
+        row({ value: 'junk', quality: 'N' }),
+        'row.value-format',
+        'value',
+    ),
+    oneBad('text of a withdrawal', row({ value: 'junk', quality: 'W' }), 'row.value-format', 'value'),
+    {
+        name: 'numbers beside codes for missing and withdrawn',
+        file: `${HEADER}${row({ value: '9.5', quality: 'N' })}${row({ at: at('00:30'), value: '0.12345678', quality: 'W' })}${row({ at: at('01:00'), value: '', quality: 'W' })}`,
+        accepted: 3,
+        unused: 2,
+    },
     oneBad('no value', row({ value: '' }), 'row.value-missing', 'value'),
     oneBad('a unit that is no energy', row({ unit: 'kvarh' }), 'row.unit', 'unit'),
     oneBad('an unknown quality', row({ quality: 'Z' }), 'row.quality', 'quality'),
@@ -233,6 +261,14 @@ const STAMPS: readonly Case[] = [
         accepted: 1,
         quarantined: ['3 row.stamp-impossible tstp', '4 row.stamp-impossible tstp'],
     },
+    oneBad('a day before 2000', row({ at: '1999-12-31T23:30:00Z' }), 'row.stamp-too-old', 'read_at'),
+    {
+        name: 'before 2000 and in the far future by a local clock',
+        feed: 'local',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,1999-12-31 23:30:00,1\nA,2000-01-01 00:00:00,1\nA,2096-05-01 00:00:00,1\n',
+        waiting: ['A waiting.outside-validity'],
+        quarantined: ['2 row.stamp-too-old tstp', '4 row.stamp-future tstp'],
+    },
     oneBad('future stamp', row({ at: '2096-05-01T00:00:00Z' }), 'row.stamp-future', 'read_at'),
     oneBad(
         'an interval over midnight',
@@ -253,6 +289,12 @@ const STAMPS: readonly Case[] = [
         file: between(row({ meter: 'nobody' })),
         accepted: 1,
         waiting: ['nobody waiting.meter-unknown'],
+    },
+    {
+        name: 'an unknown register of a known meter',
+        file: between(row().replace('A,1,', 'A,2,')),
+        accepted: 1,
+        waiting: ['A waiting.meter-unknown'],
     },
     {
         name: 'a meter before its installation',
@@ -297,6 +339,7 @@ const found = new Map<
     { accepted: number; rounded: number; quarantined: string[]; waiting: string[]; refused?: string }
 >();
 let peakBytes = 0;
+let unused = 0;
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });
@@ -333,7 +376,11 @@ before(async () => {
         `metering_point_id,meter_id,register,flow,interval_minutes,valid_from\n${meters.map((m) => `${m},2013-01-01\n`).join('')}`,
     );
     for (const [feed, cases] of Map.groupBy(CASES, (c) => c.feed ?? 'waits')) {
-        await world.ingest(feed, Object.fromEntries(cases.map((c) => [nameOf(c), c.file])));
+        const { parsed } = await world.ingest(
+            feed,
+            Object.fromEntries(cases.map((c) => [nameOf(c), c.file])),
+        );
+        unused += parsed.unused;
         peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
     }
     await refreshAll(world.workspace);
@@ -414,6 +461,10 @@ test('counts add up and nothing is lost', async () => {
     assert.equal(
         status.valuesRounded,
         sum((c) => c.rounded ?? 0),
+    );
+    assert.equal(
+        unused,
+        sum((c) => c.unused ?? 0),
     );
     assert.equal(status.rowsReceived, status.versions + status.rowsQuarantined + status.rowsWaiting);
     assert.equal(

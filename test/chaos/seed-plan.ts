@@ -185,7 +185,7 @@ function crashing(kind: CommandKind, random: RandomStream): ProcessFaults {
 const PASSES: Readonly<Record<string, readonly (readonly [CrashStage, number])[]>> = {
     ingest: [
         ['receive', 3],
-        ['parse', 1],
+        ['parse', 2],
         ['append', 2],
         ['file', 20],
         ['transaction', 16],

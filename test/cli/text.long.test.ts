@@ -99,6 +99,21 @@ test('a check tells rows that would wait apart from those that would be accepted
     assert.match(register.out, /3 rows, of which 3 would be accepted$/m);
 });
 
+test('a check and a delivery count numbers that are not used, as their quality says that there is none', async () => {
+    const at = (hour: number) => Date.parse(`2013-05-03T0${hour}:00:00Z`);
+    const text = readingsCsv([
+        { meter: 'UNUSED', at: at(0), kwh: '9.5', quality: 'N' },
+        { meter: 'UNUSED', at: at(1), kwh: '0', quality: 'W' },
+        { meter: 'UNUSED', at: at(2), quality: 'W' },
+    ]);
+    const file = path.join(world.folder, 'unused.csv');
+    writeFileSync(file, text);
+    const check = await run('feed', 'check', file, '--feed', 'generic-csv');
+    const line = /^2 values not used: the quality says that it is missing or withdrawn$/m;
+    assert.match(check.out, line);
+    assert.match((await run('ingest', file, '--feed', 'generic-csv')).out, line);
+});
+
 test('a check tells that rows wait of a meter that is known and not installed then, in a feed that registers meters too', async () => {
     await world.load(
         'metering-points',
@@ -113,7 +128,7 @@ test('a check tells that rows wait of a meter that is known and not installed th
     writeFileSync(file, text);
     const registers = await run('feed', 'check', file, '--feed', 'generic-csv');
     assert.match(registers.out, /4 rows, of which 3 would be accepted, 1 would wait$/m);
-    assert.match(registers.out, /^2 rows of meters that are not registered$/m);
+    assert.match(registers.out, /^2 rows whose meter or register is not registered$/m);
     assert.match(registers.out, /^1 row of meters that are not installed then$/m);
     const waits = await run('feed', 'check', file, '--feed', 'waits');
     assert.match(waits.out, /4 rows, of which 1 would be accepted, 3 would wait$/m);

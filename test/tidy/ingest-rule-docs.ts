@@ -23,7 +23,7 @@ export function ingestRuleDocs(): string {
     section(
         lines,
         'A row waits',
-        'It is right in itself; the load that registers its meter for that time releases it.',
+        'It is right in itself; the load that registers its meter for that time releases it, or quarantines it where the channel shows that it is wrong (`row.value-negative`, `row.interval-length`), as had it come afterwards.',
         WAITING_REASONS,
     );
     return `${lines.join('\n')}\n`;
