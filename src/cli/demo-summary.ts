@@ -7,6 +7,7 @@ import { add, compare, type Decimal, decimal, formatDecimal, sumDecimals } from 
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { count, tableText } from './output.ts';
+import { QUARANTINE_QUERY } from './refusal-text.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface SummaryOptions {
@@ -79,28 +80,33 @@ interface RegionEnergy {
 }
 
 /** Of days: each channel's is summed before attributes are joined, and a day has one region. */
+const ENERGY_BY_REGION = `
+    with named as (select distinct channel_no, metering_point_id, flow from channels)
+    select coalesce(a.value, 'none') as region,
+        cast(coalesce(sum(d.kwh) filter (where n.flow = 'to_customer'), 0) as varchar) as to_customer,
+        cast(coalesce(sum(d.kwh) filter (where n.flow = 'from_customer'), 0) as varchar) as from_customer,
+        count(distinct n.metering_point_id) as points, count(distinct d.channel_no) as channels
+    from reads_daily as d inner join named as n on n.channel_no = d.channel_no
+    left join metering_point_attributes as a
+        on a.metering_point_id = n.metering_point_id and a.attribute = 'region'
+        and d.day >= coalesce(a.valid_from, date '0001-01-01') and d.day < coalesce(a.valid_to, date '9999-12-31')
+    group by 1 order by 1`;
+
 async function energyByRegion(workspace: Workspace): Promise<RegionEnergy[]> {
-    return withPublishedViews(workspace, { showsIdentity: false }, async (session) => {
-        const rows = await session.rows(
-            `with named as (select distinct channel_no, metering_point_id, flow from channels)
-             select coalesce(a.value, 'none') as region,
-                 cast(coalesce(sum(d.kwh) filter (where n.flow = 'to_customer'), 0) as varchar) as to_customer,
-                 cast(coalesce(sum(d.kwh) filter (where n.flow = 'from_customer'), 0) as varchar) as from_customer,
-                 count(distinct n.metering_point_id) as points, count(distinct d.channel_no) as channels
-             from reads_daily as d inner join named as n on n.channel_no = d.channel_no
-             left join metering_point_attributes as a
-                 on a.metering_point_id = n.metering_point_id and a.attribute = 'region'
-                 and d.day >= coalesce(a.valid_from, date '0001-01-01') and d.day < coalesce(a.valid_to, date '9999-12-31')
-             group by 1 order by 1`,
-        );
-        return rows.map((row) => ({
-            region: String(row.region),
-            toCustomerKwh: String(row.to_customer),
-            fromCustomerKwh: String(row.from_customer),
-            meteringPoints: Number(row.points),
-            channels: Number(row.channels),
-        }));
-    });
+    return withPublishedViews(
+        workspace,
+        { showsIdentity: false, query: ENERGY_BY_REGION },
+        async (session) => {
+            const rows = await session.rows(ENERGY_BY_REGION);
+            return rows.map((row) => ({
+                region: String(row.region),
+                toCustomerKwh: String(row.to_customer),
+                fromCustomerKwh: String(row.from_customer),
+                meteringPoints: Number(row.points),
+                channels: Number(row.channels),
+            }));
+        },
+    );
 }
 
 function energyText(regions: readonly RegionEnergy[], status: HomeStatus): string[] {
@@ -196,7 +202,7 @@ function whereAndNext(
         'Next',
         `  npx gridtally bill show ${billId} --home ${home}`,
         `  npx gridtally sql "select * from reads_daily order by day, meter_id limit 10" --home ${home}`,
-        `  npx gridtally sql "select rule_ids, original_text from quarantined_rows limit 10" --home ${home}`,
+        `  npx gridtally sql "${QUARANTINE_QUERY}" --home ${home}`,
         `  npx gridtally status --home ${home}`,
         '  npm start -- --fresh     makes the town anew',
     ];

@@ -55,6 +55,8 @@ export interface ListedRefusal {
     readonly sourceKey: string;
     readonly ruleId: string;
     readonly message: string;
+    readonly line: number | null;
+    readonly field: string | null;
 }
 
 const REFUSALS_SHOWN = 10;
@@ -66,7 +68,7 @@ export async function listRefusals(
 ): Promise<ListedRefusal[]> {
     return db.query<ListedRefusal>(
         `select f.name as feed, c.contract_version as "contractVersion", r.sequence, r.source_key as "sourceKey",
-                r.rule_id as "ruleId", r.message
+                r.rule_id as "ruleId", r.message, r.line_no as line, r.field
            from refused_payloads r join feeds f using (feed_id) join feed_contracts c using (feed_id, contract_no)
           where r.superseded_by is null and ($1::text is null or f.name = $1)
           order by r.sequence desc limit ${REFUSALS_SHOWN}`,
