@@ -5,7 +5,7 @@ import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { add, compare, type Decimal, decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
-import { type HomeStatus, readStatus } from '../pipeline/status.ts';
+import { type HomeAccount, type HomeStatus, readAccount } from '../pipeline/status.ts';
 import { count, tableText } from './output.ts';
 import { QUARANTINE_QUERY } from './refusal-text.ts';
 import type { Workspace } from './workspace.ts';
@@ -22,7 +22,8 @@ export async function demoSummary(
     workspace: Workspace,
     options: SummaryOptions,
 ): Promise<{ value: object; text: string[] }> {
-    const status = await readStatus(workspace.lake);
+    const account = await readAccount(workspace.lake);
+    const { status } = account;
     const regions = await energyByRegion(workspace);
     const month = options.months.at(-1) ?? '';
     const largest = await listBills(workspace.db, {
@@ -46,7 +47,7 @@ export async function demoSummary(
         },
         text: [
             '',
-            ...accountOf(status),
+            ...accountText(account),
             '',
             ...energyText(regions, status),
             '',
@@ -135,7 +136,8 @@ function energyText(regions: readonly RegionEnergy[], status: HomeStatus): strin
     ];
 }
 
-function accountOf(s: HomeStatus): string[] {
+/** What became of every row, each number counted by itself: rows and versions are the sums of what stands below them, whatever awaits a refresh. */
+export function accountText({ status: s, awaitingDecided }: HomeAccount): string[] {
     const coverage =
         s.intervalsExpected === 0
             ? 0
@@ -164,7 +166,11 @@ function accountOf(s: HomeStatus): string[] {
         line(
             'versions',
             s.versions,
-            sumRemark(s.versions, decided + s.outsideValidity + s.awaitingRefresh, 'eight'),
+            sumRemark(
+                s.versions,
+                decided + s.outsideValidity + s.awaitingRefresh - awaitingDecided,
+                awaitingDecided === 0 ? 'eight' : 'nine',
+            ),
         ),
         line('  winning (published)', s.winning),
         line('  superseded', s.superseded),
@@ -174,6 +180,8 @@ function accountOf(s: HomeStatus): string[] {
         line('  duplicates of a superseded one', s.duplicatesOfSuperseded),
         line("  outside the meter's validity", s.outsideValidity),
         line('  awaiting a refresh', s.awaitingRefresh),
+        // they are counted where the last refresh put them as well
+        ...(awaitingDecided === 0 ? [] : [line('  of them decided before', -awaitingDecided)]),
         line('intervals expected', s.intervalsExpected, `coverage ${coverage.toFixed(3)} %`),
         line('  measured', s.intervalsMeasured),
         line('  estimated by the source', s.intervalsEstimated - s.intervalsEstimatedHere),

@@ -87,10 +87,24 @@ export async function refusedByFeed(db: Pick<Transaction, 'query'>): Promise<Map
 
 /** Reads the counts of one moment from the catalogue alone, no file is opened. */
 export async function readStatus(lake: Lake): Promise<HomeStatus> {
+    return (await readAccount(lake)).status;
+}
+
+/** Counts of a home with what makes its versions add up also while some await a refresh. */
+export interface HomeAccount {
+    readonly status: HomeStatus;
+    /**
+     * What the last refresh decided about partitions whose versions await one now. It is among the outcomes too, so at any time versions = outcomes +
+     * outsideValidity + awaitingRefresh - awaitingDecided.
+     */
+    readonly awaitingDecided: number;
+}
+
+export async function readAccount(lake: Lake): Promise<HomeAccount> {
     return lake.db.transaction(countWithin, { isolation: 'repeatable read', readOnly: true });
 }
 
-async function countWithin(tx: Transaction): Promise<HomeStatus> {
+async function countWithin(tx: Transaction): Promise<HomeAccount> {
     const [received] = await tx.query<Record<string, number>>(
         `select coalesce(sum(payload_count), 0)::bigint as payloads,
                 coalesce(sum(payload_count) filter (where parsed_at is null), 0)::bigint as unparsed,
@@ -121,10 +135,10 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );
-    const { held, awaitingRefresh, outsideValidity } = await countHeld(tx);
+    const { held, awaitingRefresh, awaitingDecided, outsideValidity } = await countHeld(tx);
     const n = (row: object | undefined, name: string) =>
         Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
-    return {
+    const status: HomeStatus = {
         payloadsReceived: n(received, 'payloads'),
         payloadsRefused: n(received, 'refused'),
         payloadsUnparsed: n(received, 'unparsed'),
@@ -158,6 +172,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         lakeFiles: n(files, 'files'),
         lakeBytes: n(files, 'bytes'),
     };
+    return { status, awaitingDecided };
 }
 
 const CURATED = `
