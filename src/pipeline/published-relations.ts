@@ -247,3 +247,6 @@ const QUERIES: readonly {
              where ${BILLS_KNOWN} order by b.bill_id collate "C", l.line_no`,
     },
 ];
+
+/** Names of the tables that `registerRelations` registers. */
+export const RELATIONS: readonly string[] = ['customers', ...QUERIES.map(({ name }) => name)];
