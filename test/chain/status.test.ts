@@ -27,7 +27,7 @@ async function counts(): Promise<Record<string, number>> {
 
 /** The lines that are said to be sums are, of the numbers as they are printed. */
 function requireSums(text: readonly string[]): void {
-    const numbers = text.map((line) => Number(/ (-?[\d,]+)(?:  |$)/.exec(line)?.[1]?.replaceAll(',', '')));
+    const numbers = text.map((line) => Number(/ (-?[\d,]+)(?: {2}|$)/.exec(line)?.[1]?.replaceAll(',', '')));
     const parts: Readonly<Record<string, number>> = { three: 3, eight: 8, nine: 9 };
     let sums = 0;
     for (const [at, line] of text.entries()) {

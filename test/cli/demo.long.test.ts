@@ -1,6 +1,16 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+    cpSync,
+    existsSync,
+    mkdirSync,
+    readdirSync,
+    readFileSync,
+    renameSync,
+    rmSync,
+    statSync,
+    writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { isUnfinishedName } from '../../src/kernel/durable.ts';
@@ -51,4 +61,38 @@ test('--fresh makes the town with its embedded database anew, and leaves what li
     assert.notEqual(statSync(path.join(home, 'database')).ino, cluster);
     assert.ok(!existsSync(path.join(home, 'more')) && !existsSync(path.join(town, 'simulated', 'more.txt')));
     assert.equal(readFileSync(path.join(town, 'notes.txt'), 'utf8'), 'mine');
+});
+
+test('what looks like a town is none with something among it, with the home of somebody, or where another says whose it is', async () => {
+    const x = path.join(folder, 'x');
+    cpSync(path.join(town, 'simulated'), path.join(x, 'simulated'), { recursive: true });
+    const mine = path.join(x, 'home', 'thesis.txt');
+    mkdirSync(path.dirname(mine));
+    writeFileSync(mine, 'mine');
+    const refused = async (said: RegExp) => {
+        const end = await runCommand(undefined, 'demo', '--home', x, '--fresh', '--exit');
+        assert.equal(end.code, 2, end.said);
+        assert.match(end.said, said);
+        assert.equal(readFileSync(mine, 'utf8'), 'mine');
+    };
+    const foreign = /x was not made by gridtally demo, and is not empty: it holds home, simulated\n/;
+    await refused(foreign);
+    writeFileSync(path.join(x, 'home', 'gridtally.yaml'), 'id: mine\n');
+    await refused(foreign);
+    const contract = path.join(x, 'home', 'feeds', 'town.odcs.yaml');
+    mkdirSync(path.dirname(contract));
+    writeFileSync(contract, '');
+    const result = path.join(x, 'simulated', 'my-results.txt');
+    writeFileSync(result, 'mine');
+    await refused(foreign);
+    rmSync(result);
+    const totals = path.join(x, 'simulated', 'truth', 'totals.json');
+    renameSync(totals, `${totals}.old`);
+    await refused(foreign);
+    renameSync(`${totals}.old`, totals);
+    const list = path.join(x, 'simulated', 'deliveries.ndjson');
+    writeFileSync(list, readFileSync(list, 'utf8').replaceAll('"feed":"town"', '"feed":"generic-csv"'));
+    await refused(foreign);
+    writeFileSync(path.join(x, 'gridtally-town.json'), '{"madeBy":"somebody"}');
+    await refused(/gridtally-town\.json does not say that gridtally demo made its folder\nName a new folder/);
 });
