@@ -1,32 +1,40 @@
-import { refreshAll } from '../src/pipeline/chain.ts';
+import { refreshReadings } from '../src/pipeline/chain.ts';
+import { publishOpen } from '../src/pipeline/open-tables.ts';
 import { readStatus } from '../src/pipeline/status.ts';
 import { bytesBelow } from './folder-bytes.ts';
 import { ingestFile, withoutVee, withTownHome } from './home.ts';
 import { peerDuckdb } from './peer-duckdb.ts';
 
-export interface StageReport {
+export interface Spent {
     readonly seconds: number;
     readonly cpuSeconds: number;
+}
+
+export interface StageReport extends Spent {
+    /** What the stage did one after the other, where it says so; they add up to it. */
+    readonly parts?: Readonly<Record<string, Spent>>;
 }
 
 /** Times stages by wall and by the process's own CPU. */
 export class StageClock {
     readonly stages: Record<string, StageReport> = {};
 
-    async time<T>(name: string, work: () => Promise<T>): Promise<T> {
-        const from = performance.now();
-        const cpu = process.cpuUsage();
-        const result = await work();
-        const used = process.cpuUsage(cpu);
-        const before = this.stages[name] ?? { seconds: 0, cpuSeconds: 0 };
-        this.stages[name] = {
-            seconds: before.seconds + (performance.now() - from) / 1000,
-            cpuSeconds: before.cpuSeconds + (used.user + used.system) / 1e6,
-        };
+    /** @param work calls `ends` with the name of a part when that has ended; the next one begins there */
+    async time<T>(name: string, work: (ends: (part: string) => void) => Promise<T>): Promise<T> {
+        const began = now();
+        let partBegan = began;
+        const parts: Record<string, Spent> = { ...this.stages[name]?.parts };
+        const result = await work((part) => {
+            const at = now();
+            parts[part] = sumOf(parts[part], between(partBegan, at));
+            partBegan = at;
+        });
+        const spent = sumOf(this.stages[name], between(began, now()));
+        this.stages[name] = Object.keys(parts).length === 0 ? spent : { ...spent, parts };
         return result;
     }
 
-    total(): StageReport {
+    total(): Spent {
         const all = Object.values(this.stages);
         return {
             seconds: all.reduce((sum, s) => sum + s.seconds, 0),
@@ -35,12 +43,38 @@ export class StageClock {
     }
 }
 
+function now(): Spent {
+    const { user, system } = process.cpuUsage();
+    return { seconds: performance.now() / 1000, cpuSeconds: (user + system) / 1e6 };
+}
+
+function between(from: Spent, to: Spent): Spent {
+    return { seconds: to.seconds - from.seconds, cpuSeconds: to.cpuSeconds - from.cpuSeconds };
+}
+
+function sumOf(a: Spent | undefined, b: Spent): Spent {
+    return { seconds: (a?.seconds ?? 0) + b.seconds, cpuSeconds: (a?.cpuSeconds ?? 0) + b.cpuSeconds };
+}
+
 /** Master data are there before: not a part of what is compared. */
 function gridtally(folder: string, clock: StageClock): Promise<object> {
     return withTownHome(folder, async (workspace) => {
         for (const name of ['readings.csv', 'corrections.csv'])
-            await clock.time('receive, parse, append', () => ingestFile(workspace, folder, name));
-        await clock.time('curate, roll up, commit', () => refreshAll(withoutVee(workspace)));
+            await clock.time('receive, parse, append', async (ends) => {
+                await ingestFile(workspace, folder, name, ({ stage }) => {
+                    // one file: it is acknowledged, and nothing has looked inside
+                    if (stage === 'receive') ends('receive');
+                });
+                ends('parse, append');
+            });
+        await clock.time('curate, roll up, commit', async (ends) => {
+            const chain = withoutVee(workspace);
+            // the two steps of `refreshAll`; jobs of the first run side by side, so their stages have no time of their own
+            await refreshReadings(chain);
+            ends('partitions');
+            await publishOpen(chain, { bills: 'none' });
+            ends('open tables');
+        });
         const status = await readStatus(workspace.lake);
         return {
             check: { intervals: status.winning, kwh: status.kwh },

@@ -1,4 +1,4 @@
-import type { StageReport } from './chain-worker.ts';
+import type { Spent, StageReport } from './chain-worker.ts';
 import { runWorker, withTown } from './town.ts';
 
 export interface ChainOptions {
@@ -74,11 +74,17 @@ function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Sid
         lines.push(
             `${name}: ${s.seconds.toFixed(1)} s, ${rate} rows/s, CPU ${s.cpuSeconds.toFixed(1)} s, peak RSS ${mib(s.peakRssBytes)} MiB, written ${mib(s.writtenBytes)} MiB`,
         );
-        for (const [stage, r] of Object.entries(s.stages))
-            lines.push(`  ${stage.padEnd(24)} ${r.seconds.toFixed(2)} s  CPU ${r.cpuSeconds.toFixed(2)} s`);
+        for (const [stage, { parts = {}, ...whole }] of Object.entries(s.stages)) {
+            lines.push(stageLine(`  ${stage}`, whole));
+            for (const [part, spent] of Object.entries(parts)) lines.push(stageLine(`    ${part}`, spent));
+        }
     }
     for (const pair of pairs) lines.push(`ratio ${(pair.ours.seconds / pair.duckdb.seconds).toFixed(2)}`);
     process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function stageLine(name: string, { seconds, cpuSeconds }: Spent): string {
+    return `${name.padEnd(26)} ${seconds.toFixed(2)} s  CPU ${cpuSeconds.toFixed(2)} s`;
 }
 
 function mib(bytes: number): number {

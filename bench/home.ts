@@ -7,7 +7,7 @@ import {
     type ValidationPolicy,
 } from '../src/contracts/validation-rules.ts';
 import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
-import { type Chain, ingest, load, refreshAll } from '../src/pipeline/chain.ts';
+import { type Chain, type IngestProgress, ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { type HomeOptions, initHome } from '../src/store/home.ts';
 import { TOWN_ZONE } from './town.ts';
@@ -52,8 +52,14 @@ export function withoutVee<T extends Chain>(chain: T): T {
 }
 
 /** Receives and parses one file of the town, such as `readings.csv`. */
-export function ingestFile(workspace: Workspace, folder: string, name: string) {
-    return ingest(workspace, 'generic-csv', [{ sourceKey: name, path: path.join(folder, 'town', name) }]);
+export function ingestFile(
+    workspace: Workspace,
+    folder: string,
+    name: string,
+    onProgress?: (progress: IngestProgress) => void,
+) {
+    const payload = { sourceKey: name, path: path.join(folder, 'town', name) };
+    return ingest(workspace, 'generic-csv', [payload], onProgress);
 }
 
 export interface Timed<T> {

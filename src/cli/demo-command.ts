@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { monthPeriod } from '../kernel/calendar-date.ts';
@@ -16,6 +16,7 @@ import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, initHome, readHome } from '../store/home.ts';
 import { dropSchemaOf } from '../store/home-binding.ts';
 import { wholeNumber } from './command-context.ts';
+import { claimTownFolder } from './demo-folder.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, counted, type Output, openOutput } from './output.ts';
 import { refreshText } from './refresh-text.ts';
@@ -59,7 +60,7 @@ async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
     const folder = path.resolve(options.home);
     const homeFolder = path.join(folder, 'home');
     const townFolder = path.join(folder, 'simulated');
-    refuseForeign(folder);
+    await claimTownFolder(folder, FEED);
     if (options.fresh) await removeTown(homeFolder, townFolder);
     if (self.getOptionValueSource('homes') !== 'default') refuseOtherSize(townFolder, options.homes);
     if (existsSync(path.join(homeFolder, HOME_FILE)))
@@ -80,16 +81,6 @@ async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
     } finally {
         await workspace.close();
     }
-}
-
-/** A town goes into a folder of its own: not into a home, nor among files of others. */
-function refuseForeign(folder: string): void {
-    const names = existsSync(folder) ? readdirSync(folder) : [];
-    if (names.length === 0 || (names.includes('simulated') && !names.includes(HOME_FILE))) return;
-    throw new GridtallyError(
-        'usage.invalid',
-        `${folder} is not empty and holds no town; name a new folder with --home`,
-    );
 }
 
 /** A town that is there has its number of homes, and goes on with them. */
@@ -130,7 +121,7 @@ function refuseOtherDatabase(homeFolder: string, { databaseUrl, databaseSchema }
     });
 }
 
-/** Whatever else lies beside the town stays. */
+/** Of a folder that says that it is a town's; whatever else lies beside the town stays. */
 async function removeTown(homeFolder: string, townFolder: string): Promise<void> {
     if (existsSync(path.join(homeFolder, HOME_FILE))) await removeTables(readHome(homeFolder));
     if (existsSync(homeFolder)) await removeDatabase(homeFolder);

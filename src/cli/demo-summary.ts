@@ -5,8 +5,9 @@ import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { add, compare, type Decimal, decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
-import { type HomeStatus, readStatus } from '../pipeline/status.ts';
+import { type HomeAccount, type HomeStatus, readAccount } from '../pipeline/status.ts';
 import { count, tableText } from './output.ts';
+import { QUARANTINE_QUERY } from './refusal-text.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface SummaryOptions {
@@ -21,7 +22,8 @@ export async function demoSummary(
     workspace: Workspace,
     options: SummaryOptions,
 ): Promise<{ value: object; text: string[] }> {
-    const status = await readStatus(workspace.lake);
+    const account = await readAccount(workspace.lake);
+    const { status } = account;
     const regions = await energyByRegion(workspace);
     const month = options.months.at(-1) ?? '';
     const largest = await listBills(workspace.db, {
@@ -45,7 +47,7 @@ export async function demoSummary(
         },
         text: [
             '',
-            ...accountOf(status),
+            ...accountText(account),
             '',
             ...energyText(regions, status),
             '',
@@ -79,28 +81,33 @@ interface RegionEnergy {
 }
 
 /** Of days: each channel's is summed before attributes are joined, and a day has one region. */
+const ENERGY_BY_REGION = `
+    with named as (select distinct channel_no, metering_point_id, flow from channels)
+    select coalesce(a.value, 'none') as region,
+        cast(coalesce(sum(d.kwh) filter (where n.flow = 'to_customer'), 0) as varchar) as to_customer,
+        cast(coalesce(sum(d.kwh) filter (where n.flow = 'from_customer'), 0) as varchar) as from_customer,
+        count(distinct n.metering_point_id) as points, count(distinct d.channel_no) as channels
+    from reads_daily as d inner join named as n on n.channel_no = d.channel_no
+    left join metering_point_attributes as a
+        on a.metering_point_id = n.metering_point_id and a.attribute = 'region'
+        and d.day >= coalesce(a.valid_from, date '0001-01-01') and d.day < coalesce(a.valid_to, date '9999-12-31')
+    group by 1 order by 1`;
+
 async function energyByRegion(workspace: Workspace): Promise<RegionEnergy[]> {
-    return withPublishedViews(workspace, { showsIdentity: false }, async (session) => {
-        const rows = await session.rows(
-            `with named as (select distinct channel_no, metering_point_id, flow from channels)
-             select coalesce(a.value, 'none') as region,
-                 cast(coalesce(sum(d.kwh) filter (where n.flow = 'to_customer'), 0) as varchar) as to_customer,
-                 cast(coalesce(sum(d.kwh) filter (where n.flow = 'from_customer'), 0) as varchar) as from_customer,
-                 count(distinct n.metering_point_id) as points, count(distinct d.channel_no) as channels
-             from reads_daily as d inner join named as n on n.channel_no = d.channel_no
-             left join metering_point_attributes as a
-                 on a.metering_point_id = n.metering_point_id and a.attribute = 'region'
-                 and d.day >= coalesce(a.valid_from, date '0001-01-01') and d.day < coalesce(a.valid_to, date '9999-12-31')
-             group by 1 order by 1`,
-        );
-        return rows.map((row) => ({
-            region: String(row.region),
-            toCustomerKwh: String(row.to_customer),
-            fromCustomerKwh: String(row.from_customer),
-            meteringPoints: Number(row.points),
-            channels: Number(row.channels),
-        }));
-    });
+    return withPublishedViews(
+        workspace,
+        { showsIdentity: false, query: ENERGY_BY_REGION },
+        async (session) => {
+            const rows = await session.rows(ENERGY_BY_REGION);
+            return rows.map((row) => ({
+                region: String(row.region),
+                toCustomerKwh: String(row.to_customer),
+                fromCustomerKwh: String(row.from_customer),
+                meteringPoints: Number(row.points),
+                channels: Number(row.channels),
+            }));
+        },
+    );
 }
 
 function energyText(regions: readonly RegionEnergy[], status: HomeStatus): string[] {
@@ -129,7 +136,8 @@ function energyText(regions: readonly RegionEnergy[], status: HomeStatus): strin
     ];
 }
 
-function accountOf(s: HomeStatus): string[] {
+/** What became of every row, each number counted by itself: rows and versions are the sums of what stands below them, whatever awaits a refresh. */
+export function accountText({ status: s, awaitingDecided }: HomeAccount): string[] {
     const coverage =
         s.intervalsExpected === 0
             ? 0
@@ -158,7 +166,11 @@ function accountOf(s: HomeStatus): string[] {
         line(
             'versions',
             s.versions,
-            sumRemark(s.versions, decided + s.outsideValidity + s.awaitingRefresh, 'eight'),
+            sumRemark(
+                s.versions,
+                decided + s.outsideValidity + s.awaitingRefresh - awaitingDecided,
+                awaitingDecided === 0 ? 'eight' : 'nine',
+            ),
         ),
         line('  winning (published)', s.winning),
         line('  superseded', s.superseded),
@@ -168,6 +180,8 @@ function accountOf(s: HomeStatus): string[] {
         line('  duplicates of a superseded one', s.duplicatesOfSuperseded),
         line("  outside the meter's validity", s.outsideValidity),
         line('  awaiting a refresh', s.awaitingRefresh),
+        // they are counted where the last refresh put them as well
+        ...(awaitingDecided === 0 ? [] : [line('  of them decided before', -awaitingDecided)]),
         line('intervals expected', s.intervalsExpected, `coverage ${coverage.toFixed(3)} %`),
         line('  measured', s.intervalsMeasured),
         line('  estimated by the source', s.intervalsEstimated - s.intervalsEstimatedHere),
@@ -196,7 +210,7 @@ function whereAndNext(
         'Next',
         `  npx gridtally bill show ${billId} --home ${home}`,
         `  npx gridtally sql "select * from reads_daily order by day, meter_id limit 10" --home ${home}`,
-        `  npx gridtally sql "select rule_ids, original_text from quarantined_rows limit 10" --home ${home}`,
+        `  npx gridtally sql "${QUARANTINE_QUERY}" --home ${home}`,
         `  npx gridtally status --home ${home}`,
         '  npm start -- --fresh     makes the town anew',
     ];

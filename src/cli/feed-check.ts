@@ -6,7 +6,7 @@ import { instantText, parseInstant } from '../kernel/period.ts';
 import { localStampAt, offsetAt, type Zone } from '../kernel/zone.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { type CommonOptions, withWorkspace } from './command-context.ts';
-import { count, counted, tableText } from './output.ts';
+import { count, counted, placeText, tableText } from './output.ts';
 import { unusedText } from './unused-text.ts';
 
 /** Explains how a file would be read; nothing is received. Exit status 1 where something is wrong. */
@@ -26,7 +26,7 @@ export async function checkFeedFile(
         );
         if (preview.refused) {
             const { ruleId, message, line, field } = preview.refused;
-            const place = [path.basename(file), line, field].filter((part) => part !== undefined).join(':');
+            const place = placeText({ file: path.basename(file), line, field });
             output.result(preview, [`refused: ${ruleId}`, `${place}: ${message}`]);
             process.exitCode = 1;
             return;
@@ -59,7 +59,8 @@ export async function checkFeedFile(
             ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
             ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),
             ...preview.faults.map(
-                (f) => `  ${path.basename(file)}:${f.line} ${f.fields}: ${f.rules}: ${f.text}`,
+                (f) =>
+                    `  ${placeText({ file: path.basename(file), line: f.line, field: f.fields })}: ${f.rules}: ${f.text}`,
             ),
         ]);
         if (rules.length > 0) process.exitCode = 1;

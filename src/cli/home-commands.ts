@@ -10,7 +10,7 @@ import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
-import { count, inWords, openOutput } from './output.ts';
+import { count, inWords, openOutput, placeText } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace, serverEngine } from './workspace.ts';
 
@@ -69,7 +69,8 @@ export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
     return [
         'newest files refused (a new contract and `gridtally replay` bring them in):',
         ...refusals.map(
-            (r) => `  ${r.feed} ${r.sourceKey} (receipt ${r.sequence}): ${r.ruleId}: ${r.message}`,
+            (r) =>
+                `  ${r.feed} ${placeText({ ...r, file: r.sourceKey })} (receipt ${r.sequence}): ${r.ruleId}: ${r.message}`,
         ),
     ];
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { EDIT_FEED, isEditFeed } from '../contracts/edit-feed.ts';
-import type { PayloadRefused } from '../ingest/parse-commit.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
 import type { RefreshResult } from '../lake/refresh.ts';
@@ -11,6 +10,7 @@ import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count, counted, wrapped } from './output.ts';
 import { refreshText } from './refresh-text.ts';
+import { QUARANTINE_QUERY, refusalLine, refusalText, sampleLine } from './refusal-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { unusedText } from './unused-text.ts';
 
@@ -76,10 +76,15 @@ function isIncomplete({ parsed, refusedBefore, refused }: IngestReport): boolean
 }
 
 function ingestText(report: IngestReport): string[] {
-    const { received, parsed, refusedBefore, feed, refused, refreshed } = report;
+    const { received, parsed, refusedBefore, quarantinedFirst: samples, feed, refused, refreshed } = report;
     const rules = Object.entries(parsed.quarantinedByRule)
         .sort()
-        .map(([rule, n]) => `  ${rule}: ${count(n)}`);
+        .flatMap(([rule, n]) => [
+            `  ${rule}: ${count(n)}`,
+            ...samples
+                .filter(({ ruleId }) => ruleId === rule)
+                .flatMap((s) => wrapped(`    ${sampleLine(s)}`)),
+        ]);
     const hasRefusals = parsed.refused + refusedBefore.length > 0;
     return [
         `received ${counted(received.payloads, 'payload')}, of which ${count(received.repeats)} had been received before`,
@@ -95,7 +100,7 @@ function ingestText(report: IngestReport): string[] {
             refusedBefore,
             refusedBefore.length,
         ),
-        ...parsed.flags.flatMap((r) => wrapped(`odd: ${r.sourceKey}: ${r.ruleId}: ${r.message}`)),
+        ...parsed.flags.flatMap((r) => wrapped(`odd: ${refusalLine(r)}`)),
         ...refusedFeedText(refused),
         ...distantText(report.distant),
         ...(hasRefusals
@@ -103,11 +108,7 @@ function ingestText(report: IngestReport): string[] {
                   `next: gridtally feed check FILE --feed ${feed} (what is wrong), then ingest the corrected file`,
               ]
             : []),
-        ...(parsed.quarantined > 0
-            ? [
-                  'next: gridtally sql "select rule_ids, fields, original_text from quarantined_rows order by sequence desc limit 20"',
-              ]
-            : []),
+        ...(parsed.quarantined > 0 ? [`next: gridtally sql "${QUARANTINE_QUERY}"`] : []),
         ...(refreshed
             ? [
                   `refreshed: ${counted(refreshed.rebuilt, 'partition')} rebuilt, ${count(refreshed.merged)} merged`,
@@ -116,17 +117,5 @@ function ingestText(report: IngestReport): string[] {
         ...(refreshed === undefined && parsed.versions > 0
             ? ['next: gridtally refresh (which also counts duplicates and superseded versions)']
             : []),
-    ];
-}
-
-const SHOWN_REFUSALS = 20;
-
-function refusalText(heading: string, refusals: readonly PayloadRefused[], total: number): string[] {
-    if (total === 0) return [];
-    const shown = refusals.slice(0, SHOWN_REFUSALS);
-    return [
-        heading,
-        ...shown.flatMap((r) => wrapped(`  ${r.sourceKey}: ${r.ruleId}: ${r.message}`)),
-        ...(total > shown.length ? [`  and ${count(total - shown.length)} more`] : []),
     ];
 }

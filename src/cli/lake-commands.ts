@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import type { EngineRow } from '../engine/engine.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
 import type { RemovedFile } from '../lake/sweep.ts';
 import { homeContracts } from '../parsers/feed-catalogue.ts';
-import { withPublishedViews } from '../pipeline/published-views.ts';
+import { tablesAsked, withPublishedViews } from '../pipeline/published-views.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { listRefusals, refusedByFeed } from '../pipeline/status.ts';
 import { sweepHome } from '../pipeline/sweep-home.ts';
@@ -74,14 +75,16 @@ async function sqlCommand(query: string, options: SqlOptions): Promise<void> {
             const message = `--as-of ${instantText(asOf)} is still to come: what will be known then is not known yet`;
             throw new GridtallyError('usage.invalid', message);
         }
-        const rows = await withPublishedViews(workspace, views, async (session) => {
-            await session.confine();
-            return session.rows(query).catch((cause: Error) => {
-                throw cause instanceof GridtallyError ? cause : queryFault(cause, options);
-            });
-        });
+        const rows =
+            tablesAsked(query)?.map((name) => ({ name })) ??
+            (await withPublishedViews(workspace, views, async (session) => {
+                await session.confine();
+                return session.rows(query).catch((cause: Error) => {
+                    throw cause instanceof GridtallyError ? cause : queryFault(cause, options);
+                });
+            }));
         const columns = Object.keys(rows[0] ?? {});
-        const cells = rows.map((row) => columns.map((c) => row[c]));
+        const cells = rows.map((row: EngineRow) => columns.map((c) => row[c]));
         output.result(rows, rows.length === 0 ? '(no rows)' : tableText(columns, cells));
     });
 }

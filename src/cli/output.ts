@@ -73,9 +73,19 @@ export function count(n: number | bigint): string {
 /** A line for each fault of an input, with its place. */
 export function faultText(faults: readonly InputFault[]): string[] {
     return faults.map((f) => {
-        const place = [f.file, f.line].filter((part) => part !== undefined).join(':');
-        return `  ${[place, f.field].filter(Boolean).join(' ')}${place || f.field ? ': ' : ''}${f.message}`;
+        const place = placeText(f);
+        return `  ${place}${place === '' ? '' : ': '}${f.message}`;
     });
+}
+
+/** Where in an input, as `file:line field`, as far as that is known. */
+export function placeText(place: {
+    readonly file?: string | undefined;
+    readonly line?: number | null | undefined;
+    readonly field?: string | null | undefined;
+}): string {
+    const at = [place.file, place.line].filter((part) => part !== undefined && part !== null).join(':');
+    return [at, place.field].filter(Boolean).join(' ');
 }
 
 /** A key of a result in words: `payloadsUnparsed` as `payloads unparsed`. */

@@ -4,6 +4,7 @@ import { planReplayOf, replayFaulty } from '../pipeline/chain.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { count, counted } from './output.ts';
+import { refusalLine } from './refusal-text.ts';
 
 interface ReplayOptions extends CommonOptions {
     readonly feed?: string;
@@ -35,7 +36,7 @@ async function replayCommand(options: ReplayOptions): Promise<void> {
         output.result({ ...totals, before, after }, [
             `${count(totals.payloadsAdmitted)} files that were refused came in, ${count(totals.payloadsRefusedAgain)} are refused by the new contract too`,
             `${count(totals.rowsLookedAt)} quarantined rows judged again; accepted ${count(totals.versions)}, waiting ${count(totals.waiting)}, quarantined ${count(totals.quarantined)}`,
-            ...totals.refusals.map((r) => `  ${r.sourceKey}: ${r.ruleId}: ${r.message}`),
+            ...totals.refusals.map((r) => `  ${refusalLine(r)}`),
             `before: ${sumLine(before)}`,
             `after:  ${sumLine(after)}`,
             ...(totals.versions > 0 ? ['next: gridtally refresh'] : []),

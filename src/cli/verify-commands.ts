@@ -53,7 +53,12 @@ async function verifyRawCommand(_options: CommonOptions, self: Command): Promise
             ...result.unknown.map((u) => `not in the catalogue: ${u}`),
             ...(result.entered > 0
                 ? [
-                      `${counted(result.entered, 'segment')} entered from their headers; next: gridtally refresh`,
+                      `${counted(result.entered, 'segment')} entered from ${result.entered === 1 ? 'its' : 'their'} headers; next: gridtally work`,
+                  ]
+                : []),
+            ...(result.unknown.length > 0 && !options.rebuild
+                ? [
+                      `next: gridtally verify raw --rebuild (enters ${result.unknown.length === 1 ? 'it' : 'those that are whole'})`,
                   ]
                 : []),
         ]);

@@ -23,6 +23,9 @@ export interface PayloadRefused {
     readonly sourceKey: string;
     readonly ruleId: string;
     readonly message: string;
+    /** Line and field of what is wrong, where it is at one. */
+    readonly line: number | null;
+    readonly field: string | null;
 }
 
 /** Those of the payloads, by receipt sequence, whose refusal stands: no replay has judged them anew. */
@@ -32,7 +35,7 @@ export async function refusalsOf(
 ): Promise<PayloadRefused[]> {
     if (sequences.length === 0) return [];
     return db.query<PayloadRefused>(
-        `select source_key as "sourceKey", rule_id as "ruleId", message from refused_payloads
+        `select source_key as "sourceKey", rule_id as "ruleId", message, line_no as line, field from refused_payloads
           where sequence = any($1) and superseded_by is null order by sequence`,
         [sequences],
     );

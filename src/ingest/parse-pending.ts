@@ -461,7 +461,7 @@ function addTotals(totals: ParseTotals, segments: number, batch: BatchResult): v
 
 /** Keeps the first of them to be told. */
 export function note(into: PayloadRefused[], payloads: readonly RefusedPayload[]): void {
-    for (const { sourceKey, ruleId, message } of payloads) {
-        if (into.length < NOTED_REFUSALS) into.push({ sourceKey, ruleId, message });
+    for (const { sourceKey, ruleId, message, lineNo: line, field } of payloads) {
+        if (into.length < NOTED_REFUSALS) into.push({ sourceKey, ruleId, message, line, field });
     }
 }

@@ -73,6 +73,8 @@ export interface HeldRows {
     readonly held: number;
     /** Of these, rows of partitions whose published tables are of other versions or registrations: what becomes of them is not decided. */
     readonly awaitingRefresh: number;
+    /** Rows of the same partitions that the last refresh decided about: they are among the published outcomes too. */
+    readonly awaitingDecided: number;
     /** Of the others, rows that take no part in what is published: they lie outside the validity of their channel. */
     readonly outsideValidity: number;
 }
@@ -92,10 +94,11 @@ export async function countHeld(db: Pick<Database, 'query'>): Promise<HeldRows> 
          )
          select coalesce(sum(held), 0)::bigint as held,
                 coalesce(sum(held) filter (where not is_curated), 0)::bigint as "awaitingRefresh",
+                coalesce(sum(published) filter (where not is_curated), 0)::bigint as "awaitingDecided",
                 coalesce(sum(held - published) filter (where is_curated), 0)::bigint as "outsideValidity"
            from partition_rows`,
     );
-    return row ?? { held: 0, awaitingRefresh: 0, outsideValidity: 0 };
+    return row ?? { held: 0, awaitingRefresh: 0, awaitingDecided: 0, outsideValidity: 0 };
 }
 
 function spans(days: readonly BucketDays[]): (number | string | null)[][] {

@@ -12,6 +12,7 @@ import { type ChannelEntry, channelDirectory } from '../registry/channel-directo
 import { settleMasterData } from '../registry/known-time.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Chain } from './chain.ts';
+import { registerPayloads } from './payload-relation.ts';
 import { registerRelations, type ViewOptions } from './published-relations.ts';
 
 /** What a query is to see of files. */
@@ -64,7 +65,7 @@ export async function lookAtCatalogue(
 
 async function lookWithin(
     tx: Transaction,
-    { lake }: Chain,
+    { lake, raw }: Chain,
     session: EngineSession,
     options: LookOptions,
 ): Promise<CatalogueLook> {
@@ -76,6 +77,7 @@ async function lookWithin(
         files.set(table, distinctPaths(await liveFiles(lake, table, isFeedOfChanges ? bounds : {}, tx)));
     }
     await registerRelations(tx, session, lake, options);
+    await registerPayloads(tx, session, raw.folder, options);
     const known =
         asOf !== undefined && wants.isRecomputed ? await readKnownLake(lake, tx, feeds, asOf) : undefined;
     const registers = wants.hasRegisters

@@ -18,6 +18,7 @@ import { type LoadResult, loadMasterData } from '../registry/load-master-data.ts
 import type { MasterDataKind } from '../registry/master-data-kind.ts';
 import type { Home } from '../store/home.ts';
 import { publishOpen } from './open-tables.ts';
+import { newlyQuarantined, type QuarantinedRow, quarantineVersion } from './quarantined-rows.ts';
 
 /** What the steps of the chain share. */
 export interface Chain {
@@ -37,6 +38,8 @@ export interface IngestResult {
     readonly parsed: ParseTotals;
     /** Payloads that had been received before, and were refused then: a repeat is not parsed again. */
     readonly refusedBefore: readonly PayloadRefused[];
+    /** Of the rows that were quarantined, the first of each rule. */
+    readonly quarantinedFirst: readonly QuarantinedRow[];
 }
 
 export interface IngestProgress {
@@ -67,12 +70,14 @@ export async function ingest(
         (receipt.isRepeat ? repeated : fresh).add(receipt.sequence);
         onProgress({ stage: 'receive', done: received.payloads });
     }
+    const quarantine = await quarantineVersion(chain.lake);
     const parsed = await parseReceived(chain, onProgress);
+    const quarantinedFirst = parsed.quarantined > 0 ? await newlyQuarantined(chain, quarantine) : [];
     const refusedBefore = await refusalsOf(
         chain.lake.db,
         [...repeated].filter((sequence) => !fresh.has(sequence)),
     );
-    return { received, parsed, refusedBefore };
+    return { received, parsed, refusedBefore, quarantinedFirst };
 }
 
 /** Parses every received payload that no process has parsed. */

@@ -19,7 +19,7 @@ export interface ViewOptions {
     readonly pageRows?: number;
 }
 
-const PAGE_ROWS = 20_000;
+export const PAGE_ROWS = 20_000;
 
 /** Whether a published table is to be there. A query that asks for the tables themselves, such as `show tables`, is given all. */
 export function isWanted({ query }: ViewOptions, table: string): boolean {
@@ -99,7 +99,7 @@ async function copyRelation(
 }
 
 /** `name type`; a name alone is text. */
-function columnsOf(texts: readonly string[]): TableColumn[] {
+export function columnsOf(texts: readonly string[]): TableColumn[] {
     return texts.map((text) => {
         const [name, type] = text.split(' ');
         return { name: name ?? '', type: type ?? 'string' };
@@ -177,6 +177,27 @@ const QUERIES: readonly {
              order by m.metering_point_id collate "C", a.attribute collate "C", lower(a.valid_during) nulls first`,
     },
     {
+        name: 'refused_payloads',
+        columns: [
+            'sequence bigint',
+            'feed_id smallint',
+            'feed',
+            'source_key',
+            'rule_id',
+            'line_no bigint',
+            'field',
+            'message',
+            'contract_no integer',
+            'superseded_by integer',
+            'refused_at timestamp',
+        ],
+        query: `
+            select r.sequence, r.feed_id, f.name as feed, r.source_key, r.rule_id, r.line_no, r.field, r.message, r.contract_no,
+                   r.superseded_by, r.refused_at
+              from refused_payloads r join feeds f using (feed_id) join segments s using (segment_no)
+             where $1::timestamptz is null or s.acknowledged_at <= $1 order by r.sequence, r.contract_no`,
+    },
+    {
         name: 'bills',
         columns: [
             'bill_id',
@@ -226,3 +247,6 @@ const QUERIES: readonly {
              where ${BILLS_KNOWN} order by b.bill_id collate "C", l.line_no`,
     },
 ];
+
+/** Names of the tables that `registerRelations` registers. */
+export const RELATIONS: readonly string[] = ['customers', ...QUERIES.map(({ name }) => name)];

@@ -10,7 +10,7 @@ import { decideRegisterReads, type RegisterFeed } from '../lake/register-reads.t
 import { knownBy } from '../lake/watermark.ts';
 import { type CatalogueLook, type LookedChannels, lookAtCatalogue, type Wants } from './catalogue-look.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
-import { isWanted, type ViewOptions } from './published-relations.ts';
+import { isWanted, RELATIONS, type ViewOptions } from './published-relations.ts';
 
 interface PublishedView {
     readonly text: string;
@@ -60,6 +60,15 @@ async function withViews<T>(
             await session.close();
         }
     });
+}
+
+/**
+ * Names of the published tables, in order, where a query asks for these alone; undefined for any other query. The engine would list what the
+ * views are made of beside them: all that is temporary stands in one schema, which is always looked in.
+ */
+export function tablesAsked(query: string): string[] | undefined {
+    if (!/^\s*(show(\s+tables)?|describe)\s*;?\s*$/i.test(query)) return undefined;
+    return [...Object.keys(VIEWS), ...RELATIONS, 'channels', 'payloads'].sort();
 }
 
 interface ViewWants extends Wants {

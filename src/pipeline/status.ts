@@ -55,6 +55,8 @@ export interface ListedRefusal {
     readonly sourceKey: string;
     readonly ruleId: string;
     readonly message: string;
+    readonly line: number | null;
+    readonly field: string | null;
 }
 
 const REFUSALS_SHOWN = 10;
@@ -66,7 +68,7 @@ export async function listRefusals(
 ): Promise<ListedRefusal[]> {
     return db.query<ListedRefusal>(
         `select f.name as feed, c.contract_version as "contractVersion", r.sequence, r.source_key as "sourceKey",
-                r.rule_id as "ruleId", r.message
+                r.rule_id as "ruleId", r.message, r.line_no as line, r.field
            from refused_payloads r join feeds f using (feed_id) join feed_contracts c using (feed_id, contract_no)
           where r.superseded_by is null and ($1::text is null or f.name = $1)
           order by r.sequence desc limit ${REFUSALS_SHOWN}`,
@@ -85,10 +87,24 @@ export async function refusedByFeed(db: Pick<Transaction, 'query'>): Promise<Map
 
 /** Reads the counts of one moment from the catalogue alone, no file is opened. */
 export async function readStatus(lake: Lake): Promise<HomeStatus> {
+    return (await readAccount(lake)).status;
+}
+
+/** Counts of a home with what makes its versions add up also while some await a refresh. */
+export interface HomeAccount {
+    readonly status: HomeStatus;
+    /**
+     * What the last refresh decided about partitions whose versions await one now. It is among the outcomes too, so at any time versions = outcomes +
+     * outsideValidity + awaitingRefresh - awaitingDecided.
+     */
+    readonly awaitingDecided: number;
+}
+
+export async function readAccount(lake: Lake): Promise<HomeAccount> {
     return lake.db.transaction(countWithin, { isolation: 'repeatable read', readOnly: true });
 }
 
-async function countWithin(tx: Transaction): Promise<HomeStatus> {
+async function countWithin(tx: Transaction): Promise<HomeAccount> {
     const [received] = await tx.query<Record<string, number>>(
         `select coalesce(sum(payload_count), 0)::bigint as payloads,
                 coalesce(sum(payload_count) filter (where parsed_at is null), 0)::bigint as unparsed,
@@ -119,10 +135,10 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         `select count(*) as files, coalesce(sum(byte_count), 0)::bigint as bytes from lake_files f
           where exists (select 1 from partition_files p where p.file_id = f.file_id and p.removed_in is null)`,
     );
-    const { held, awaitingRefresh, outsideValidity } = await countHeld(tx);
+    const { held, awaitingRefresh, awaitingDecided, outsideValidity } = await countHeld(tx);
     const n = (row: object | undefined, name: string) =>
         Number((row as Record<string, unknown> | undefined)?.[name] ?? 0);
-    return {
+    const status: HomeStatus = {
         payloadsReceived: n(received, 'payloads'),
         payloadsRefused: n(received, 'refused'),
         payloadsUnparsed: n(received, 'unparsed'),
@@ -156,6 +172,7 @@ async function countWithin(tx: Transaction): Promise<HomeStatus> {
         lakeFiles: n(files, 'files'),
         lakeBytes: n(files, 'bytes'),
     };
+    return { status, awaitingDecided };
 }
 
 const CURATED = `

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Database } from '../store/database.ts';
+import type { PayloadHeader } from './segment-format.ts';
 import { listPayloads, type StoredPayload } from './segment-reader.ts';
 
 /** A payload with what the catalogue says about its segment. */
@@ -75,6 +76,26 @@ export async function* payloadsOfFeed(
         [feedId],
     );
     for (const segment of segments) yield* await payloadsOf(rawFolder, segment);
+}
+
+// above this a payload is skipped rather than read with its header
+const SKIPPED_BYTES = 1 << 16;
+
+/** Headers of all payloads by receipt sequence; with `asOf` (UTC epoch milliseconds) of those acknowledged by then. Throws `raw.segment-damaged`. */
+export async function* payloadHeaders(
+    db: Pick<Database, 'query'>,
+    rawFolder: string,
+    asOf?: number,
+): AsyncGenerator<{ readonly feedId: number; readonly header: PayloadHeader }> {
+    const segments = await db.query<{ feedId: number; path: string; isSkipped: boolean }>(
+        `select feed_id as "feedId", path, payload_bytes > ${SKIPPED_BYTES} * payload_count::bigint as "isSkipped" from segments
+          where $1::bigint is null or acknowledged_at <= to_timestamp($1 / 1000.0) order by first_sequence`,
+        [asOf ?? null],
+    );
+    for (const { feedId, path: relative, isSkipped } of segments) {
+        const { payloads } = await listPayloads(path.join(rawFolder, relative), isSkipped ? 0 : undefined);
+        for (const { header } of payloads) yield { feedId, header };
+    }
 }
 
 async function payloadsOf(rawFolder: string, segment: SegmentRow): Promise<FoundPayload[]> {

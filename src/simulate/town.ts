@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { ChannelDays } from './channel-days.ts';
 import { Deliveries } from './deliveries.ts';
@@ -10,6 +9,7 @@ import { writeMasterFiles } from './master-files.ts';
 import { deliveryBlocks, RegularPayloads } from './regular-payloads.ts';
 import { TextFile } from './text-file.ts';
 import { type TownDay, townDays } from './town-calendar.ts';
+import { requireNewFolder } from './town-folder.ts';
 import { planTown, type TownOptions, type TownPlan } from './town-options.ts';
 import { type TownTotals, writeIntervals, writeTotals } from './truth-files.ts';
 import { OF_NO_ROW, TruthTally } from './truth-tally.ts';
@@ -24,7 +24,7 @@ import { townWeather } from './weather.ts';
 export async function simulateTown(options: TownOptions): Promise<TownTotals> {
     const plan = planTown(options);
     const truth = join(plan.outFolder, 'truth');
-    requireEmpty(plan.outFolder);
+    requireNewFolder(plan.outFolder);
     mkdirSync(truth, { recursive: true });
     const days = townDays(plan.zone, plan.from, plan.to);
     const homes = townHomes(plan, days);
@@ -38,16 +38,6 @@ export async function simulateTown(options: TownOptions): Promise<TownTotals> {
     files.close();
     if (plan.writesIntervals) await writeIntervals(truth, homes);
     return writeTotals(truth, homes, tally.totals);
-}
-
-function requireEmpty(folder: string): void {
-    if (!existsSync(folder)) return;
-    if (!statSync(folder).isDirectory()) {
-        throw new GridtallyError('usage.invalid', `simulate: ${folder} is no folder`);
-    }
-    if (readdirSync(folder).length > 0) {
-        throw new GridtallyError('usage.invalid', `simulate: the folder ${folder} is not empty`);
-    }
 }
 
 function writeDeliveries(

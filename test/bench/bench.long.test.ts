@@ -15,6 +15,22 @@ test('the small benchmark of the chain publishes the same energy as the script b
     // 96 quarter-hours of 1,000 meters, and about 1 % corrections
     assert.ok(chain.rows > 96_000 && chain.rows < 98_000, `${chain.rows} rows`);
     assert.deepEqual(Object.keys(chain.stages), ['receive, parse, append', 'curate, roll up, commit']);
+    const parts = Object.values<{ seconds: number; parts: Record<string, { seconds: number }> }>(
+        chain.stages,
+    );
+    assert.deepEqual(
+        parts.map((stage) => Object.keys(stage.parts)),
+        [
+            ['receive', 'parse, append'],
+            ['partitions', 'open tables'],
+        ],
+    );
+    for (const { seconds, parts: of } of parts) {
+        const sum = Object.values(of).reduce((all, part) => all + part.seconds, 0);
+        assert.ok(
+            Object.values(of).every((part) => part.seconds > 0) && sum <= seconds && sum > seconds - 0.05,
+        );
+    }
     assert.ok(chain.seconds > 0 && chain.peakRssBytes > 0 && chain.peers.duckdb.seconds > 0);
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { accountText } from '../../src/cli/demo-summary.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-import { readStatus } from '../../src/pipeline/status.ts';
+import { readAccount } from '../../src/pipeline/status.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
 
 const HOUR = 3_600_000;
@@ -17,10 +18,31 @@ before(async () => {
 after(() => world.end());
 
 async function counts(): Promise<Record<string, number>> {
-    const { rowsReceived, versions, rowsWaiting, winning, awaitingRefresh, outsideValidity } =
-        await readStatus(world.workspace.lake);
+    const account = await readAccount(world.workspace.lake);
+    const { rowsReceived, versions, rowsWaiting, winning, awaitingRefresh, outsideValidity } = account.status;
+    requireSums(accountText(account));
     assert.equal(rowsReceived, versions + rowsWaiting);
     return { versions, rowsWaiting, winning, awaitingRefresh, outsideValidity };
+}
+
+/** The lines that are said to be sums are, of the numbers as they are printed. */
+function requireSums(text: readonly string[]): void {
+    const numbers = text.map((line) => Number(/ (-?[\d,]+)(?: {2}|$)/.exec(line)?.[1]?.replaceAll(',', '')));
+    const parts: Readonly<Record<string, number>> = { three: 3, eight: 8, nine: 9 };
+    let sums = 0;
+    for (const [at, line] of text.entries()) {
+        assert.doesNotMatch(line, /IS NOT/, text.join('\n'));
+        const many = parts[/= the next (\w+)$/.exec(line)?.[1] ?? ''];
+        if (many === undefined) continue;
+        const below = numbers.slice(at + 1, at + 1 + many);
+        assert.equal(
+            numbers[at],
+            below.reduce((sum, n) => sum + n, 0),
+            text.join('\n'),
+        );
+        sums += 1;
+    }
+    assert.equal(sums, 2);
 }
 
 test('versions that no refresh has looked at await one, and none is said to lie outside its validity', async () => {

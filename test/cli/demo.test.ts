@@ -1,5 +1,6 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { compare, decimal, sumDecimals } from '../../src/kernel/decimal.ts';
@@ -64,12 +65,39 @@ test('a list of bills ends with their sums, and an export in JSON is one documen
     assert.deepEqual([both.code, JSON.parse(both.out).error.code], [2, 'usage.invalid']);
 });
 
+test('a folder that `demo` did not make is refused with all that is in it, --fresh or not', async () => {
+    const x = path.join(folder, 'x');
+    const files = ['simulated/my-results.txt', 'home/thesis.txt'].map((name) => path.join(x, name));
+    for (const file of files) {
+        mkdirSync(path.dirname(file), { recursive: true });
+        writeFileSync(file, 'mine');
+    }
+    for (const fresh of [[], ['--fresh']]) {
+        const end = await runCommand(undefined, 'demo', '--home', x, '--homes', '1', '--exit', ...fresh);
+        assert.equal(end.code, 2, end.said);
+        assert.match(
+            end.said,
+            /^error usage\.invalid: \S.*x was not made by gridtally demo, and is not empty: it holds home, simulated\nName a new or empty folder with --home; nothing was changed in this one\.$/m,
+        );
+        for (const file of files) assert.equal(readFileSync(file, 'utf8'), 'mine');
+    }
+});
+
+test('a town of an older version, which does not say whose it is, is known by what only it has', async () => {
+    rmSync(path.join(town, 'gridtally-town.json'));
+    const again = await runCommand(undefined, 'demo', '--home', town, '--homes', '13', '--exit');
+    assert.match(again.said, /the town that is there has 12 homes, not 13/);
+    assert.match(readFileSync(path.join(town, 'gridtally-town.json'), 'utf8'), /"madeBy": "gridtally demo"/);
+});
+
 test('a town goes on with its own number of homes, and another is refused', async () => {
     const other = await runCommand(undefined, 'demo', '--home', town, '--homes', '13', '--exit');
     assert.equal(other.code, 2);
     assert.match(other.said, /the town that is there has 12 homes, not 13\n.*--fresh/);
     const again = await runCommand(undefined, 'demo', '--home', town, '--exit', '--json');
     assert.equal(again.code, 0, again.said);
+    assert.ok(again.said.includes(`continuing with the town in ${town} (--fresh starts anew)\n`), again.said);
+    assert.match(again.said, /^ingest +\d+ files \((\d+) received before\), 0 rows parsed/m);
     const { energyByRegion, status, truth } = JSON.parse(again.out);
     assert.equal(status.rowsReceived, status.versions + status.rowsQuarantined + status.rowsWaiting);
     const channels = energyByRegion.reduce(

@@ -28,7 +28,7 @@ test('an ingest of a file that is refused exits with 1, also when it comes again
     const files = [given('good.csv', reading(1)), given('bad.csv', 'a,b\n1,2\n')];
     const first = await run('ingest', ...files, '--feed', 'generic-csv');
     assert.equal(first.code, 1);
-    assert.match(first.out, /^1 file refused:\n {2}bad\.csv: file\.column-unknown: /m);
+    assert.match(first.out, /^1 file refused:\n {2}bad\.csv:1 a: file\.column-unknown: /m);
     assert.match(first.out, /^next: gridtally feed check FILE --feed generic-csv/m);
     assert.match(first.out, /parsed 2 payloads: 1 row = 1 accepted/);
     const again = await run('ingest', ...files, '--feed', 'generic-csv', '--json');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { EngineSession } from '../../src/engine/engine.ts';
@@ -89,6 +89,16 @@ test('what asks for the tables themselves is told all of them', async () => {
         for (const table of ['reads_interval', 'waiting_rows', 'customers', 'bill_lines', 'agreements'])
             assert.ok(text.includes(table), `${query}: ${table}`);
     }
+});
+
+test('`show tables` lists what is published, each name once, as docs/tables.md does, and nothing that it is made of', async () => {
+    const docs = readFileSync(path.join(import.meta.dirname, '../../docs/tables.md'), 'utf8');
+    const published = [...docs.matchAll(/^### `(\w+)`$/gm)].map(([, name]) => ({ name }));
+    assert.ok(published.length > 20);
+    published.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
+    for (const query of ['show tables', ' SHOW TABLES; ', 'describe'])
+        assert.deepEqual(await sql(query), { code: 0, value: published });
+    for (const { name } of published) await asked(`select * from ${name} limit 1`);
 });
 
 test('a name that is nearly one of a table is answered with that of the table', async () => {

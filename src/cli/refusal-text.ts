@@ -1,0 +1,31 @@
+import type { PayloadRefused } from '../ingest/parse-commit.ts';
+import type { QuarantinedRow } from '../pipeline/quarantined-rows.ts';
+import { count, placeText, wrapped } from './output.ts';
+
+const SHOWN_REFUSALS = 20;
+
+/** Newest rows in quarantine with their place in the file that they came in. */
+export const QUARANTINE_QUERY =
+    'select p.source_key, q.line_no, q.fields, q.rule_ids, q.original_text from quarantined_rows as q join payloads as p using (sequence) order by q.sequence desc, q.line_no limit 20';
+
+/** Files that were refused, each with the place of what is wrong; nothing where there are none. */
+export function refusalText(heading: string, refusals: readonly PayloadRefused[], total: number): string[] {
+    if (total === 0) return [];
+    const shown = refusals.slice(0, SHOWN_REFUSALS);
+    return [
+        heading,
+        ...shown.flatMap((r) => wrapped(`  ${refusalLine(r)}`)),
+        ...(total > shown.length ? [`  and ${count(total - shown.length)} more`] : []),
+    ];
+}
+
+/** `file:line field: rule: message`. */
+export function refusalLine(r: PayloadRefused): string {
+    return `${placeText({ ...r, file: r.sourceKey })}: ${r.ruleId}: ${r.message}`;
+}
+
+/** The same of a row; one that breaks several rules names their fields in the order of `ruleIds`. */
+export function sampleLine(row: QuarantinedRow): string {
+    const place = placeText({ file: row.sourceKey, line: row.line, field: row.fields });
+    return `${place}: ${row.ruleIds}: ${row.message}`;
+}
