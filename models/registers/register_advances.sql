@@ -4,6 +4,7 @@ parts as (
     select
         d.channel_no,
         d.read_from,
+        d.read_to,
         i.kwh,
         case when i.quality = 'measured' then 1 else 0 end as measured_count,
         case when i.quality = 'measured' then 0 else 1 end as estimated_count,
@@ -18,6 +19,7 @@ parts as (
     select
         d.channel_no,
         d.read_from,
+        d.read_to,
         r.kwh,
         r.measured_count,
         r.estimated_count,
@@ -31,28 +33,30 @@ sums as (
     select
         channel_no,
         read_from,
+        read_to,
         sum(kwh) as interval_kwh,
         sum(measured_count) as measured_count,
         sum(estimated_count) as estimated_count,
     from parts
-    group by channel_no, read_from
+    group by channel_no, read_from, read_to
 ),
 
 expected as (
     select
         channel_no,
         read_from,
+        read_to,
         sum(expected_count) as expected_count,
     from ref('span_days')
-    group by channel_no, read_from
+    group by channel_no, read_from, read_to
 ),
 
 -- the interval in which a register was read is partly before the read and partly after it
 ends as (
-    select channel_no, read_from, from_day as market_day, instant_us(read_from) as read_us
+    select channel_no, read_from, read_to, from_day as market_day, instant_us(read_from) as read_us
     from ref('register_spans')
     union all
-    select channel_no, read_from, to_day as market_day, instant_us(read_to) as read_us
+    select channel_no, read_from, read_to, to_day as market_day, instant_us(read_to) as read_us
     from ref('register_spans')
 ),
 
@@ -60,6 +64,7 @@ cuts as (
     select
         e.channel_no,
         e.read_from,
+        e.read_to,
         max(i.kwh) as cut_kwh,
     from ends as e
     inner join ref('reads_interval') as i
@@ -67,7 +72,7 @@ cuts as (
         and i.channel_no = e.channel_no
         and instant_us(i.period_from) < e.read_us
         and instant_us(i.period_from) + cast(i.interval_minutes as bigint) * 60000000 > e.read_us
-    group by e.channel_no, e.read_from
+    group by e.channel_no, e.read_from, e.read_to
 ),
 
 compared as (
@@ -85,9 +90,18 @@ compared as (
         r.reverse_severity,
         r.digits_severity,
     from ref('register_spans') as s
-    left join expected as x on x.channel_no = s.channel_no and x.read_from = s.read_from
-    left join sums as m on m.channel_no = s.channel_no and m.read_from = s.read_from
-    left join cuts as c on c.channel_no = s.channel_no and c.read_from = s.read_from
+    left join expected as x
+        on x.channel_no = s.channel_no
+        and x.read_from = s.read_from
+        and x.read_to = s.read_to
+    left join sums as m
+        on m.channel_no = s.channel_no
+        and m.read_from = s.read_from
+        and m.read_to = s.read_to
+    left join cuts as c
+        on c.channel_no = s.channel_no
+        and c.read_from = s.read_from
+        and c.read_to = s.read_to
     left join ref('channel_classes') as k
         on k.channel_no = s.channel_no and s.to_day >= k.from_day and s.to_day < k.to_day
     inner join ref('rule_settings') as r on r.class_name = coalesce(k.class_name, '')
@@ -113,7 +127,9 @@ judged as (
 failing as (
     select
         *,
-        case when has_surplus_digits = 1 then digits_severity end as digits_fail,
+        -- a row that skips reads has its two in other rows
+        case when has_surplus_digits = 1 and skipped_reads = 0 then digits_severity end
+            as digits_fail,
         case when verdict = 'reverse' then reverse_severity end as reverse_fails,
         case when verdict = 'failed' then sum_severity end as sum_fails,
     from judged
@@ -138,6 +154,7 @@ select
     end_kwh,
     start_quality,
     end_quality,
+    skipped_reads,
     kind,
     advance_kwh,
     cast(interval_kwh as decimal(38, 6)) as interval_kwh,

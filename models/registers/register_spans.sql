@@ -1,17 +1,57 @@
 with
 
+numbered as (
+    select
+        channel_no,
+        market_day,
+        read_at,
+        index_kwh,
+        quality,
+        0 as skips_estimates,
+        row_number() over (partition by channel_no order by read_at nulls last) as read_no,
+    from ref('curated_reads')
+),
+
+-- each read follows the one before it; and each measured read the measured one before it
+chained as (
+    select * from numbered
+    union all
+    select
+        channel_no,
+        market_day,
+        read_at,
+        index_kwh,
+        quality,
+        1 as skips_estimates,
+        read_no,
+    from numbered
+    where quality = 'measured'
+),
+
 paired as (
     select
         channel_no,
+        skips_estimates,
         market_day as to_day,
         read_at as read_to,
         index_kwh as end_kwh,
         quality as end_quality,
-        lag(market_day) over (partition by channel_no order by read_at nulls last) as from_day,
-        lag(read_at) over (partition by channel_no order by read_at nulls last) as read_from,
-        lag(index_kwh) over (partition by channel_no order by read_at nulls last) as start_kwh,
-        lag(quality) over (partition by channel_no order by read_at nulls last) as start_quality,
-    from ref('curated_reads')
+        lag(market_day) over (
+            partition by channel_no, skips_estimates order by read_at nulls last
+        ) as from_day,
+        lag(read_at) over (
+            partition by channel_no, skips_estimates order by read_at nulls last
+        ) as read_from,
+        lag(index_kwh) over (
+            partition by channel_no, skips_estimates order by read_at nulls last
+        ) as start_kwh,
+        lag(quality) over (
+            partition by channel_no, skips_estimates order by read_at nulls last
+        ) as start_quality,
+        read_no - 1 - lag(read_no) over (
+            partition by channel_no, skips_estimates order by read_at nulls last
+        ) as skipped_reads,
+    from chained
 ),
 
 dialled as (
@@ -21,6 +61,8 @@ dialled as (
         cast(coalesce(d.multiplier, 1) as decimal(12, 4)) as multiplier,
         cast(p.end_kwh - p.start_kwh as decimal(19, 6)) as raw_kwh,
         cast(p.end_kwh - p.start_kwh + d.range_kwh as decimal(19, 6)) as rolled_kwh,
+        case when p.start_quality = 'measured' and p.end_quality = 'measured' then 1 else 0 end
+            as is_measured,
         -- a duration in whole minutes, rounded up, at the most that the connection can carry
         int_div(
             coalesce(w.rated_watts, s.most_watts)
@@ -34,13 +76,21 @@ dialled as (
     left join ref('channel_classes') as k
         on k.channel_no = p.channel_no and p.to_day >= k.from_day and p.to_day < k.to_day
     inner join ref('rule_settings') as s on s.class_name = coalesce(k.class_name, '')
-    where p.read_from is not null
+    -- two measured reads that follow each other are a pair of the first sort
+    where p.read_from is not null and (p.skips_estimates = 0 or p.skipped_reads > 0)
 ),
 
 kinds as (
     select
         *,
         case
+            when
+                is_measured = 0
+                and (
+                    raw_kwh < 0
+                    or cast(raw_kwh * multiplier as decimal(31, 10)) * 1000 > most_wh
+                )
+                then 'unsettled'
             when raw_kwh >= 0 then 'normal'
             when
                 rolled_kwh >= 0
@@ -63,10 +113,11 @@ select
     end_kwh,
     start_quality,
     end_quality,
+    cast(skipped_reads as integer) as skipped_reads,
     kind,
     cast(
         case
-            when kind <> 'reverse'
+            when kind in ('normal', 'rollover')
                 then
                     cast(end_kwh * multiplier as decimal(24, 6))
                     - cast(start_kwh * multiplier as decimal(24, 6))

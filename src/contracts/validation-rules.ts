@@ -183,7 +183,7 @@ export const VALIDATION_RULES = {
         source: 'Energinet E89, Oracle ○',
     },
     'vee.reverse-register': {
-        says: 'A register read is below the one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
+        says: 'A measured read of a register is below the measured one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
         scope: 'register',
         severities: NO_ESTIMATE,
         default: 'mark',
@@ -222,7 +222,7 @@ export const VALIDATION_RULES = {
         source: 'California, 180 %',
     },
     'vee.sum-check': {
-        says: "The measured intervals between two reads of a register do not add up to its advance: they differ by more than one interval's worth and by more than a percentage of the advance.",
+        says: "The measured intervals between two consecutive measured reads of a register do not add up to its advance: they differ by more than one interval's worth and by more than a percentage of the advance.",
         scope: 'register',
         severities: NO_ESTIMATE,
         default: 'mark',

@@ -24,6 +24,8 @@ export interface ListedAdvance {
     readonly readTo: string;
     readonly startKwh: string;
     readonly endKwh: string;
+    /** Estimated reads between the two, which it passes over. */
+    readonly skippedReads: number;
     readonly kind: string;
     readonly advanceKwh: string | null;
     readonly intervalKwh: string | null;
@@ -61,7 +63,7 @@ export async function registerChecks(
     ];
     const asked = `from register_advances where ${['true', ...where].join(' and ')}`;
     const listed = `${COLUMNS} ${asked} ${question.isAll ? '' : 'and flags is not null'}
-        order by meter_id, register_id, read_from`;
+        order by meter_id, register_id, read_from, read_to`;
     return withPublishedViews(chain, { showsIdentity: false, query: listed }, async (session) => {
         const verdicts = await session.rows(`select verdict, count(*) as n ${asked} group by 1 order by 1`);
         const flags = await session.rows(
@@ -81,6 +83,7 @@ export async function registerChecks(
                     readTo: instantText(Number(row.to_ms)),
                     startKwh: String(row.start_kwh),
                     endKwh: String(row.end_kwh),
+                    skippedReads: Number(row.skipped_reads),
                     kind: String(row.kind),
                     advanceKwh: text('advance_kwh'),
                     intervalKwh: text('interval_kwh'),

@@ -26,6 +26,13 @@ export interface NaiveRead {
     readonly micro: number;
 }
 
+/** Between two measured reads, in millionths of a kWh. */
+export interface NaiveAdvance {
+    readonly from: number;
+    readonly to: number;
+    readonly micro: number;
+}
+
 /** Millionths of each half-hour of the clock, by the kind of day, from a day of the year such as `04-01` on. */
 export interface NaiveSeason {
     readonly from: string;
@@ -45,6 +52,8 @@ export interface NaiveCase {
     readonly measured: Measured;
     /** In the order of time. */
     readonly reads?: readonly NaiveRead[];
+    /** What was counted between measured reads; told by `reads` unless it is given. */
+    readonly advances?: readonly NaiveAdvance[];
     readonly holidays?: ReadonlySet<string>;
     /** Whether a half-hour should have a value and has none; those that were not measured unless told. */
     readonly isGap?: (at: number) => boolean;
@@ -61,6 +70,11 @@ export function naiveEstimates(
     {
         measured,
         reads = [],
+        advances = reads
+            .slice(1)
+            .flatMap((read, i) =>
+                reads.slice(i, i + 1).map((b) => ({ from: b.at, to: read.at, micro: read.micro - b.micro })),
+            ),
         holidays = new Set(),
         isGap = (at) => !measured.has(at),
         methods = ['linear', 'like-day', 'load-shape'],
@@ -74,16 +88,15 @@ export function naiveEstimates(
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
     const scaled = new Map<number, NaiveEstimate>();
-    reads.slice(1).forEach((read, i) => {
-        const before = reads[i];
-        if (before === undefined || daysBetween(zone, before.at, read.at) > REGISTER_DAYS) return;
-        const begun = Math.ceil(before.at / HALF_HOUR) * HALF_HOUR;
-        if (begun < from || read.at > to) return;
-        const total = { from: begun, to: read.at, micro: read.micro - before.micro };
+    for (const advance of advances) {
+        if (daysBetween(zone, advance.from, advance.to) > REGISTER_DAYS) continue;
+        const begun = Math.ceil(advance.from / HALF_HOUR) * HALF_HOUR;
+        if (begun < from || advance.to > to) continue;
+        const total = { ...advance, from: begun };
         const usual = new Map<number, NaiveEstimate>();
         estimateRuns(usual, isGap, { ...given, shapeValue: weigh && shareOfSpan(total, weigh) });
         shareOut(scaled, total, measured, usual);
-    });
+    }
     const rest = new Map<number, NaiveEstimate>(scaled);
     const isRest = (at: number) => isGap(at) && !scaled.has(at);
     estimateRuns(rest, isRest, { ...given, shapeValue: weigh && shareOfYear(shape?.annual, weigh, zone) });
