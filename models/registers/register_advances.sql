@@ -89,6 +89,7 @@ compared as (
         r.sum_severity,
         r.reverse_severity,
         r.digits_severity,
+        r.register_maximum_severity,
     from ref('register_spans') as s
     left join expected as x
         on x.channel_no = s.channel_no
@@ -130,6 +131,7 @@ failing as (
         -- a row that skips reads has its two in other rows
         case when has_surplus_digits = 1 and skipped_reads = 0 then digits_severity end
             as digits_fail,
+        case when exceeds_rating = 1 then register_maximum_severity end as maximum_fails,
         case when verdict = 'reverse' then reverse_severity end as reverse_fails,
         case when verdict = 'failed' then sum_severity end as sum_fails,
     from judged
@@ -139,6 +141,7 @@ ruled as (
     select
         *,
         case when digits_fail is not null then 'vee.register-digits' end as digits_rule,
+        case when maximum_fails is not null then 'vee.register-maximum' end as maximum_rule,
         case when reverse_fails is not null then 'vee.reverse-register' end as reverse_rule,
         case when sum_fails is not null then 'vee.sum-check' end as sum_rule,
     from failing
@@ -167,6 +170,7 @@ select
     nullif(
         substr(
             coalesce(',' || digits_rule, '')
+            || coalesce(',' || maximum_rule, '')
             || coalesce(',' || reverse_rule, '')
             || coalesce(',' || sum_rule, ''),
             2
@@ -174,12 +178,18 @@ select
         ''
     ) as flags,
     case
-        when sum_fails = 'hold' or reverse_fails = 'hold' or digits_fail = 'hold' then 'hold'
-        else coalesce(sum_fails, reverse_fails, digits_fail)
+        when
+            sum_fails = 'hold'
+            or reverse_fails = 'hold'
+            or maximum_fails = 'hold'
+            or digits_fail = 'hold'
+            then 'hold'
+        else coalesce(sum_fails, reverse_fails, maximum_fails, digits_fail)
     end as severity,
     nullif(
         substr(
             case when digits_fail = 'hold' then ',' || digits_rule else '' end
+            || case when maximum_fails = 'hold' then ',' || maximum_rule else '' end
             || case when reverse_fails = 'hold' then ',' || reverse_rule else '' end
             || case when sum_fails = 'hold' then ',' || sum_rule else '' end,
             2

@@ -182,6 +182,22 @@ export const VALIDATION_RULES = {
         parameters: {},
         source: 'Energinet E89, Oracle ○',
     },
+    'vee.register-maximum': {
+        says: 'A register counted more between two consecutive measured reads than the connection can carry: rated power × time × factor. Only where the rated power of the metering point is known.',
+        scope: 'register',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {
+            percent: {
+                unit: '%',
+                default: '110',
+                min: 1,
+                max: 1000,
+                means: 'of what the rated power gives in the time ○',
+            },
+        },
+        source: '"max permissible energy", GB; 110 % ○',
+    },
     'vee.reverse-register': {
         says: 'A measured read of a register is below the measured one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
         scope: 'register',

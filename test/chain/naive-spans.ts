@@ -13,6 +13,8 @@ export interface NaiveRegister {
     /** In ten-thousandths; 10,000 unless told. */
     readonly multiplier?: bigint;
     readonly watts: bigint;
+    /** Whether that is the rated power of its metering point, or what is taken where that is unknown. */
+    readonly isRated: boolean;
 }
 
 export interface NaiveSpan {
@@ -23,6 +25,8 @@ export interface NaiveSpan {
     /** Millionths of a kWh. */
     readonly advance: bigint | undefined;
     readonly isMeasured: boolean;
+    readonly hasSurplusDigits: boolean;
+    readonly exceedsRating: boolean;
 }
 
 /** What docs/register-readings.md says of the reads of one channel, in the order of time, written a second time: a pair at a time. */
@@ -45,21 +49,27 @@ function spanOf(
     start: ShownRead,
     end: ShownRead,
     skipped: number,
-    { digits, multiplier = 10_000n, watts }: NaiveRegister,
+    { digits, multiplier = 10_000n, watts, isRated }: NaiveRegister,
 ): NaiveSpan {
     const energy = (index: bigint) => (2n * index * multiplier + 10_000n) / 20_000n;
     const minutes = BigInt(Math.ceil((end.at - start.at) / 60_000));
     const mostWh = (watts * minutes) / 60n;
     const isPossible = (index: bigint) => index * multiplier <= mostWh * 1000n * 10_000n;
     const isMeasured = start.quality === 'measured' && end.quality === 'measured';
+    const range = digits === undefined ? undefined : 1_000_000n * 10n ** BigInt(digits);
     const span = (kind: NaiveSpan['kind'], advance?: bigint): NaiveSpan => ({
         ...{ from: start.at, to: end.at, skipped, kind, advance, isMeasured },
+        hasSurplusDigits: range !== undefined && (start.index >= range || end.index >= range),
+        exceedsRating:
+            isRated &&
+            isMeasured &&
+            advance !== undefined &&
+            advance * 60n * 100n > watts * minutes * 1000n * 110n,
     });
     const rise = end.index - start.index;
     const difference = energy(end.index) - energy(start.index);
     if (!isMeasured) return rise >= 0n && isPossible(rise) ? span('normal', difference) : span('unsettled');
     if (rise >= 0n) return span('normal', difference);
-    const range = digits === undefined ? undefined : 1_000_000n * 10n ** BigInt(digits);
     if (range === undefined || start.index >= range || rise + range < 0n || !isPossible(rise + range))
         return span('reverse');
     return span('rollover', difference + energy(range));
@@ -67,8 +77,10 @@ function spanOf(
 
 /** To which gaps may be scaled. */
 export function advancesOf(spans: readonly NaiveSpan[]): NaiveAdvance[] {
-    return spans.flatMap(({ from, to, advance, isMeasured }) =>
-        isMeasured && advance !== undefined ? [{ from, to, micro: Number(advance) }] : [],
+    return spans.flatMap(({ from, to, advance, isMeasured, hasSurplusDigits, exceedsRating }) =>
+        isMeasured && advance !== undefined && !hasSurplusDigits && !exceedsRating
+            ? [{ from, to, micro: Number(advance) }]
+            : [],
     );
 }
 
@@ -100,4 +112,17 @@ export function naiveVerdict(span: NaiveSpan, measured: Measured, published: Mea
     const isNear =
         far * BigInt(starts.length) <= advance || far <= BigInt(Math.max(...cut)) || far * 200n <= advance;
     return { verdict: isNear ? 'passed' : 'failed', ...counts, off };
+}
+
+/** By default, in the order of names. */
+export function naiveRules(
+    { skipped, kind, hasSurplusDigits, exceedsRating }: NaiveSpan,
+    verdict: string,
+): string[] {
+    return [
+        ...(hasSurplusDigits && skipped === 0 ? ['vee.register-digits'] : []),
+        ...(exceedsRating ? ['vee.register-maximum'] : []),
+        ...(kind === 'reverse' ? ['vee.reverse-register'] : []),
+        ...(verdict === 'failed' ? ['vee.sum-check'] : []),
+    ];
 }

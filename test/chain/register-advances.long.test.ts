@@ -26,7 +26,7 @@ const CUT = JUNE_2 - HALF / 3;
 const COLUMNS =
     'metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to,register_digits,register_multiplier\n';
 const METERS =
-    'ROLL,5, BACK,5, NODIGITS,, CT,5,40.5 SURPLUS,2, SUM,, SPLIT,, CUT,, GAP,, GUESS,, DST,, OVER,4, QUARTER,4, FALLS,4,'.split(
+    'ROLL,5, BACK,5, NODIGITS,, CT,5,40.5 SURPLUS,2, SUM,, SPLIT,, CUT,, GAP,, GUESS,, DST,, OVER,4, QUARTER,4, FALLS,4, MOST,, LESS,,'.split(
         ' ',
     );
 let world: ChainWorld;
@@ -148,6 +148,13 @@ const READS: readonly Read[] = [
         ['FALLS', JUNE_2, '90', 'E'],
         ['FALLS', JUNE_3, '99'],
     ] as const),
+    // 2 kW × 24 h × 110 % are 52.8 kWh
+    ...(['MOST', 'LESS'] as const).flatMap((meter): Read[] => [
+        [meter, JUNE_1, '0'],
+        [meter, JUNE_2, '52.8'],
+        [meter, JUNE_2 + HALF, '60', 'E'],
+        [meter, JUNE_3, '105.600001'],
+    ]),
     ...([
         ['DST', OCTOBER_27, '0'],
         ['DST', OCTOBER_28, '25'],
@@ -172,6 +179,7 @@ before(async () => {
         return `P-${meter},${meter},1,30,2013-01-01T00:00:00Z,,${digits},${multiplier}`;
     });
     await world.load('metering-points', 'm.csv', `${COLUMNS}${rows.join('\n')}\n`);
+    await world.load('attributes', 'rated.csv', 'metering_point_id,rated_kw\nP-MOST,2\n');
     await deliver(READS, INTERVALS);
     said.push(await advances());
     const first = clock.at + 30_000;
@@ -282,6 +290,22 @@ test('two measured reads are compared over all estimated ones in between, and a 
     ]);
 });
 
+test('more than the rated power can give between measured reads fails, where that is known; what is exactly so much does not', () => {
+    const guessed = [
+        'normal 7.2 estimated-read 0/1',
+        'normal 52.800001 incomplete 0/48',
+        'normal 45.600001 estimated-read 0/47',
+    ];
+    assert.deepEqual(said[0]?.MOST, [
+        'normal 52.8 incomplete 0/48',
+        // 7.2 kWh in a half-hour is 14.4 kW, which a guess of the vendor may be
+        'unsettled - estimated-read 0/0',
+        'normal 52.800001 incomplete 0/48 vee.register-maximum mark',
+        'normal 45.600001 estimated-read 0/47',
+    ]);
+    assert.deepEqual(said[0]?.LESS, ['normal 52.8 incomplete 0/48', ...guessed]);
+});
+
 test('the day on which the clock goes back has all of its intervals, whole or in part', () => {
     assert.deepEqual(said[0]?.DST, ['normal 25 passed 50/50 0']);
     assert.deepEqual(said[1]?.DST, [
@@ -314,6 +338,15 @@ test('what is done about a difference is policy, by severity and percentage', as
     const held = await first('{ percent: 2.439, severity: hold }');
     assert.equal(held, 'normal 24.6 failed 48/48 -0.6 vee.sum-check hold');
     assert.equal(await first('off'), 'normal 24.6 failed 48/48 -0.6');
+});
+
+test('the rated power counts though nothing is judged by vee.maximum, and a rule that is off marks nothing', async () => {
+    const of = async (rules: string) => (await advances(undefined, `rules: { ${rules} }`)).MOST?.[2];
+    const judged = 'normal 52.800001 incomplete 0/48 vee.register-maximum';
+    assert.equal(await of('vee.maximum: off'), `${judged} mark`);
+    assert.equal(await of('vee.register-maximum: { severity: hold, percent: 109 }'), `${judged} hold`);
+    assert.equal(await of('vee.register-maximum: { percent: 110.001 }'), 'normal 52.800001 incomplete 0/48');
+    assert.equal(await of('vee.register-maximum: off'), 'normal 52.800001 incomplete 0/48');
 });
 
 test('differences are listed, by meter and days, and all are counted', async () => {
@@ -442,4 +475,15 @@ test('a measured read is subtracted from the measured one before it, whatever a 
         ],
         measured: ['3-4 11'],
     });
+    // one that has more digits than the register is wrong, and so is what was counted from and to it
+    const surplus = [
+        [0, '98', 'A'],
+        [1, '101', 'A'],
+        [2, '102', 'E'],
+        [3, '103', 'A'],
+        [4, '5', 'A'],
+        [5, '7', 'A'],
+    ] as const;
+    assert.deepEqual((await spansOf(surplus, 2)).measured, ['4-5 2']);
+    assert.deepEqual((await spansOf(surplus, 3)).measured, ['0-1 3', '1-3 2', '3-4 902', '4-5 2']);
 });

@@ -13,6 +13,7 @@ import {
     advancesOf,
     type NaiveRegister,
     type NaiveSpan,
+    naiveRules,
     naiveSpans,
     naiveVerdict,
     type ShownRead,
@@ -43,17 +44,17 @@ const meter = (
     part: Partial<Meter> = {},
 ): Meter => ({
     ...{ id, point: `P-${id}`, from: MONDAY, to: END, first: first * MICRO },
-    register: { watts: 100_000n, ...register },
+    register: { watts: 100_000n, isRated: register.watts !== undefined, ...register },
     ...part,
 });
 
 /** A half-hour takes up to 0.5 kWh: 12 kWh on a day, so the register of each but the second rolls over or does not by what it began with. */
 const METERS: readonly Meter[] = [
-    meter('ROLL', { digits: 4, watts: 2_000n }, 9_900n),
+    meter('ROLL', { digits: 4, watts: 700n }, 9_900n),
     meter('PLAIN', {}, 40n),
-    meter('TIMES', { digits: 5, multiplier: 25_000n, watts: 10_000n }, 99_960n),
-    meter('OLD', { digits: 4, watts: 2_000n }, 9_950n, { point: 'P-X', to: EXCHANGE }),
-    meter('NEW', { digits: 4, watts: 2_000n }, 9_930n, { point: 'P-X', from: EXCHANGE }),
+    meter('TIMES', { digits: 5, multiplier: 25_000n, watts: 2_000n }, 99_960n),
+    meter('OLD', { digits: 4, watts: 700n }, 9_950n, { point: 'P-X', to: EXCHANGE }),
+    meter('NEW', { digits: 4, watts: 700n }, 9_930n, { point: 'P-X', from: EXCHANGE }),
     meter('ALONE', { digits: 3 }, 900n),
 ];
 
@@ -131,7 +132,7 @@ function inAnyOrder<T>(list: readonly T[], parts: number, seed: number): T[][] {
 }
 
 let world: ChainWorld;
-const cases = METERS.map((of, i) => randomCase(of, 5 + i));
+const cases = METERS.map((of, i) => randomCase(of, 64 + i));
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London', bucketSize: 16, estimates: true });
@@ -147,8 +148,8 @@ before(async () => {
         'points.csv',
         `metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to,register_digits,register_multiplier\n${points.join('\n')}\n`,
     );
-    const rated = METERS.flatMap(({ point, register: { watts } }) =>
-        watts === 100_000n ? [] : [`${point},${Number(watts) / 1000}`],
+    const rated = METERS.flatMap(({ point, register: { watts, isRated } }) =>
+        !isRated ? [] : [`${point},${Number(watts) / 1000}`],
     );
     await world.load(
         'attributes',
@@ -187,13 +188,16 @@ async function published(id: string): Promise<Map<number, readonly [number, stri
 }
 
 const textOfSpan = (
-    { from, to, skipped, kind, advance }: NaiveSpan,
+    span: NaiveSpan,
     { verdict, measured, expected, off }: ReturnType<typeof naiveVerdict>,
-) =>
-    [
+) => {
+    const { from, to, skipped, kind, advance } = span;
+    return [
         ...[instantText(from), instantText(to), skipped, kind, advance === undefined ? '-' : textOf(advance)],
         ...[verdict, `${measured}/${expected}`, off === undefined ? '-' : textOf(off)],
+        naiveRules(span, verdict).join(',') || '-',
     ].join(' ');
+};
 
 async function advances(id: string): Promise<string[]> {
     const rows = await world.query(
@@ -208,7 +212,12 @@ async function advances(id: string): Promise<string[]> {
                 r.kind,
                 r.advance_kwh ?? '-',
             ],
-            ...[r.verdict, `${r.measured_count}/${r.expected_count}`, r.difference_kwh ?? '-'],
+            ...[
+                r.verdict,
+                `${r.measured_count}/${r.expected_count}`,
+                r.difference_kwh ?? '-',
+                r.flags ?? '-',
+            ],
         ].join(' '),
     );
 }
@@ -224,6 +233,10 @@ test('advances over any sequence of measured and estimated reads are what a seco
         for (const span of spans)
             kinds.add(`${span.skipped > 0} ${span.kind} ${naiveVerdict(span, measured, values).verdict}`);
     }
+    const rules = cases.flatMap(({ shown, register }) =>
+        naiveSpans(shown, register).flatMap((span) => naiveRules(span, '')),
+    );
+    assert.ok(rules.includes('vee.register-maximum'), 'an advance beyond the rated power');
     for (const kind of [
         ...['true normal passed', 'true normal failed', 'true normal incomplete', 'true reverse reverse'],
         ...['true rollover passed', 'true rollover incomplete'],
