@@ -157,6 +157,7 @@ select
     end_kwh,
     start_quality,
     end_quality,
+    feed_id,
     skipped_reads,
     kind,
     advance_kwh,

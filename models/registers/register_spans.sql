@@ -7,6 +7,7 @@ numbered as (
         read_at,
         index_kwh,
         quality,
+        feed_id,
         0 as skips_estimates,
         row_number() over (partition by channel_no order by read_at nulls last) as read_no,
     from ref('curated_reads')
@@ -22,6 +23,7 @@ chained as (
         read_at,
         index_kwh,
         quality,
+        feed_id,
         1 as skips_estimates,
         read_no,
     from numbered
@@ -36,6 +38,7 @@ paired as (
         read_at as read_to,
         index_kwh as end_kwh,
         quality as end_quality,
+        feed_id,
         lag(market_day) over (
             partition by channel_no, skips_estimates order by read_at nulls last
         ) as from_day,
@@ -139,6 +142,7 @@ select
     end_kwh,
     start_quality,
     end_quality,
+    feed_id,
     cast(skipped_reads as integer) as skipped_reads,
     kind,
     advance_kwh,

@@ -355,8 +355,18 @@ test('differences are listed, by meter and days, and all are counted', async () 
         advances: listed,
         byVerdict,
         byRule,
+        counts,
     } = await registerChecks(world.workspace, { ...june, meter: 'P-SPLIT' });
     assert.deepEqual([byVerdict, byRule], [{ failed: 1 }, { 'vee.sum-check': 1 }]);
+    assert.deepEqual(counts, [
+        {
+            ruleId: 'vee.sum-check',
+            severity: 'mark',
+            feed: 'generic-register-csv',
+            day: '2013-06-02',
+            advances: 1,
+        },
+    ]);
     assert.deepEqual(listed, [
         {
             meterId: 'SPLIT',
@@ -382,6 +392,36 @@ test('differences are listed, by meter and days, and all are counted', async () 
     await assert.rejects(nobody, { code: 'trace.meter-unknown' });
 });
 
+test('what fails is counted by rule, feed and day of the later read, as it stands in the flags, beside what fails other rules', async () => {
+    const flags = await world.query(
+        `select day, rule_id, count(*) as n, sum(expected_count) as intervals
+           from (select to_day::varchar as day, unnest(string_split(flags, ',')) as rule_id, expected_count from register_advances)
+          group by all order by all`,
+    );
+    const [{ feedId } = { feedId: 0 }] = await world.workspace.db.query<{ feedId: number }>(
+        `select feed_id as "feedId" from feeds where name = 'generic-register-csv'`,
+    );
+    const counted = async (rules: string) => {
+        const text = `select market_day::varchar as day, rule_id, channel_days as n, cast(interval_count as hugeint) as intervals, severity, feed_id as feed
+            from validation_counts where rule_id like '%register%' or rule_id = 'vee.sum-check' order by all`;
+        const options = { showsIdentity: false, query: text };
+        return withPublishedViews(validatedBy(world, rules), options, (session) => session.rows(text));
+    };
+    assert.ok(flags.length > 6, `${flags.length}`);
+    const told = (severity: (ruleId: unknown) => string) =>
+        flags.map((row) => ({ ...row, severity: severity(row.rule_id), feed: feedId }));
+    assert.deepEqual(
+        await counted(''),
+        told(() => 'mark'),
+    );
+    assert.deepEqual(
+        await counted('rules: { vee.sum-check: hold }'),
+        told((ruleId) => (ruleId === 'vee.sum-check' ? 'hold' : 'mark')),
+    );
+    const all = await world.query('select distinct rule_id from validation_counts order by 1');
+    assert.ok(all.some((row) => row.rule_id === 'vee.interval-count'));
+});
+
 /** `from-to advance kind` of the advances between measured reads of one channel with these reads, by day, and of all of them where `isAll`. */
 async function spansOf(
     reads: readonly (readonly [day: number, kwh: string, quality: 'A' | 'E'])[],
@@ -398,10 +438,11 @@ async function spansOf(
                 { name: 'read_at', type: instant },
                 { name: 'index_kwh', type: 'decimal(18,6)' },
                 { name: 'quality', type: 'string' },
+                { name: 'feed_id', type: 'smallint' },
             ],
             reads.map(([day, kwh, quality]) => [
                 ...[7, '2013-06-01', instantText(JUNE_1 + day * DAY), kwh],
-                quality === 'A' ? 'measured' : 'estimated',
+                ...[quality === 'A' ? 'measured' : 'estimated', 1],
             ]),
         );
         const dials = [{ channelNo: 7, digits, multiplier: null }];
