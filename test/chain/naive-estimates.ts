@@ -60,6 +60,8 @@ export interface NaiveCase {
     /** In the order in which they are tried. */
     readonly methods?: readonly PlainMethod[];
     readonly shape?: NaiveShape;
+    /** Whether days are alike by the day of the week, and not by their kind. */
+    readonly isByWeekday?: boolean;
 }
 
 /**
@@ -79,11 +81,12 @@ export function naiveEstimates(
         isGap = (at) => !measured.has(at),
         methods = ['linear', 'like-day', 'load-shape'],
         shape,
+        isByWeekday = false,
     }: NaiveCase,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
 ): Map<number, NaiveEstimate> {
-    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods };
+    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods, isByWeekday };
     const weigh = shape && ((at: number) => shapeWeight(shape, marketDayOf(zone, at), at, zone, holidays));
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
@@ -203,10 +206,11 @@ function estimateRuns(
         readonly end: CalendarDate;
         readonly holidays: ReadonlySet<string>;
         readonly methods: readonly PlainMethod[];
+        readonly isByWeekday: boolean;
         readonly shapeValue?: ((at: number) => number | undefined) | undefined;
     },
 ): void {
-    const { measured, isMissing, zone, first, end, holidays, methods, shapeValue } = given;
+    const { measured, isMissing, zone, first, end, holidays, methods, isByWeekday, shapeValue } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
@@ -216,7 +220,8 @@ function estimateRuns(
             const run = slots.slice(from, to);
             const by = {
                 linear: () => line(run, measured, isMissing),
-                'like-day': () => likeDays(run, day, measured, zone, holidays),
+                'like-day': () =>
+                    likeDays(run, day, measured, zone, (of) => likenessOf(of, holidays, isByWeekday)),
                 'load-shape': () => shaped(run, shapeValue),
             };
             let estimates: NaiveEstimate[] | undefined;
@@ -243,6 +248,11 @@ function shaped(
 function kindOf(day: CalendarDate, holidays: ReadonlySet<string>): 'weekday' | 'saturday' | 'sunday' {
     if (weekday(day) === 7 || holidays.has(day)) return 'sunday';
     return weekday(day) === 6 ? 'saturday' : 'weekday';
+}
+
+function likenessOf(day: CalendarDate, holidays: ReadonlySet<string>, isByWeekday: boolean): string {
+    if (isByWeekday) return holidays.has(day) ? '7' : String(weekday(day));
+    return kindOf(day, holidays);
 }
 
 function slotsOf(zone: Zone, day: CalendarDate): number[] {
@@ -274,10 +284,10 @@ function likeDays(
     day: CalendarDate,
     measured: Measured,
     zone: Zone,
-    holidays: ReadonlySet<string>,
+    likeness: (of: CalendarDate) => string,
 ): NaiveEstimate[] | undefined {
     const before = Array.from({ length: LOOK_BACK }, (_, i) => addDays(day, -i - 1));
-    const sources = before.filter((of) => kindOf(of, holidays) === kindOf(day, holidays)).slice(0, LOOKED_AT);
+    const sources = before.filter((of) => likeness(of) === likeness(day)).slice(0, LOOKED_AT);
     const estimates = run.map((at): NaiveEstimate | undefined => {
         const { secondOfDay } = localTimeAt(zone, at);
         const values = sources.flatMap((source) => {
