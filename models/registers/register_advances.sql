@@ -4,6 +4,7 @@ parts as (
     select
         d.channel_no,
         d.read_from,
+        d.read_to,
         i.kwh,
         case when i.quality = 'measured' then 1 else 0 end as measured_count,
         case when i.quality = 'measured' then 0 else 1 end as estimated_count,
@@ -18,6 +19,7 @@ parts as (
     select
         d.channel_no,
         d.read_from,
+        d.read_to,
         r.kwh,
         r.measured_count,
         r.estimated_count,
@@ -31,28 +33,30 @@ sums as (
     select
         channel_no,
         read_from,
+        read_to,
         sum(kwh) as interval_kwh,
         sum(measured_count) as measured_count,
         sum(estimated_count) as estimated_count,
     from parts
-    group by channel_no, read_from
+    group by channel_no, read_from, read_to
 ),
 
 expected as (
     select
         channel_no,
         read_from,
+        read_to,
         sum(expected_count) as expected_count,
     from ref('span_days')
-    group by channel_no, read_from
+    group by channel_no, read_from, read_to
 ),
 
 -- the interval in which a register was read is partly before the read and partly after it
 ends as (
-    select channel_no, read_from, from_day as market_day, instant_us(read_from) as read_us
+    select channel_no, read_from, read_to, from_day as market_day, instant_us(read_from) as read_us
     from ref('register_spans')
     union all
-    select channel_no, read_from, to_day as market_day, instant_us(read_to) as read_us
+    select channel_no, read_from, read_to, to_day as market_day, instant_us(read_to) as read_us
     from ref('register_spans')
 ),
 
@@ -60,6 +64,7 @@ cuts as (
     select
         e.channel_no,
         e.read_from,
+        e.read_to,
         max(i.kwh) as cut_kwh,
     from ends as e
     inner join ref('reads_interval') as i
@@ -67,7 +72,7 @@ cuts as (
         and i.channel_no = e.channel_no
         and instant_us(i.period_from) < e.read_us
         and instant_us(i.period_from) + cast(i.interval_minutes as bigint) * 60000000 > e.read_us
-    group by e.channel_no, e.read_from
+    group by e.channel_no, e.read_from, e.read_to
 ),
 
 compared as (
@@ -84,10 +89,20 @@ compared as (
         r.sum_severity,
         r.reverse_severity,
         r.digits_severity,
+        r.register_maximum_severity,
     from ref('register_spans') as s
-    left join expected as x on x.channel_no = s.channel_no and x.read_from = s.read_from
-    left join sums as m on m.channel_no = s.channel_no and m.read_from = s.read_from
-    left join cuts as c on c.channel_no = s.channel_no and c.read_from = s.read_from
+    left join expected as x
+        on x.channel_no = s.channel_no
+        and x.read_from = s.read_from
+        and x.read_to = s.read_to
+    left join sums as m
+        on m.channel_no = s.channel_no
+        and m.read_from = s.read_from
+        and m.read_to = s.read_to
+    left join cuts as c
+        on c.channel_no = s.channel_no
+        and c.read_from = s.read_from
+        and c.read_to = s.read_to
     left join ref('channel_classes') as k
         on k.channel_no = s.channel_no and s.to_day >= k.from_day and s.to_day < k.to_day
     inner join ref('rule_settings') as r on r.class_name = coalesce(k.class_name, '')
@@ -113,7 +128,10 @@ judged as (
 failing as (
     select
         *,
-        case when has_surplus_digits = 1 then digits_severity end as digits_fail,
+        -- a row that skips reads has its two in other rows
+        case when has_surplus_digits = 1 and skipped_reads = 0 then digits_severity end
+            as digits_fail,
+        case when exceeds_rating = 1 then register_maximum_severity end as maximum_fails,
         case when verdict = 'reverse' then reverse_severity end as reverse_fails,
         case when verdict = 'failed' then sum_severity end as sum_fails,
     from judged
@@ -123,6 +141,7 @@ ruled as (
     select
         *,
         case when digits_fail is not null then 'vee.register-digits' end as digits_rule,
+        case when maximum_fails is not null then 'vee.register-maximum' end as maximum_rule,
         case when reverse_fails is not null then 'vee.reverse-register' end as reverse_rule,
         case when sum_fails is not null then 'vee.sum-check' end as sum_rule,
     from failing
@@ -138,6 +157,8 @@ select
     end_kwh,
     start_quality,
     end_quality,
+    feed_id,
+    skipped_reads,
     kind,
     advance_kwh,
     cast(interval_kwh as decimal(38, 6)) as interval_kwh,
@@ -150,6 +171,7 @@ select
     nullif(
         substr(
             coalesce(',' || digits_rule, '')
+            || coalesce(',' || maximum_rule, '')
             || coalesce(',' || reverse_rule, '')
             || coalesce(',' || sum_rule, ''),
             2
@@ -157,12 +179,18 @@ select
         ''
     ) as flags,
     case
-        when sum_fails = 'hold' or reverse_fails = 'hold' or digits_fail = 'hold' then 'hold'
-        else coalesce(sum_fails, reverse_fails, digits_fail)
+        when
+            sum_fails = 'hold'
+            or reverse_fails = 'hold'
+            or maximum_fails = 'hold'
+            or digits_fail = 'hold'
+            then 'hold'
+        else coalesce(sum_fails, reverse_fails, maximum_fails, digits_fail)
     end as severity,
     nullif(
         substr(
             case when digits_fail = 'hold' then ',' || digits_rule else '' end
+            || case when maximum_fails = 'hold' then ',' || maximum_rule else '' end
             || case when reverse_fails = 'hold' then ',' || reverse_rule else '' end
             || case when sum_fails = 'hold' then ',' || sum_rule else '' end,
             2

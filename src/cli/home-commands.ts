@@ -44,6 +44,7 @@ export function addHomeCommands(program: Command): void {
             const told = { refusals, refusedFeeds: refusedFeedDocuments(refused), distantReadings: distant };
             output.result({ ...status, ...told }, [
                 ...statusText(status),
+                ...(status.registerReads === 0 ? [] : [REGISTER_RULES]),
                 ...refusalLines(refusals),
                 ...refusedFeedText(refused),
                 ...distantText(distant),
@@ -51,6 +52,9 @@ export function addHomeCommands(program: Command): void {
         }),
     );
 }
+
+const REGISTER_RULES =
+    'what fails rules about registers is worked out when asked: `gridtally register-checks`';
 
 function statusText(status: HomeStatus): string[] {
     const shown = (value: unknown) =>

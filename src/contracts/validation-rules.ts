@@ -182,8 +182,24 @@ export const VALIDATION_RULES = {
         parameters: {},
         source: 'Energinet E89, Oracle ○',
     },
+    'vee.register-maximum': {
+        says: 'A register counted more between two consecutive measured reads than the connection can carry: rated power × time × factor. Only where the rated power of the metering point is known.',
+        scope: 'register',
+        severities: NO_ESTIMATE,
+        default: 'mark',
+        parameters: {
+            percent: {
+                unit: '%',
+                default: '110',
+                min: 1,
+                max: 1000,
+                means: 'of what the rated power gives in the time ○',
+            },
+        },
+        source: '"max permissible energy", GB; 110 % ○',
+    },
     'vee.reverse-register': {
-        says: 'A register read is below the one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
+        says: 'A measured read of a register is below the measured one before it, and the register has not rolled over: its digits are unknown, or the energy until then would be more than the connection can carry.',
         scope: 'register',
         severities: NO_ESTIMATE,
         default: 'mark',
@@ -222,7 +238,7 @@ export const VALIDATION_RULES = {
         source: 'California, 180 %',
     },
     'vee.sum-check': {
-        says: "The measured intervals between two reads of a register do not add up to its advance: they differ by more than one interval's worth and by more than a percentage of the advance.",
+        says: "The measured intervals between two consecutive measured reads of a register do not add up to its advance: they differ by more than one interval's worth and by more than a percentage of the advance.",
         scope: 'register',
         severities: NO_ESTIMATE,
         default: 'mark',

@@ -52,6 +52,7 @@ export interface EstimationInputs {
 
 const ESTIMATION_MODELS = [
     'vee/unread_runs',
+    'registers/register_spans',
     'registers/measured_spans',
     'vee/gap_spans',
     'registers/span_days',

@@ -10,17 +10,21 @@ export function dayKind(day: CalendarDate, holidays: ReadonlySet<string>): DayKi
     return ofWeek === 6 ? 'saturday' : 'weekday';
 }
 
-/** The days before that are of the same kind, nearest first: as many as are looked at, and no further back than the policy says. */
+/** The days before that are alike, nearest first: as many as are looked at, and no further back than the policy says. A holiday is a Sunday by either measure. */
 export function likeDaysBefore(
     day: CalendarDate,
-    policy: Pick<EstimationPolicy, 'lookBackDays' | 'likeDaysLookedAt'>,
+    policy: Pick<EstimationPolicy, 'lookBackDays' | 'likeDaysLookedAt' | 'likeDaysBy'>,
     holidays: ReadonlySet<string>,
 ): CalendarDate[] {
-    const kind = dayKind(day, holidays);
+    const likeness = (of: CalendarDate) => {
+        const kind = dayKind(of, holidays);
+        return policy.likeDaysBy === 'weekday' && kind === 'weekday' ? weekday(of) : kind;
+    };
+    const sought = likeness(day);
     const found: CalendarDate[] = [];
     for (let back = 1; back <= policy.lookBackDays && found.length < policy.likeDaysLookedAt; back++) {
         const candidate = addDays(day, -back);
-        if (dayKind(candidate, holidays) === kind) found.push(candidate);
+        if (likeness(candidate) === sought) found.push(candidate);
     }
     return found;
 }

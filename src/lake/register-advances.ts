@@ -61,7 +61,7 @@ export async function readSpanSettings(
 ): Promise<SpanInputs> {
     return {
         dials: await registerDials(db, known),
-        validation: await readValidationInputs(lake, db, partitions, known),
+        validation: await readValidationInputs(lake, db, partitions, { ...known, judgesRegisters: true }),
     };
 }
 

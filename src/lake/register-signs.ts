@@ -51,7 +51,7 @@ export async function registerSigns(
     const dials = await dialsOfBuckets(lake, db);
     // as with intervals, the first read by hand makes nothing stale but its own days
     const ranked = feeds.filter(({ rank }) => rank < EDIT_RANK);
-    const rules = fingerprint({ feeds: ranked, limits: rolloverLimits(lake.validation) }).slice(0, 16);
+    const rules = fingerprint({ feeds: ranked, limits: advanceLimits(lake.validation) }).slice(0, 16);
     const readWithin = sumsWithin(days, reach);
     return ({ marketDay, bucket, changes }) => {
         const read = readWithin(marketDay);
@@ -61,11 +61,12 @@ export async function registerSigns(
     };
 }
 
-/** The most that a connection can carry tells a rollover from an error. */
-function rolloverLimits({ rules, classes }: ValidationPolicy): unknown {
+/** The most that a connection can carry tells a rollover from an error, and whether an advance is one that gaps may be scaled to. */
+function advanceLimits({ rules, classes }: ValidationPolicy): unknown {
     return [['', rules] as const, ...Object.entries(classes)].map(([name, of]) => [
         name,
         of['vee.reverse-register'].parameters,
+        of['vee.register-maximum'].severity === 'off' ? null : of['vee.register-maximum'].parameters,
     ]);
 }
 

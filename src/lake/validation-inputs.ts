@@ -34,12 +34,12 @@ interface AttributeRow {
     readonly to: CalendarDate;
 }
 
-/** Attributes, as believed now or at `knownAt`, of the channels of these partitions on their days. */
+/** Attributes, as believed now or at `knownAt`, of the channels of these partitions on their days; rated power where `vee.maximum` is on, or registers are judged. */
 export async function readValidationInputs(
     lake: Pick<Lake, 'validation' | 'bucketSize'>,
     db: Reader,
     partitions: readonly PartitionKey[],
-    known: AsKnown = {},
+    known: AsKnown & { readonly judgesRegisters?: true } = {},
 ): Promise<ValidationInputs> {
     const policy = lake.validation;
     const days = partitions.map((p) => p.marketDay).sort();
@@ -51,7 +51,8 @@ export async function readValidationInputs(
         return db.query<AttributeRow>(ATTRIBUTES, parameters);
     };
     const classes = namesClasses(policy) ? await read(policy.classAttribute) : [];
-    const ratings = judgesMaximum(policy) ? await read(policy.ratedPowerAttribute) : [];
+    const ratings =
+        known.judgesRegisters || judgesMaximum(policy) ? await read(policy.ratedPowerAttribute) : [];
     return {
         policy,
         classes: classes
@@ -157,6 +158,8 @@ const SETTING_COLUMNS: readonly SettingColumn[] = [
     scaled('maximum_watts', 'vee.maximum', 'ratedKw', 1),
     scaled('maximum_thousandths', 'vee.maximum', 'percent', 1),
     severity('digits_severity', 'vee.register-digits'),
+    severity('register_maximum_severity', 'vee.register-maximum'),
+    scaled('register_maximum_thousandths', 'vee.register-maximum', 'percent', 1),
     severity('reverse_severity', 'vee.reverse-register'),
     scaled('most_watts', 'vee.reverse-register', 'mostKw', 1),
     severity('sum_severity', 'vee.sum-check'),

@@ -106,7 +106,7 @@ async function registerViews(
         await session.registerFiles(`lake_${table}`, LAKE_TABLES[table], files);
     const received = look.watermark === undefined ? '' : ` where ${knownBy(look.watermark)}`;
     if (look.registers) {
-        const comparesAdvances = views.some(([name]) => name === 'register_advances');
+        const comparesAdvances = views.some(([name]) => ADVANCES.includes(name));
         const asked = { received, isNamed, comparesAdvances, feeds };
         await registerRegisters(session, lake, look.registers, asked);
     }
@@ -154,7 +154,8 @@ async function registerChannels(session: EngineSession, channels: LookedChannels
 const RECOMPUTED: readonly LakeTable[] = [...PUBLISHED_TABLES, 'day_marks', 'reading_versions'];
 
 /** What is made of the reads of registers. */
-const REGISTERS: readonly string[] = ['register_reads', 'register_advances'];
+const REGISTERS: readonly string[] = ['register_reads', 'register_advances', 'validation_counts'];
+const ADVANCES: readonly string[] = ['register_advances', 'validation_counts'];
 
 // one row a channel; the directory has one validity for each, and a second one here would show every reading twice
 const NAMED = `(select distinct channel_no, meter_id, metering_point_id, register_id, flow, interval_minutes from channels)`;
@@ -178,6 +179,15 @@ const ofChannels = (
     columns = 'r.*',
 ) => `select c.meter_id, c.metering_point_id, c.register_id, ${columns} from lake_${name} as r
             inner join ${NAMED} as c on c.channel_no = r.channel_no`;
+
+/** SQL of how many advances of a relation fail which rule, by the feed and the day of the later read. */
+export function countsOfAdvances(advances: string): string {
+    return `select rule_id, severity, feed_id, market_day, count(*) as channel_days, cast(sum(expected_count) as bigint) as interval_count
+        from (select rule_id, case when list_contains(string_split(coalesce(holds, ''), ','), rule_id) then 'hold' else 'mark' end as severity,
+                     feed_id, to_day as market_day, expected_count
+                from (select unnest(string_split(flags, ',')) as rule_id, holds, feed_id, to_day, expected_count from ${advances}) as f) as r
+        group by rule_id, severity, feed_id, market_day`;
+}
 
 const VIEWS: Readonly<Record<string, PublishedView>> = {
     reads_interval: named(ofChannels('reads_interval', 'c.flow, r.*'), 'reads_interval'),
@@ -222,10 +232,18 @@ const VIEWS: Readonly<Record<string, PublishedView>> = {
                 cast(sum(interval_count) as bigint) as interval_count
             from lake_reading_marks group by rule_id, severity, feed_id, market_day
             union all
-            select rule_id, severity, cast(null as smallint), market_day, count(*), cast(null as bigint)
-            from lake_day_marks group by rule_id, severity, market_day`,
-        reads: ['reading_marks', 'day_marks'],
-        namesChannels: false,
+            select m.rule_id, m.severity, i.feed_id, m.market_day, count(*), cast(sum(coalesce(i.n, 0)) as bigint)
+            from lake_day_marks as m
+            left join (select market_day, channel_no, feed_id, count(*) as n from lake_reads_interval
+                        where (market_day, channel_no) in (select (market_day, channel_no) from lake_day_marks)
+                        group by market_day, channel_no, feed_id) as i
+                on i.market_day = m.market_day and i.channel_no = m.channel_no
+            group by m.rule_id, m.severity, i.feed_id, m.market_day
+            union all
+            select rule_id, severity, feed_id, market_day, channel_days, interval_count
+            from (${countsOfAdvances('lake_register_advances')}) as a`,
+        reads: ['reading_marks', 'day_marks', 'reads_interval', 'reads_daily', 'register_versions'],
+        namesChannels: true,
         isReceived: false,
     },
     reading_versions: plain('reading_versions'),

@@ -3,7 +3,7 @@ import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { namedChannels } from '../registry/named-channels.ts';
 import type { Chain } from './chain.ts';
-import { withPublishedViews } from './published-views.ts';
+import { countsOfAdvances, withPublishedViews } from './published-views.ts';
 
 export interface RegisterChecksQuestion {
     /** Outside identifier of a meter or a metering point; absent: all. */
@@ -24,6 +24,8 @@ export interface ListedAdvance {
     readonly readTo: string;
     readonly startKwh: string;
     readonly endKwh: string;
+    /** Estimated reads between the two, which it passes over. */
+    readonly skippedReads: number;
     readonly kind: string;
     readonly advanceKwh: string | null;
     readonly intervalKwh: string | null;
@@ -35,10 +37,21 @@ export interface ListedAdvance {
     readonly severity: string | null;
 }
 
+/** Advances that fail a rule. */
+export interface CountedAdvances {
+    readonly ruleId: string;
+    readonly severity: string;
+    readonly feed: string;
+    readonly day: string;
+    readonly advances: number;
+}
+
 export interface RegisterChecks {
     /** Advances by verdict; of all that are asked for, listed or not. */
     readonly byVerdict: Readonly<Record<string, number>>;
     readonly byRule: Readonly<Record<string, number>>;
+    /** The same by rule, feed and day of the later read, as in the published `validation_counts`. */
+    readonly counts: readonly CountedAdvances[];
     /** Those that fail a rule, or all; in the order of meter, register and time. */
     readonly advances: readonly ListedAdvance[];
 }
@@ -61,16 +74,31 @@ export async function registerChecks(
     ];
     const asked = `from register_advances where ${['true', ...where].join(' and ')}`;
     const listed = `${COLUMNS} ${asked} ${question.isAll ? '' : 'and flags is not null'}
-        order by meter_id, register_id, read_from`;
+        order by meter_id, register_id, read_from, read_to`;
+    const feeds = await chain.lake.db.query<{ id: number; name: string }>(
+        'select feed_id as id, name from feeds',
+    );
+    const names = new Map(feeds.map(({ id, name }) => [id, name]));
     return withPublishedViews(chain, { showsIdentity: false, query: listed }, async (session) => {
         const verdicts = await session.rows(`select verdict, count(*) as n ${asked} group by 1 order by 1`);
         const flags = await session.rows(
             `select flags, count(*) as n ${asked} and flags is not null group by 1 order by 1`,
         );
+        const counts = await session.rows(
+            `select *, cast(market_day as varchar) as day from (${countsOfAdvances(`(select * ${asked}) as a`)}) as c
+              order by rule_id, severity, feed_id, market_day`,
+        );
         const rows = await session.rows(listed);
         return {
             byVerdict: Object.fromEntries(verdicts.map((row) => [String(row.verdict), Number(row.n)])),
             byRule: countedByRule(flags.map((row) => [String(row.flags), Number(row.n)])),
+            counts: counts.map((row) => ({
+                ruleId: String(row.rule_id),
+                severity: String(row.severity),
+                feed: names.get(Number(row.feed_id)) ?? '',
+                day: String(row.day),
+                advances: Number(row.channel_days),
+            })),
             advances: rows.map((row): ListedAdvance => {
                 const text = (name: string) => (row[name] === null ? null : String(row[name]));
                 return {
@@ -81,6 +109,7 @@ export async function registerChecks(
                     readTo: instantText(Number(row.to_ms)),
                     startKwh: String(row.start_kwh),
                     endKwh: String(row.end_kwh),
+                    skippedReads: Number(row.skipped_reads),
                     kind: String(row.kind),
                     advanceKwh: text('advance_kwh'),
                     intervalKwh: text('interval_kwh'),

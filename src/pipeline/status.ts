@@ -30,7 +30,10 @@ export interface HomeStatus {
     /** Of the others, versions that lie outside the validity of their channel: the end of a refresh brings them elsewhere; 0 afterwards. */
     readonly outsideValidity: number;
     readonly conflicts: number;
-    /** What fails each rule of validation: readings, intervals without a value or, of a rule that looks at other days, days of a channel. */
+    /**
+     * What fails each rule of validation: readings, intervals without a value or, of a rule that looks at other days, days of a channel. Not of rules about
+     * registers, whose advances are worked out when they are asked for: `registerChecks` counts these.
+     */
     readonly failedByRule: Readonly<Record<string, number>>;
     readonly intervalsExpected: number;
     readonly intervalsMeasured: number;

@@ -3,6 +3,7 @@ import {
     DEFAULT_ESTIMATION,
     ESTIMATION_METHODS,
     type EstimationPolicy,
+    LIKE_DAYS_BY,
 } from '../contracts/estimation-policy.ts';
 import { attributeName } from './attribute-name.ts';
 
@@ -39,6 +40,9 @@ export const estimationSettings = z
             .prefault({}),
         likeDay: z
             .strictObject({
+                by: z
+                    .enum(LIKE_DAYS_BY, `must be one of ${LIKE_DAYS_BY.join(', ')}`)
+                    .default(DEFAULT_ESTIMATION.likeDaysBy),
                 days: wholeNumber(1, 20).default(DEFAULT_ESTIMATION.likeDays),
                 among: wholeNumber(1, 20).default(DEFAULT_ESTIMATION.likeDaysLookedAt),
                 lookBackDays: wholeNumber(1, 366).default(DEFAULT_ESTIMATION.lookBackDays),
@@ -66,6 +70,7 @@ export const estimationSettings = z
             methods,
             registerDays: registerScaled.upToDays,
             linearMinutes: linear.upToMinutes,
+            likeDaysBy: likeDay.by,
             likeDays: likeDay.days,
             likeDaysLookedAt: likeDay.among,
             lookBackDays: likeDay.lookBackDays,

@@ -325,7 +325,7 @@ openTables: true
 # estimation:
 #   methods: [register-scaled, linear, like-day, load-shape, flat]
 #   linear: { upToMinutes: 120 }
-#   likeDay: { days: 3, among: 5, lookBackDays: 28 }
+#   likeDay: { by: kind, days: 3, among: 5, lookBackDays: 28 }
 #   loadShape: { file: load-shapes.yaml, annualConsumptionAttribute: annual_consumption }
 #   holidaySet: england
 

@@ -154,3 +154,26 @@ test('an advance of a register that the intervals do not add up to holds the bil
     await reads('114.7', 2);
     assert.equal((await draft(chain)).outcome.held, 0);
 });
+
+test('an estimated read between two measured ones holds no bill by itself, and does not hide what lies between these', async () => {
+    const chain = validatedBy(world, 'rules: { vee.sum-check: hold, vee.reverse-register: hold }');
+    const read = (of: string, kwh: string, quality: string, version: number) =>
+        world.ingest('generic-register-csv', {
+            [`between-${of}-${version}.csv`]:
+                'meter_id,register,read_at,value,unit,quality,version\n' +
+                `M2,1,2013-05-${of}T00:00:00+01:00,${kwh},,${quality},${version}\n`,
+        });
+    // far above what the register then shows
+    await read('04', '130', 'E', 1);
+    assert.equal((await draft(chain)).outcome.held, 0);
+    await read('06', '120', 'A', 3);
+    const { bills } = await draft(chain);
+    assert.deepEqual(bills[1]?.sections[0]?.holds, [
+        { days: ['2013-05-03', '2013-05-04', '2013-05-05'], meterId: 'M2', ruleId: 'vee.sum-check' },
+    ]);
+    await read('06', '99', 'A', 4);
+    const { bills: fallen } = await draft(chain);
+    assert.deepEqual(fallen[1]?.sections[0]?.holds, [
+        { days: ['2013-05-03', '2013-05-04', '2013-05-05'], meterId: 'M2', ruleId: 'vee.reverse-register' },
+    ]);
+});

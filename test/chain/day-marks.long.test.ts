@@ -144,6 +144,18 @@ describe('marks beside other days', () => {
             { rule_id: 'vee.high-low', n: BigInt(marked) },
             { rule_id: 'vee.prolonged-estimation', n: 3n },
         ]);
+        const intervals = await world.query(
+            `select c.rule_id, c.feed_id is null as is_ours, cast(sum(c.interval_count) as bigint) as n from validation_counts as c
+              where c.rule_id in ('vee.high-low', 'vee.prolonged-estimation') group by 1, 2 order by 1`,
+        );
+        // every day of high/low is whole
+        const days = await world.query(
+            `select m.rule_id, r.feed_id is null as is_ours, count(*) as n from day_marks as m
+              inner join reads_interval as r on r.channel_no = m.channel_no and r.market_day = m.market_day
+              where m.rule_id in ('vee.high-low', 'vee.prolonged-estimation') group by 1, 2 order by 1`,
+        );
+        assert.deepEqual(intervals, days);
+        assert.ok(days.every(({ n }) => Number(n) > 0));
         const { failedByRule } = await readStatus(world.workspace.lake);
         assert.equal(failedByRule['vee.high-low'], marked);
         assert.equal(failedByRule['vee.prolonged-estimation'], 3);

@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_ESTIMATION, type EstimationPolicy } from '../../src/contracts/estimation-policy.ts';
+import {
+    DEFAULT_ESTIMATION,
+    type EstimationPolicy,
+    type LikeDaysBy,
+} from '../../src/contracts/estimation-policy.ts';
 import { type CalendarDate, calendarDate } from '../../src/kernel/calendar-date.ts';
 import { marketDayOf } from '../../src/kernel/market-day.ts';
 import { instantText } from '../../src/kernel/period.ts';
@@ -49,6 +53,7 @@ interface Season {
     readonly holidays: readonly string[];
     /** That tell a value by themselves, in order. */
     readonly methods: readonly PlainMethod[];
+    readonly likeDaysBy: LikeDaysBy;
 }
 
 const SEASONS: readonly Season[] = [
@@ -58,6 +63,7 @@ const SEASONS: readonly Season[] = [
         start: Date.UTC(2024, 2, 11),
         holidays: [],
         methods: ['linear', 'like-day', 'load-shape'],
+        likeDaysBy: 'weekday',
     },
     {
         name: 'autumn',
@@ -65,6 +71,7 @@ const SEASONS: readonly Season[] = [
         start: Date.UTC(2024, 9, 13, 23),
         holidays: ['2024-10-17', '2024-10-28'],
         methods: ['linear', 'load-shape', 'like-day'],
+        likeDaysBy: 'kind',
     },
 ];
 const DAYS = 23;
@@ -132,14 +139,17 @@ function lateReads(cases: readonly Case[], count: number): RegisterRead[][] {
 function assertAsNaive(
     read: ReadonlyMap<number, readonly [string, string]>,
     { measured, meter, reads }: Case,
-    { first, holidays, methods }: Season,
+    { first, holidays, methods, likeDaysBy }: Season,
     newest: CalendarDate,
 ): string[] {
     const expected = new Map<number, [string, string]>();
     for (const [at, micro] of measured) expected.set(at, [(micro / 1e6).toFixed(6), 'measured']);
     const shape = SHAPE_OF[meter];
     const estimates = naiveEstimates(
-        { measured, reads, holidays: new Set(holidays), methods, ...(shape ? { shape } : {}) },
+        {
+            ...{ measured, reads, holidays: new Set(holidays), methods, ...(shape ? { shape } : {}) },
+            isByWeekday: likeDaysBy === 'weekday',
+        },
         LONDON,
         { first, end: newest },
     );
@@ -155,12 +165,13 @@ function assertAsNaive(
 /** Of two buckets an odd number of partitions cuts days in the middle. */
 function withPolicy(
     { workspace }: ChainWorld,
-    { methods }: Season,
+    { methods, likeDaysBy }: Season,
     maxPartitions: number,
     jobsAtOnce?: number,
 ): Chain {
     const estimation: EstimationPolicy = {
         ...DEFAULT_ESTIMATION,
+        likeDaysBy,
         methods: ['register-scaled', ...methods, 'flat'],
         loadShapes: { home: SHAPE },
         holidaySet: 'some',

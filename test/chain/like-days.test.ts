@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EstimationPolicy } from '../../src/contracts/estimation-policy.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { likeDaysBefore } from '../../src/lake/like-days.ts';
 
-const POLICY = { lookBackDays: 28, likeDaysLookedAt: 5 };
+type LikePolicy = Pick<EstimationPolicy, 'lookBackDays' | 'likeDaysLookedAt' | 'likeDaysBy'>;
+
+const POLICY: LikePolicy = { lookBackDays: 28, likeDaysLookedAt: 5, likeDaysBy: 'kind' };
 const before = (day: string, holidays: readonly string[] = [], policy = POLICY) =>
     likeDaysBefore(calendarDate(day), policy, new Set(holidays));
 
@@ -38,6 +41,22 @@ test('a holiday is like Sundays, and no weekday is like it', () => {
 });
 
 test('no more days and none further back than the policy says', () => {
-    assert.equal(before('2024-02-06', [], { lookBackDays: 28, likeDaysLookedAt: 2 }).length, 2);
-    assert.deepEqual(before('2024-02-10', [], { lookBackDays: 7, likeDaysLookedAt: 5 }), ['2024-02-03']);
+    assert.equal(before('2024-02-06', [], { ...POLICY, likeDaysLookedAt: 2 }).length, 2);
+    assert.deepEqual(before('2024-02-10', [], { ...POLICY, lookBackDays: 7 }), ['2024-02-03']);
+});
+
+test('by the day of the week a Tuesday is like the Tuesdays of the last four weeks, but for holidays, which are Sundays', () => {
+    const policy: LikePolicy = { ...POLICY, likeDaysBy: 'weekday' };
+    const tuesdays = ['2024-01-30', '2024-01-23', '2024-01-16', '2024-01-09'];
+    assert.deepEqual(before('2024-02-06', [], policy), tuesdays);
+    assert.deepEqual(before('2024-02-06', ['2024-01-23', '2024-02-05'], policy), [
+        '2024-01-30',
+        '2024-01-16',
+        '2024-01-09',
+    ]);
+    assert.deepEqual(before('2024-02-06', ['2024-02-06', '2024-01-31'], { ...policy, lookBackDays: 9 }), [
+        '2024-02-04',
+        '2024-01-31',
+        '2024-01-28',
+    ]);
 });

@@ -26,6 +26,13 @@ export interface NaiveRead {
     readonly micro: number;
 }
 
+/** Between two measured reads, in millionths of a kWh. */
+export interface NaiveAdvance {
+    readonly from: number;
+    readonly to: number;
+    readonly micro: number;
+}
+
 /** Millionths of each half-hour of the clock, by the kind of day, from a day of the year such as `04-01` on. */
 export interface NaiveSeason {
     readonly from: string;
@@ -45,12 +52,16 @@ export interface NaiveCase {
     readonly measured: Measured;
     /** In the order of time. */
     readonly reads?: readonly NaiveRead[];
+    /** What was counted between measured reads; told by `reads` unless it is given. */
+    readonly advances?: readonly NaiveAdvance[];
     readonly holidays?: ReadonlySet<string>;
     /** Whether a half-hour should have a value and has none; those that were not measured unless told. */
     readonly isGap?: (at: number) => boolean;
     /** In the order in which they are tried. */
     readonly methods?: readonly PlainMethod[];
     readonly shape?: NaiveShape;
+    /** Whether days are alike by the day of the week, and not by their kind. */
+    readonly isByWeekday?: boolean;
 }
 
 /**
@@ -61,29 +72,34 @@ export function naiveEstimates(
     {
         measured,
         reads = [],
+        advances = reads
+            .slice(1)
+            .flatMap((read, i) =>
+                reads.slice(i, i + 1).map((b) => ({ from: b.at, to: read.at, micro: read.micro - b.micro })),
+            ),
         holidays = new Set(),
         isGap = (at) => !measured.has(at),
         methods = ['linear', 'like-day', 'load-shape'],
         shape,
+        isByWeekday = false,
     }: NaiveCase,
     zone: Zone,
     { first, end }: { first: CalendarDate; end: CalendarDate },
 ): Map<number, NaiveEstimate> {
-    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods };
+    const given = { measured, isMissing: isGap, zone, first, end, holidays, methods, isByWeekday };
     const weigh = shape && ((at: number) => shapeWeight(shape, marketDayOf(zone, at), at, zone, holidays));
     const from = marketDayPeriod(zone, first).from;
     const to = marketDayPeriod(zone, end).from;
     const scaled = new Map<number, NaiveEstimate>();
-    reads.slice(1).forEach((read, i) => {
-        const before = reads[i];
-        if (before === undefined || daysBetween(zone, before.at, read.at) > REGISTER_DAYS) return;
-        const begun = Math.ceil(before.at / HALF_HOUR) * HALF_HOUR;
-        if (begun < from || read.at > to) return;
-        const total = { from: begun, to: read.at, micro: read.micro - before.micro };
+    for (const advance of advances) {
+        if (daysBetween(zone, advance.from, advance.to) > REGISTER_DAYS) continue;
+        const begun = Math.ceil(advance.from / HALF_HOUR) * HALF_HOUR;
+        if (begun < from || advance.to > to) continue;
+        const total = { ...advance, from: begun };
         const usual = new Map<number, NaiveEstimate>();
         estimateRuns(usual, isGap, { ...given, shapeValue: weigh && shareOfSpan(total, weigh) });
         shareOut(scaled, total, measured, usual);
-    });
+    }
     const rest = new Map<number, NaiveEstimate>(scaled);
     const isRest = (at: number) => isGap(at) && !scaled.has(at);
     estimateRuns(rest, isRest, { ...given, shapeValue: weigh && shareOfYear(shape?.annual, weigh, zone) });
@@ -190,10 +206,11 @@ function estimateRuns(
         readonly end: CalendarDate;
         readonly holidays: ReadonlySet<string>;
         readonly methods: readonly PlainMethod[];
+        readonly isByWeekday: boolean;
         readonly shapeValue?: ((at: number) => number | undefined) | undefined;
     },
 ): void {
-    const { measured, isMissing, zone, first, end, holidays, methods, shapeValue } = given;
+    const { measured, isMissing, zone, first, end, holidays, methods, isByWeekday, shapeValue } = given;
     for (let day = first; day < end; day = addDays(day, 1)) {
         const slots = slotsOf(zone, day);
         for (let from = 0; from < slots.length; from++) {
@@ -203,7 +220,8 @@ function estimateRuns(
             const run = slots.slice(from, to);
             const by = {
                 linear: () => line(run, measured, isMissing),
-                'like-day': () => likeDays(run, day, measured, zone, holidays),
+                'like-day': () =>
+                    likeDays(run, day, measured, zone, (of) => likenessOf(of, holidays, isByWeekday)),
                 'load-shape': () => shaped(run, shapeValue),
             };
             let estimates: NaiveEstimate[] | undefined;
@@ -230,6 +248,11 @@ function shaped(
 function kindOf(day: CalendarDate, holidays: ReadonlySet<string>): 'weekday' | 'saturday' | 'sunday' {
     if (weekday(day) === 7 || holidays.has(day)) return 'sunday';
     return weekday(day) === 6 ? 'saturday' : 'weekday';
+}
+
+function likenessOf(day: CalendarDate, holidays: ReadonlySet<string>, isByWeekday: boolean): string {
+    if (isByWeekday) return holidays.has(day) ? '7' : String(weekday(day));
+    return kindOf(day, holidays);
 }
 
 function slotsOf(zone: Zone, day: CalendarDate): number[] {
@@ -261,10 +284,10 @@ function likeDays(
     day: CalendarDate,
     measured: Measured,
     zone: Zone,
-    holidays: ReadonlySet<string>,
+    likeness: (of: CalendarDate) => string,
 ): NaiveEstimate[] | undefined {
     const before = Array.from({ length: LOOK_BACK }, (_, i) => addDays(day, -i - 1));
-    const sources = before.filter((of) => kindOf(of, holidays) === kindOf(day, holidays)).slice(0, LOOKED_AT);
+    const sources = before.filter((of) => likeness(of) === likeness(day)).slice(0, LOOKED_AT);
     const estimates = run.map((at): NaiveEstimate | undefined => {
         const { secondOfDay } = localTimeAt(zone, at);
         const values = sources.flatMap((source) => {

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { compileModel } from '../../src/engine/compile.ts';
-import type { EngineValue } from '../../src/engine/engine.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { spanRegisters } from '../../src/lake/register-advances.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { registerChecks } from '../../src/pipeline/register-checks.ts';
 import { type ChainWorld, handClock, openChainWorld, type ReadingRow, readingsCsv } from './chain-world.ts';
-import { validatedBy } from './validation-world.ts';
+import { policy, validatedBy } from './validation-world.ts';
 
 const clock = handClock('2014-01-10T00:00:00Z');
 const HALF = 1_800_000;
@@ -26,7 +26,9 @@ const CUT = JUNE_2 - HALF / 3;
 const COLUMNS =
     'metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to,register_digits,register_multiplier\n';
 const METERS =
-    'ROLL,5, BACK,5, NODIGITS,, CT,5,40.5 SURPLUS,2, SUM,, SPLIT,, CUT,, GAP,, GUESS,, DST,,'.split(' ');
+    'ROLL,5, BACK,5, NODIGITS,, CT,5,40.5 SURPLUS,2, SUM,, SPLIT,, CUT,, GAP,, GUESS,, DST,, OVER,4, QUARTER,4, FALLS,4, MOST,, LESS,,'.split(
+        ' ',
+    );
 let world: ChainWorld;
 
 /** What the advances of each meter said after each delivery, and after the second as it was known after the first. */
@@ -63,7 +65,7 @@ function halves(
 }
 
 const TOLD = `select meter_id, kind, cast(advance_kwh as varchar) as advance, verdict, cast(difference_kwh as varchar) as off,
-    measured_count || '/' || expected_count as n, flags, severity from register_advances order by meter_id, read_from`;
+    measured_count || '/' || expected_count as n, flags, severity from register_advances order by meter_id, read_from, read_to`;
 
 /** Of each meter its advances in order: `kind advance verdict measured/expected difference flags severity`. */
 async function advances(asOf?: number, yaml = ''): Promise<Record<string, string[]>> {
@@ -131,6 +133,29 @@ const READS: readonly Read[] = [
         ['GUESS', JUNE_3, '106'],
     ] as const),
     ...([
+        ['OVER', JUNE_1, '100'],
+        ['OVER', JUNE_2, '130', 'E'],
+        ['OVER', JUNE_3, '120'],
+    ] as const),
+    ...([
+        ['QUARTER', JUNE_1, '9990'],
+        ['QUARTER', JUNE_1 + 30 * HALF, '40', 'E'],
+        ['QUARTER', JUNE_2, '9998', 'E'],
+        ['QUARTER', JUNE_3, '1'],
+    ] as const),
+    ...([
+        ['FALLS', JUNE_1, '100'],
+        ['FALLS', JUNE_2, '90', 'E'],
+        ['FALLS', JUNE_3, '99'],
+    ] as const),
+    // 2 kW × 24 h × 110 % are 52.8 kWh
+    ...(['MOST', 'LESS'] as const).flatMap((meter): Read[] => [
+        [meter, JUNE_1, '0'],
+        [meter, JUNE_2, '52.8'],
+        [meter, JUNE_2 + HALF, '60', 'E'],
+        [meter, JUNE_3, '105.600001'],
+    ]),
+    ...([
         ['DST', OCTOBER_27, '0'],
         ['DST', OCTOBER_28, '25'],
     ] as const),
@@ -142,6 +167,8 @@ const INTERVALS: readonly ReadingRow[] = [
     ...halves('CUT', [JUNE_1, 96, '0.1'], { 47: { kwh: '9' } }),
     ...halves('GAP', [JUNE_1, 96, '1'], { 3: null, 50: { quality: 'E' } }),
     ...halves('GUESS', [JUNE_1, 96, '1']),
+    ...halves('OVER', [JUNE_1, 96, '0.2']),
+    ...halves('QUARTER', [JUNE_1, 96, '0.13']),
     ...halves('DST', [OCTOBER_27, 50, '0.5']),
 ];
 
@@ -152,6 +179,7 @@ before(async () => {
         return `P-${meter},${meter},1,30,2013-01-01T00:00:00Z,,${digits},${multiplier}`;
     });
     await world.load('metering-points', 'm.csv', `${COLUMNS}${rows.join('\n')}\n`);
+    await world.load('attributes', 'rated.csv', 'metering_point_id,rated_kw\nP-MOST,2\n');
     await deliver(READS, INTERVALS);
     said.push(await advances());
     const first = clock.at + 30_000;
@@ -234,8 +262,48 @@ test('the interval in which a register is read is partly on either side, which t
 test('the check waits for every interval, measured, and for reads that are no estimates', () => {
     assert.deepEqual(said[0]?.GAP, ['normal 60 incomplete 47/48', 'normal 48 incomplete 47/48']);
     assert.deepEqual(said[1]?.GAP, ['normal 60 passed 48/48 0', 'normal 48 passed 48/48 0']);
-    assert.deepEqual(said[0]?.GUESS, ['normal 10 estimated-read 48/48', 'normal 86 estimated-read 48/48']);
+    assert.deepEqual(said[0]?.GUESS, [
+        'normal 10 estimated-read 48/48',
+        'normal 96 passed 96/96 0',
+        'normal 86 estimated-read 48/48',
+    ]);
     assert.deepEqual(said[1]?.GUESS, ['normal 48 passed 48/48 0', 'normal 48 passed 48/48 0']);
+});
+
+test('two measured reads are compared over all estimated ones in between, and a fall that an estimate makes is no error', () => {
+    assert.deepEqual(said[0]?.OVER, [
+        'normal 30 estimated-read 48/48',
+        // 19.2 kWh in 96 intervals: 0.8 is more than one
+        'normal 20 failed 96/96 -0.8 vee.sum-check mark',
+        'unsettled - estimated-read 0/0',
+    ]);
+    assert.deepEqual(said[0]?.QUARTER, [
+        'unsettled - estimated-read 0/0',
+        'rollover 11 failed 96/96 1.48 vee.sum-check mark',
+        'unsettled - estimated-read 0/0',
+        'unsettled - estimated-read 0/0',
+    ]);
+    assert.deepEqual(said[0]?.FALLS, [
+        'unsettled - estimated-read 0/0',
+        'reverse - reverse 0/0 vee.reverse-register mark',
+        'normal 9 estimated-read 0/48',
+    ]);
+});
+
+test('more than the rated power can give between measured reads fails, where that is known; what is exactly so much does not', () => {
+    const guessed = [
+        'normal 7.2 estimated-read 0/1',
+        'normal 52.800001 incomplete 0/48',
+        'normal 45.600001 estimated-read 0/47',
+    ];
+    assert.deepEqual(said[0]?.MOST, [
+        'normal 52.8 incomplete 0/48',
+        // 7.2 kWh in a half-hour is 14.4 kW, which a guess of the vendor may be
+        'unsettled - estimated-read 0/0',
+        'normal 52.800001 incomplete 0/48 vee.register-maximum mark',
+        'normal 45.600001 estimated-read 0/47',
+    ]);
+    assert.deepEqual(said[0]?.LESS, ['normal 52.8 incomplete 0/48', ...guessed]);
 });
 
 test('the day on which the clock goes back has all of its intervals, whole or in part', () => {
@@ -272,14 +340,33 @@ test('what is done about a difference is policy, by severity and percentage', as
     assert.equal(await first('off'), 'normal 24.6 failed 48/48 -0.6');
 });
 
+test('the rated power counts though nothing is judged by vee.maximum, and a rule that is off marks nothing', async () => {
+    const of = async (rules: string) => (await advances(undefined, `rules: { ${rules} }`)).MOST?.[2];
+    const judged = 'normal 52.800001 incomplete 0/48 vee.register-maximum';
+    assert.equal(await of('vee.maximum: off'), `${judged} mark`);
+    assert.equal(await of('vee.register-maximum: { severity: hold, percent: 109 }'), `${judged} hold`);
+    assert.equal(await of('vee.register-maximum: { percent: 110.001 }'), 'normal 52.800001 incomplete 0/48');
+    assert.equal(await of('vee.register-maximum: off'), 'normal 52.800001 incomplete 0/48');
+});
+
 test('differences are listed, by meter and days, and all are counted', async () => {
     const june = { from: calendarDate('2013-06-01'), to: calendarDate('2013-06-02') };
     const {
         advances: listed,
         byVerdict,
         byRule,
+        counts,
     } = await registerChecks(world.workspace, { ...june, meter: 'P-SPLIT' });
     assert.deepEqual([byVerdict, byRule], [{ failed: 1 }, { 'vee.sum-check': 1 }]);
+    assert.deepEqual(counts, [
+        {
+            ruleId: 'vee.sum-check',
+            severity: 'mark',
+            feed: 'generic-register-csv',
+            day: '2013-06-02',
+            advances: 1,
+        },
+    ]);
     assert.deepEqual(listed, [
         {
             meterId: 'SPLIT',
@@ -289,6 +376,7 @@ test('differences are listed, by meter and days, and all are counted', async () 
             readTo: '2013-06-01T23:00:00Z',
             startKwh: '0.000000',
             endKwh: '24.600000',
+            skippedReads: 0,
             kind: 'normal',
             advanceKwh: '24.600000',
             intervalKwh: '24.000000',
@@ -304,47 +392,139 @@ test('differences are listed, by meter and days, and all are counted', async () 
     await assert.rejects(nobody, { code: 'trace.meter-unknown' });
 });
 
-test('measured reads are joined over estimated ones in between; not where the register was reverse, nor to the end', async () => {
+test('what fails is counted by rule, feed and day of the later read, as it stands in the flags, beside what fails other rules', async () => {
+    const flags = await world.query(
+        `select day, rule_id, count(*) as n, sum(expected_count) as intervals
+           from (select to_day::varchar as day, unnest(string_split(flags, ',')) as rule_id, expected_count from register_advances)
+          group by all order by all`,
+    );
+    const [{ feedId } = { feedId: 0 }] = await world.workspace.db.query<{ feedId: number }>(
+        `select feed_id as "feedId" from feeds where name = 'generic-register-csv'`,
+    );
+    const counted = async (rules: string) => {
+        const text = `select market_day::varchar as day, rule_id, channel_days as n, cast(interval_count as hugeint) as intervals, severity, feed_id as feed
+            from validation_counts where rule_id like '%register%' or rule_id = 'vee.sum-check' order by all`;
+        const options = { showsIdentity: false, query: text };
+        return withPublishedViews(validatedBy(world, rules), options, (session) => session.rows(text));
+    };
+    assert.ok(flags.length > 6, `${flags.length}`);
+    const told = (severity: (ruleId: unknown) => string) =>
+        flags.map((row) => ({ ...row, severity: severity(row.rule_id), feed: feedId }));
+    assert.deepEqual(
+        await counted(''),
+        told(() => 'mark'),
+    );
+    assert.deepEqual(
+        await counted('rules: { vee.sum-check: hold }'),
+        told((ruleId) => (ruleId === 'vee.sum-check' ? 'hold' : 'mark')),
+    );
+    const all = await world.query('select distinct rule_id from validation_counts order by 1');
+    assert.ok(all.some((row) => row.rule_id === 'vee.interval-count'));
+});
+
+/** `from-to advance kind` of the advances between measured reads of one channel with these reads, by day, and of all of them where `isAll`. */
+async function spansOf(
+    reads: readonly (readonly [day: number, kwh: string, quality: 'A' | 'E'])[],
+    digits: number | null,
+): Promise<{ all: string[]; measured: string[] }> {
     const session = await world.workspace.lake.engine.openSession();
-    const span = (from: number, to: number, advance: string | null, qualities: string): EngineValue[] => [
-        ...[7, instantText(JUNE_1 + from * DAY), instantText(JUNE_1 + to * DAY), '2013-06-01', '2013-06-09'],
-        ...[...qualities.split('-'), advance],
-    ];
     try {
-        const [channel, instant, date, text] = ['integer', 'timestamp', 'date', 'string'];
+        const [integer, instant] = ['integer', 'timestamp'];
         await session.registerRows(
-            'register_spans',
+            'curated_reads',
             [
-                { name: 'channel_no', type: channel },
-                { name: 'read_from', type: instant },
-                { name: 'read_to', type: instant },
-                { name: 'from_day', type: date },
-                { name: 'to_day', type: date },
-                { name: 'start_quality', type: text },
-                { name: 'end_quality', type: text },
-                { name: 'advance_kwh', type: 'decimal(24,6)' },
+                { name: 'channel_no', type: integer },
+                { name: 'market_day', type: 'date' },
+                { name: 'read_at', type: instant },
+                { name: 'index_kwh', type: 'decimal(18,6)' },
+                { name: 'quality', type: 'string' },
+                { name: 'feed_id', type: 'smallint' },
             ],
-            [
-                span(0, 2, '10', 'measured-measured'),
-                span(2, 4, '3.5', 'measured-estimated'),
-                span(4, 6, '4.5', 'estimated-measured'),
-                span(6, 8, null, 'measured-measured'),
-                span(8, 9, '1', 'measured-estimated'),
-            ],
+            reads.map(([day, kwh, quality]) => [
+                ...[7, '2013-06-01', instantText(JUNE_1 + day * DAY), kwh],
+                ...[quality === 'A' ? 'measured' : 'estimated', 1],
+            ]),
         );
+        const dials = [{ channelNo: 7, digits, multiplier: null }];
+        const validation = { policy: policy(''), classes: [], ratings: [] };
+        await spanRegisters(session, { dials, validation });
         await session.materialise('measured_spans', compileModel('registers/measured_spans', 'duckdb').sql);
-        const rows = await session.rows(
-            'select epoch_ms(read_from) as a, epoch_ms(read_to) as b, advance_kwh from measured_spans order by 1',
-        );
         const days = (value: unknown) => (Number(value) - JUNE_1) / DAY;
-        assert.deepEqual(
-            rows.map((r) => [days(r.a), days(r.b), Number(r.advance_kwh)]),
-            [
-                [0, 2, 10],
-                [2, 6, 8],
-            ],
-        );
+        const told = async (table: string, kind: string) => {
+            const rows = await session.rows(
+                `select epoch_ms(read_from) as a, epoch_ms(read_to) as b, advance_kwh, ${kind} as kind from ${table} order by 1, 2`,
+            );
+            return rows.map((r) =>
+                [`${days(r.a)}-${days(r.b)}`, r.advance_kwh === null ? '-' : Number(r.advance_kwh), r.kind]
+                    .join(' ')
+                    .trim(),
+            );
+        };
+        return { all: await told('register_spans', 'kind'), measured: await told('measured_spans', "''") };
     } finally {
         await session.close();
     }
+}
+
+test('a measured read is subtracted from the measured one before it, whatever a vendor guessed in between', async () => {
+    const over = [
+        [0, '100', 'A'],
+        [1, '130', 'E'],
+        [7, '120', 'A'],
+    ] as const;
+    for (const digits of [4, null])
+        assert.deepEqual(await spansOf(over, digits), {
+            all: ['0-1 30 normal', '0-7 20 normal', '1-7 - unsettled'],
+            measured: ['0-7 20'],
+        });
+    // an estimate beyond the turn that the register has not come to, and one that does not turn although it has
+    const early = [
+        [0, '99990', 'A'],
+        [1, '20', 'E'],
+        [2, '99998', 'A'],
+        [3, '100010', 'E'],
+        [4, '3', 'A'],
+    ] as const;
+    assert.deepEqual(await spansOf(early, 5), {
+        all: [
+            '0-1 - unsettled',
+            '0-2 8 normal',
+            '1-2 - unsettled',
+            '2-3 12 normal',
+            '2-4 5 rollover',
+            '3-4 - unsettled',
+        ],
+        measured: ['0-2 8', '2-4 5'],
+    });
+    // what has fallen between measured reads is an error, and the estimate in between is none
+    const back = [
+        [0, '100', 'A'],
+        [1, '90', 'E'],
+        [2, '95', 'E'],
+        [3, '99', 'A'],
+        [4, '110', 'A'],
+        [5, '105', 'E'],
+    ] as const;
+    assert.deepEqual(await spansOf(back, null), {
+        all: [
+            '0-1 - unsettled',
+            '0-3 - reverse',
+            '1-2 5 normal',
+            '2-3 4 normal',
+            '3-4 11 normal',
+            '4-5 - unsettled',
+        ],
+        measured: ['3-4 11'],
+    });
+    // one that has more digits than the register is wrong, and so is what was counted from and to it
+    const surplus = [
+        [0, '98', 'A'],
+        [1, '101', 'A'],
+        [2, '102', 'E'],
+        [3, '103', 'A'],
+        [4, '5', 'A'],
+        [5, '7', 'A'],
+    ] as const;
+    assert.deepEqual((await spansOf(surplus, 2)).measured, ['4-5 2']);
+    assert.deepEqual((await spansOf(surplus, 3)).measured, ['0-1 3', '1-3 2', '3-4 902', '4-5 2']);
 });

@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -7,11 +8,19 @@ import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { estimateText } from '../../src/trace/traced-estimate.ts';
 import type { ChainWorld } from './chain-world.ts';
 import { ingestReads } from './register-world.ts';
-import { DAY, HALF_HOUR, halfHours, ingestRows, MONDAY, openMeters } from './validation-world.ts';
+import {
+    DAY,
+    HALF_HOUR,
+    halfHours,
+    ingestRows,
+    MONDAY,
+    openMeters,
+    validatedBy,
+} from './validation-world.ts';
 
 let world: ChainWorld;
 
-const METERS = ['S1', 'S2', 'S3', 'M1', 'M2', 'V1', 'V2', 'V3', 'W1', 'F1'];
+const METERS = ['S1', 'S2', 'S3', 'M1', 'M2', 'V1', 'V2', 'V3', 'W1', 'F1', 'O1', 'O2', 'K1'];
 
 before(async () => {
     world = await openMeters(METERS);
@@ -291,6 +300,81 @@ test('nothing is scaled where a vendor estimated, more was measured than counted
     await ingestReads(world, [{ meter: 'V2', at: at(2), kwh: '21', version: 2 }]);
     await refreshAll(world.workspace);
     assert.deepEqual(await estimatesOf('V2', 1, 20, 1), ['0.000000 register-scaled']);
+});
+
+test('an estimate of the vendor between two measured reads changes nothing, too high as it may be, with digits or without', async () => {
+    await world.load(
+        'metering-points',
+        'digits.csv',
+        `metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to,register_digits\nP-O1,O1,1,30,2024-02-05,,4\n`,
+    );
+    for (const meter of ['O1', 'O2']) {
+        for (const n of [0, 1, 2, 4, 5, 6, 7])
+            await ingestRows(
+                world,
+                halfHours(
+                    meter,
+                    at(n),
+                    Array.from({ length: 48 }, () => '0.06'),
+                ),
+            );
+        await ingestReads(world, [
+            { meter, at: at(0), kwh: '100' },
+            { meter, at: at(1), kwh: '130', quality: 'E' },
+            { meter, at: at(7), kwh: '120' },
+        ]);
+        await refreshAll(world.workspace);
+        // 20 kWh, of which 6 × 48 × 0.06 are measured: 2.72 for 48
+        assert.deepEqual(await estimatesOf(meter, 3, 0, 3), [
+            '0.056667 register-scaled',
+            '0.056666 register-scaled',
+            '0.056667 register-scaled',
+        ]);
+        const day = await world.query(
+            `select kwh from reads_daily where meter_id = '${meter}' and day = date '2024-02-08'`,
+        );
+        assert.deepEqual(day, [{ kwh: '2.720000' }]);
+        const rows = await world.query(
+            `select kind, advance_kwh, skipped_reads, verdict, flags from register_advances where meter_id = '${meter}' order by read_from, read_to`,
+        );
+        assert.deepEqual(
+            rows.map((row) => Object.values(row).join(' ').trim()),
+            [
+                'normal 30.000000 0 estimated-read',
+                'normal 20.000000 1 incomplete',
+                'unsettled  0 estimated-read',
+            ],
+        );
+    }
+});
+
+test('nothing is scaled to what the connection cannot carry, where its rated power is known and the rule is on', async () => {
+    await ingestRows(world, halfHours('K1', at(0), halves()));
+    await ingestRows(world, halfHours('K1', at(1), halves(places(20, NONE(6)))));
+    await ingestRows(world, halfHours('K1', at(2), ['0.5']));
+    // mistyped: 31 kWh would be 131
+    await ingestReads(world, [
+        { meter: 'K1', at: at(1), kwh: '100' },
+        { meter: 'K1', at: at(2), kwh: '1131' },
+    ]);
+    await refreshAll(world.workspace);
+    assert.deepEqual(await estimatesOf('K1', 1, 20, 1), ['168.333333 register-scaled']);
+    const load = (kw: string) =>
+        world.load('attributes', `rated-${kw}.csv`, `metering_point_id,rated_kw\nP-K1,${kw}\n`);
+    const rated = await changedBy(async () => void (await load('39')));
+    assert.deepEqual(rated.content, ['K1 2024-02-06']);
+    assert.deepEqual(await estimatesOf('K1', 1, 20, 1), ['0.500000 like-day']);
+    const flags = await world.query(`select flags from register_advances where meter_id = 'K1'`);
+    assert.deepEqual(flags, [{ flags: 'vee.register-maximum' }]);
+    const off = validatedBy(world, 'rules: { vee.register-maximum: off }');
+    await refreshAll({ ...off, lake: { ...off.lake, estimation: world.workspace.lake.estimation } });
+    assert.deepEqual(await estimatesOf('K1', 1, 20, 1), ['168.333333 register-scaled']);
+    await refreshAll(world.workspace);
+    assert.deepEqual(await estimatesOf('K1', 1, 20, 1), ['0.500000 like-day']);
+    // 1031 kWh in a day are 42.96 kW, and 39.06 kW × 110 % are 42.966
+    await load('39.06');
+    await refreshAll(world.workspace);
+    assert.deepEqual(await estimatesOf('K1', 1, 20, 1), ['168.333333 register-scaled']);
 });
 
 test('a time between reads that is longer than the configuration says is not used, and without the method nothing is', async () => {

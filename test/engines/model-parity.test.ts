@@ -410,7 +410,8 @@ test('reads of registers, their advances and the sum check are decided alike on 
         ].sort();
     assert.ok(seen('advance_kwh', 'measured_spans').length > 1);
     assert.deepEqual(seen('channel_no', 'curated_reads'), ['1', '2']);
-    assert.deepEqual(seen('kind', 'register_advances'), ['normal', 'reverse', 'rollover']);
+    assert.deepEqual(seen('kind', 'register_advances'), ['normal', 'reverse', 'rollover', 'unsettled']);
+    assert.deepEqual(seen('skipped_reads', 'register_advances'), ['0', '1']);
     assert.deepEqual(seen('verdict', 'register_advances'), ['estimated-read', 'failed', 'passed', 'reverse']);
 });
 

@@ -37,3 +37,11 @@ test('what a register counted is shared among all gaps at once, so its method is
         /must be a whole number from 1 to 400|>=1/,
     );
 });
+
+test('days are alike by kind or by the day of the week, and by nothing else', () => {
+    assert.equal(estimationSettings.parse({ likeDay: { by: 'weekday' } }).likeDaysBy, 'weekday');
+    assert.match(
+        complaints({ likeDay: { by: 'month' } }).join(),
+        /^likeDay.by must be one of kind, weekday$/,
+    );
+});
