@@ -68,6 +68,10 @@ export const ERROR_CATALOGUE = {
         'Run the command again when the server is back: nothing was published, and the work is done anew.',
     'engine.lake-unreachable':
         'Let the Spark server see the folder of the lake under the same path, with the rights to read it and to write into it.',
+    'engine.files-missing':
+        'Mount the folder of the lake so that this machine sees what the Spark server writes within a minute (docs/engines.md), then run the command again: nothing was published.',
+    'engine.rows-lost':
+        'Run the command again: nothing was published. If it fails alike, look whether another program removes files of the lake, and report the message.',
     'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
     'engine.interrupted': 'Run the command again: nothing was published.',
     'engine.failed':

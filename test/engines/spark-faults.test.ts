@@ -212,7 +212,7 @@ async function untilItComputes(writtenBefore: number): Promise<void> {
 
 test('files that the server does not see', { skip }, async () => {
     const up = await serverUp();
-    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}` });
+    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}`, listingMs: 500 });
     const session = await engine.openSession();
     try {
         const columns = [{ name: 'a', type: 'integer' }];
