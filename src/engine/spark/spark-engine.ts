@@ -77,8 +77,9 @@ function readAddress(text: string): SparkAddress {
 }
 
 async function connect(address: SparkAddress, options: SparkOptions): Promise<SparkSession> {
+    let session: SparkSession | undefined;
     try {
-        const session = await SparkSession.connect(address, {
+        session = await SparkSession.connect(address, {
             tags: ['gridtally'],
             ...(options.patience === undefined ? {} : { patience: options.patience }),
         });
@@ -86,6 +87,8 @@ async function connect(address: SparkAddress, options: SparkOptions): Promise<Sp
         await session.setConfig(SETTINGS);
         return session;
     } catch (error) {
+        // the server holds what was asked of it until it is released, and the connection stays open
+        await session?.close();
         throw explainSparkError(error, { address });
     }
 }
