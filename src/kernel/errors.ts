@@ -75,7 +75,7 @@ export const ERROR_CATALOGUE = {
     'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
     'engine.interrupted': 'Run the command again: nothing was published.',
     'engine.failed':
-        'Run the command again; if it fails alike, report the message with the version of the server.',
+        'Run the command again; if it fails alike, report the message with the versions of gridtally and of the engine or server.',
     'edit.refused': 'Correct what is named, then make the edit again; nothing of it was received.',
     'edit.unknown': 'List the edits with `gridtally edit list`.',
     'trace.meter-unknown':

@@ -11,6 +11,7 @@ import { SparkError } from '../../src/engine/spark-connect/spark-error.ts';
 import { type ErrorCode, GridtallyError } from '../../src/kernel/errors.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, publishedContent, readingsCsv } from '../chain/chain-world.ts';
+import { withModelThat } from './differing-models.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { canLimitRoom, freePort, type SparkServer, startSparkServer } from './spark-server.ts';
 
@@ -86,23 +87,31 @@ test('a token that the server does not take', { skip }, async () => {
     }
 });
 
-test('a model that one engine cannot run is named, with the place in it', { skip }, async () => {
+test('a model that this engine alone cannot run is named, with the place in it', { skip }, async () => {
     await serverUp();
-    // text that Spark does not take for a date, and that the other engine does not look at
-    const forget = overrideModel('curation/curated_days', (text) =>
-        text.replace(
-            'from hours as h',
-            "from (select * from hours where unix_date(date '2013-01-01') / (1 - 1) = 1) as h",
-        ),
-    );
+    const forget = withModelThat('failsOnSpark');
     try {
         await assertRefused(
             'engine.failed',
-            /compute curated_days: [\s\S]*DIVIDE_BY_ZERO, SQLSTATE 22012\nat: unix_date/,
+            /^model curation\/curated_days: .*failed to compute curated_days: [\s\S]*DIVIDE_BY_ZERO, SQLSTATE 22012\nat: 1 \/ \(1 - 1\)/,
         );
     } finally {
         forget();
     }
+});
+
+test('a model that the other engine alone cannot run is run', { skip }, async () => {
+    await serverUp();
+    const one = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
+    const forget = withModelThat('failsOnDuckdb');
+    try {
+        assert.equal((await refreshAll(one.workspace)).rebuilt, 2);
+    } finally {
+        forget();
+    }
+    await refreshAll(one.workspace);
+    await assertAsWithout(one);
+    await one.end();
 });
 
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {

@@ -12,7 +12,7 @@ import type {
 } from '../engine.ts';
 import type { ExecutionOptions, QueryProgress } from '../spark-connect/execution.ts';
 import type { SparkSession } from '../spark-connect/session.ts';
-import { splitOrder } from '../sql-text.ts';
+import { deedOf, splitOrder } from '../sql-text.ts';
 import { explainSparkError } from './spark-faults.ts';
 import { findWrittenFiles } from './written-files.ts';
 
@@ -227,11 +227,6 @@ function tasksOf(parts: number): number {
 /** With its scheme: a server may take paths without one to be those of another file system. */
 function serverPath(file: string): string {
     return `file:${file}`;
-}
-
-function deedOf(sql: string): string {
-    const view = /^\s*create or replace temp view (\w+)/i.exec(sql)?.[1];
-    return view === undefined ? 'run a statement' : `define ${view}`;
 }
 
 /** Columns that only cut the files: they become folders, and the columns that they repeat stay inside. */
