@@ -116,11 +116,14 @@ test('a model that the other engine alone cannot run is run', { skip }, async ()
 
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
     const first = await serverUp();
-    const forget = overrideModel('curation/present_hours', (text) =>
-        text.replace(
-            'from sums',
-            "from (select s.* from sums as s inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as sums",
-        ),
+    const forget = overrideModel(
+        'curation/present_hours',
+        (text) =>
+            text.replace(
+                'from sums',
+                "from (select s.* from sums as s inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as sums",
+            ),
+        ['sha2'],
     );
     try {
         const writtenBefore = writtenJobs();
@@ -158,8 +161,10 @@ test('a disk of the server that is full, and the next refresh completes', {
     await server?.end();
     server = await startSparkServer({ port, token: TOKEN, roomKib: 8 * 1024 });
     const small = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
-    const forget = overrideModel('curation/present_hours', (text) =>
-        text.replace('from sums', LARGE_SHUFFLE),
+    const forget = overrideModel(
+        'curation/present_hours',
+        (text) => text.replace('from sums', LARGE_SHUFFLE),
+        ['sha2'],
     );
     try {
         await assertRefused('engine.disk-full', /No space left on device/, small);
