@@ -72,7 +72,8 @@ export const ERROR_CATALOGUE = {
         'Mount the folder of the lake so that this machine sees what the Spark server writes within a minute (docs/engines.md), then run the command again: nothing was published.',
     'engine.rows-lost':
         'Run the command again: nothing was published. If it fails alike, look whether another program removes files of the lake, and report the message.',
-    'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
+    'engine.disk-full':
+        'Make room on the disk named: that of the lake, or the one on which the Spark server keeps what passes between its stages (`spark.local.dir`), then run the command again.',
     'engine.interrupted': 'Run the command again: nothing was published.',
     'engine.failed':
         'Run the command again; if it fails alike, report the message with the versions of gridtally and of the engine or server.',

@@ -43,6 +43,8 @@ export class SparkEngineSession implements EngineSession {
     /** Aborted by `cancel`, and then another one. */
     #stop = new AbortController();
     #isClosed = false;
+    /** Of files registered and written so far. */
+    readonly #lakeFolders = new Set<string>();
 
     constructor(spark: SparkSession, options: SessionOptions) {
         this.#spark = spark;
@@ -58,6 +60,7 @@ export class SparkEngineSession implements EngineSession {
         columns: readonly TableColumn[],
         files: readonly string[],
     ): Promise<void> {
+        for (const file of files) this.#lakeFolders.add(path.dirname(file));
         await this.#explained(`read the files of ${view}`, async () => {
             if (files.length > 0)
                 return this.#spark.createFilesView(view, {
@@ -156,6 +159,7 @@ export class SparkEngineSession implements EngineSession {
     ): Promise<FoundFile[]> {
         // its own folder, because the server wants to make it
         const target = path.join(folder, 'parts');
+        this.#lakeFolders.add(folder);
         return this.#explained(`write below ${folder}`, async (executionOptions) => {
             const rowCount = await this.#spark.writeFiles(
                 query,
@@ -211,7 +215,7 @@ export class SparkEngineSession implements EngineSession {
         try {
             return await work({ signal: this.#stop.signal, onProgress });
         } catch (error) {
-            throw explainSparkError(error, { deed });
+            throw explainSparkError(error, { deed, lakeFolders: this.#lakeFolders });
         }
     }
 }
