@@ -1,6 +1,7 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileModel } from '../engine/compile.ts';
 import type { Engine, EngineRow, EngineSession, EngineValue } from '../engine/engine.ts';
+import { namingModel } from '../engine/model-failure.ts';
 import { type DatePeriod, listDays } from '../kernel/calendar-date.ts';
 import { add, type Decimal, decimal } from '../kernel/decimal.ts';
 import { instantText } from '../kernel/period.ts';
@@ -74,24 +75,21 @@ export async function sumQuantities(
     const session = await engine.openSession({ joinsAsWritten: true });
     try {
         await registerInputs(session, inputs, plan, slots, prices);
-        const model = (name: (typeof MODELS)[number]) => compileModel(`billing/${name}`, engine.dialect).sql;
+        const rowsOf = (name: (typeof MODELS)[number]) => {
+            const { name: model, sql } = compileModel(`billing/${name}`, engine.dialect);
+            return namingModel(model, () => session.rows(sql));
+        };
         const quantities = new Map<number, QuantitySum[]>();
         for (const set of planSumSets(plan, slots)) {
             await registerSet(session, set, slots, inputs.channels.length);
-            addQuantities(
-                quantities,
-                await session.rows(model('rated_quantities')),
-                set,
-                slots,
-                inputs.period,
-            );
+            addQuantities(quantities, await rowsOf('rated_quantities'), set, slots, inputs.period);
         }
-        const amounts = prices.rows.length === 0 ? [] : await session.rows(model('interval_amounts'));
-        const gaps = inputs.gapFiles.length === 0 ? [] : await session.rows(model('rated_gaps'));
+        const amounts = prices.rows.length === 0 ? [] : await rowsOf('interval_amounts');
+        const gaps = inputs.gapFiles.length === 0 ? [] : await rowsOf('rated_gaps');
         const hasMarks =
             inputs.registerHolds.length > 0 ||
             MARK_TABLES.some((table) => inputs.markFiles[table].length > 0);
-        const holds = hasMarks ? await session.rows(model('held_days')) : [];
+        const holds = hasMarks ? await rowsOf('held_days') : [];
         return {
             quantities,
             amounts: byPoint(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { assert, GridtallyError } from '../kernel/errors.ts';
+import { COMMON_FUNCTIONS, calledFunctions } from './common-functions.ts';
 import type { Dialect } from './engine.ts';
 import { MACROS } from './macros.ts';
 
@@ -15,18 +16,28 @@ export interface CompiledModel {
 }
 
 const compiled = new Map<string, CompiledModel>();
-const overrides = new Map<string, (text: string) => string>();
+interface Override {
+    readonly transform: (text: string) => string;
+    readonly functions: readonly string[];
+}
+const overrides = new Map<string, Override>();
 
 /**
  * For tests only: a model's text goes through `transform` before it is compiled, in this process, until the returned function is
  * called. Its fingerprint changes with it, so what was made from the model becomes stale. So a test can plant a fault and
- * show that a comparison finds it, or make everything stale without changing any meaning.
+ * show that a comparison finds it, or make everything stale without changing any meaning. The text may then also call `functions` that not every
+ * engine has. `<model>.<engine>` is the engine's own text, which begins empty where the model has none.
  */
-export function overrideModel(name: string, transform: (text: string) => string): () => void {
+export function overrideModel(
+    name: string,
+    transform: (text: string) => string,
+    functions: readonly string[] = [],
+): () => void {
+    const model = name.split('.')[0] ?? name;
     const forget = () => {
-        for (const key of compiled.keys()) if (key.startsWith(`${name}.`)) compiled.delete(key);
+        for (const key of compiled.keys()) if (key.startsWith(`${model}.`)) compiled.delete(key);
     };
-    overrides.set(name, transform);
+    overrides.set(name, { transform, functions });
     forget();
     return () => {
         overrides.delete(name);
@@ -37,8 +48,8 @@ export function overrideModel(name: string, transform: (text: string) => string)
 /**
  * Reads `models/<name>.sql`, or `models/<name>.<dialect>.sql` where a hot step has an engine's own text,
  * resolves `ref('table')` and expands macros. `inputs` gives tables of a session other names than the model does, so that one text decides for
- * several tables. Throws `engine.unsupported` where the engine has no text for a macro; asserts that calls
- * are balanced.
+ * several tables. Throws `engine.unsupported` where the engine has no text for a macro, and where a portable text calls what is neither a macro nor a function
+ * that all engines have; asserts that calls are balanced.
  */
 export function compileModel(
     name: string,
@@ -48,32 +59,67 @@ export function compileModel(
     const key = `${name}.${dialect}.${JSON.stringify(inputs)}`;
     const known = compiled.get(key);
     if (known) return known;
-    const own = `${MODELS}${name}.${dialect}.sql`;
-    const change = overrides.get(name) ?? ((text: string) => text);
-    const text = change(readFileSync(existsSync(own) ? own : `${MODELS}${name}.sql`, 'utf8'));
-    const sql = compileText(text, dialect, name, inputs);
     // the portable text is the meaning; an engine's own text is held equal to it by the tests
-    const meaning = existsSync(`${MODELS}${name}.sql`)
-        ? change(readFileSync(`${MODELS}${name}.sql`, 'utf8'))
-        : text;
+    const meaning = readText(name) ?? '';
+    const own = readText(`${name}.${dialect}`);
+    const functions = overrides.get(name)?.functions ?? [];
+    const sql =
+        own === undefined
+            ? compileText(meaning, dialect, name, inputs, functions)
+            : expand(withoutComments(own), dialect, name, inputs);
     const fingerprint = createHash('sha256').update(meaning).digest('hex').slice(0, 16);
     const model = { name, sql, fingerprint };
     compiled.set(key, model);
     return model;
 }
 
-/** Expands `ref('x')` and macros in any SQL text; `name` is for messages. */
+/** The text of a model or, by `<model>.<engine>`, that of an engine alone; undefined where there is none. */
+function readText(name: string): string | undefined {
+    const file = `${MODELS}${name}.sql`;
+    const override = overrides.get(name);
+    if (override === undefined && !existsSync(file)) return undefined;
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    return override === undefined ? text : override.transform(text);
+}
+
+/** Expands `ref('x')` and macros in any portable SQL text; `name` is for messages. It may also call `functions` that not every engine has. */
 export function compileText(
     text: string,
     dialect: Dialect,
     name: string,
     inputs: Readonly<Record<string, string>> = {},
+    functions: readonly string[] = [],
 ): string {
-    const withoutComments = text
+    const sql = withoutComments(text);
+    const known = (called: string) =>
+        Object.hasOwn(MACROS, called) || COMMON_FUNCTIONS.has(called) || functions.includes(called);
+    const unknown = calledFunctions(sql).filter((called) => !known(called));
+    if (unknown.length > 0)
+        throw new GridtallyError(
+            'engine.unsupported',
+            `model ${name} calls ${unknown.join(', ')}, for the engine ${dialect}: no macro, and no function that all engines have`,
+            { remedy: UNKNOWN_FUNCTION },
+        );
+    return expand(sql, dialect, name, inputs);
+}
+
+const UNKNOWN_FUNCTION =
+    'Use a function of src/engine/common-functions.ts, or give it a macro with a text for each engine in src/engine/macros.ts.';
+
+function withoutComments(text: string): string {
+    return text
         .replace(/--[^\n]*/g, '')
         .trim()
         .replace(/;$/, '');
-    const resolved = withoutComments.replace(
+}
+
+function expand(
+    sql: string,
+    dialect: Dialect,
+    name: string,
+    inputs: Readonly<Record<string, string>>,
+): string {
+    const resolved = sql.replace(
         /\bref\(\s*'([a-z_0-9]+)'\s*\)/g,
         (_, table: string) => inputs[table] ?? table,
     );

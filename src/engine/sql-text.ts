@@ -3,6 +3,12 @@ export function sqlText(value: string): string {
     return `'${value.replaceAll("'", "''")}'`;
 }
 
+/** What a statement is to do, for messages: `define x` of a view. */
+export function deedOf(sql: string): string {
+    const view = /^\s*create or replace temp view (\w+)/i.exec(sql)?.[1];
+    return view === undefined ? 'run a statement' : `define ${view}`;
+}
+
 /** A query without its last `order by`, and what that says; `undefined` where the rows have no order. */
 export function splitOrder(query: string): { readonly rows: string; readonly order: string | undefined } {
     let depth = 0;

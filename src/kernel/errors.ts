@@ -68,10 +68,15 @@ export const ERROR_CATALOGUE = {
         'Run the command again when the server is back: nothing was published, and the work is done anew.',
     'engine.lake-unreachable':
         'Let the Spark server see the folder of the lake under the same path, with the rights to read it and to write into it.',
-    'engine.disk-full': 'Make room on the disk of the Spark server, then run the command again.',
+    'engine.files-missing':
+        'Mount the folder of the lake so that this machine sees what the Spark server writes within a minute (docs/engines.md), then run the command again: nothing was published.',
+    'engine.rows-lost':
+        'Run the command again: nothing was published. If it fails alike, look whether another program removes files of the lake, and report the message.',
+    'engine.disk-full':
+        'Make room on the disk named: that of the lake, or the one on which the Spark server keeps what passes between its stages (`spark.local.dir`), then run the command again.',
     'engine.interrupted': 'Run the command again: nothing was published.',
     'engine.failed':
-        'Run the command again; if it fails alike, report the message with the version of the server.',
+        'Run the command again; if it fails alike, report the message with the versions of gridtally and of the engine or server.',
     'edit.refused': 'Correct what is named, then make the edit again; nothing of it was received.',
     'edit.unknown': 'List the edits with `gridtally edit list`.',
     'trace.meter-unknown':

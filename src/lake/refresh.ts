@@ -41,6 +41,7 @@ import {
     stillAsPlanned,
 } from './refresh-state.ts';
 import { readValidationInputs } from './validation-inputs.ts';
+import { refuseLostRows } from './written-rows.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -263,6 +264,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
+    refuseLostRows(inputs.rebuilds, files, summaries);
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
     await syncWrittenFiles(paths, lake.folder);
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };

@@ -1,5 +1,6 @@
 import { compileModel } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
+import { namingModel } from '../engine/model-failure.ts';
 
 /** Computes a model (`room/name`) into a table of the session; `names` says under which names the session has relations that the model refers to. */
 export async function materialiseModel(
@@ -8,7 +9,8 @@ export async function materialiseModel(
     model: string,
     names: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-    await session.materialise(table, compileModel(model, session.dialect, names).sql);
+    const { sql } = compileModel(model, session.dialect, names);
+    await namingModel(model, () => session.materialise(table, sql));
 }
 
 /** The same as a view, which is computed again by each who reads it. */
@@ -19,7 +21,7 @@ export async function viewModel(
     names: Readonly<Record<string, string>> = {},
 ): Promise<void> {
     const { sql } = compileModel(model, session.dialect, names);
-    await session.run(`create or replace temp view ${view} as ${sql}`);
+    await namingModel(model, () => session.run(`create or replace temp view ${view} as ${sql}`));
 }
 
 /** A view in the shape of a model that an engine finds empty without running it. */

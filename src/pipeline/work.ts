@@ -40,6 +40,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
     'database.unreachable',
     'database.commit-unknown',
     'lake.files-gone',
+    'engine.files-missing',
     'engine.lost',
     'engine.unreachable',
 ]);

@@ -1,11 +1,11 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
-import { compileModel } from '../engine/compile.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
 import { channelSnapshot } from '../lake/channel-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { materialiseModel, viewModel } from '../lake/session-models.ts';
 
 /** Common practice (California's time check), and no rule of a market: a setting of whoever asks. */
 export const DRIFT_LIMIT_MINUTES = 3;
@@ -138,11 +138,10 @@ export async function judgeDevices(session: EngineSession, question: DriftQuesti
         Object.keys(limits).map((name) => ({ name, type: 'bigint' })),
         [Object.values(limits)],
     );
-    const text = (model: string) => compileModel(`vee/${model}`, session.dialect).sql;
     // read once, so that what there is for each delivery need not be held
-    await session.run(`create or replace temp view device_deliveries as ${text('device_deliveries')}`);
+    await viewModel(session, 'device_deliveries', 'vee/device_deliveries');
     for (const model of ['device_ages', 'usual_ages', 'device_drifts'])
-        await session.materialise(model, text(model));
+        await materialiseModel(session, model, `vee/${model}`);
 }
 
 async function answer(

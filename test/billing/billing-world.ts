@@ -86,9 +86,10 @@ export async function writeGaps(lake: TestLake, zone: string, gaps: readonly Gap
     return writeTable(lake, 'reading_gaps', rows);
 }
 
-async function writeTable(
+/** Writes rows of any table that billing reads, in the order of its columns; gives the path of the file. */
+export async function writeTable(
     lake: TestLake,
-    table: 'reads_interval' | 'reading_gaps',
+    table: 'reads_interval' | 'reading_gaps' | 'reading_marks' | 'day_marks',
     rows: (string | number | null)[][],
 ): Promise<string> {
     const session = await lake.engine.openSession();

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import type { BillingInputs } from '../../src/billing/rating-dimensions.ts';
 import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
 import type { Engine, EngineRow, EngineSession, EngineValue, StepProgress } from '../../src/engine/engine.ts';
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
-import { billsOf, openTestLake, type TestLake } from '../billing/billing-world.ts';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
+import { billsOf, openTestLake, type TestLake, writeTable } from '../billing/billing-world.ts';
 import { BANDS, worldOf } from '../billing/random-world.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
@@ -204,20 +206,51 @@ test('a partitioned write keeps its columns, and says which file is which', { sk
     });
 });
 
-test('bills are the same, whichever engine sums', { skip }, async () => {
+test('bills are the same, and held alike, whichever engine sums', { skip }, async () => {
     const lake = openTestLake();
     try {
         for (const seed of [3, 11]) {
-            const { inputs } = await worldOf(lake, structures(), seed);
+            const { inputs: unmarked } = await worldOf(lake, structures(), seed);
+            const inputs = { ...unmarked, ...(await holdsOf(lake)) };
             const onDuckdb = await billsOf(lake, inputs);
             const onSpark = await billsOf({ ...lake, engine: engines.spark } as TestLake, inputs);
             assert.ok(onDuckdb.length >= 4);
+            const holds = onDuckdb.flatMap((bill) => bill.sections.flatMap((section) => section.holds ?? []));
+            assert.deepEqual([...new Set(holds.map(({ ruleId }) => ruleId))].sort(), [
+                'vee.high-low',
+                'vee.prolonged-estimate',
+                'vee.spike',
+            ]);
+            assert.ok(onDuckdb.some((bill) => !bill.isHeld));
             assert.deepEqual(onSpark, onDuckdb);
         }
     } finally {
         await lake.end();
     }
 });
+
+/** Marks of every table: twice of a rule and day, of rules that do not hold, of channels that nobody pays for, and of days beside the period. */
+async function holdsOf(lake: TestLake): Promise<Pick<BillingInputs, 'markFiles' | 'registerHolds'>> {
+    const readingMarks = [
+        ['2013-10-02', 2, 'vee.spike', 1, 'hold', 3],
+        ['2013-10-02', 2, 'vee.spike', 2, 'hold', 1],
+        ['2013-10-30', 2, 'vee.spike', 1, 'hold', 1],
+        ['2013-10-30', 2, 'vee.flat-line', 1, 'mark', 1],
+        ['2013-10-03', 51, 'vee.zero', 1, 'hold', 1],
+        ['2013-11-01', 2, 'vee.zero', 1, 'hold', 1],
+    ];
+    const dayMarks = [
+        ['2013-10-09', 2, 'vee.high-low', 'hold', '1.5', '9.5', 3],
+        ['2013-10-10', 4, 'vee.high-low', 'mark', '1.5', '9.5', 3],
+    ];
+    return {
+        markFiles: {
+            reading_marks: [await writeTable(lake, 'reading_marks', readingMarks)],
+            day_marks: [await writeTable(lake, 'day_marks', dayMarks)],
+        },
+        registerHolds: [{ channelNo: 2, day: calendarDate('2013-10-11'), ruleId: 'vee.prolonged-estimate' }],
+    };
+}
 
 /** Every kind of charge, with ties for both ways of rounding. */
 function structures(): readonly [TariffStructure, TariffStructure, TariffStructure] {

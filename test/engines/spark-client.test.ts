@@ -214,10 +214,14 @@ test('cuts before the first answer do not run a statement twice', { skip }, asyn
     }, 300);
     try {
         // a second run would find the folder there, and fail
-        await cut.writeFiles(`select max(sha2(cast(id as string), 512)) as h from range(0, 6000000, 1, 4)`, {
-            format: 'parquet',
-            folder: path.join(folder, 'once'),
-        });
+        const rows = await cut.writeFiles(
+            `select max(sha2(cast(id as string), 512)) as h from range(0, 6000000, 1, 4)`,
+            {
+                format: 'parquet',
+                folder: path.join(folder, 'once'),
+            },
+        );
+        assert.equal(rows, 1);
         assert.ok(cuts >= 3, `${cuts} cuts`);
         const files = readdirSync(path.join(folder, 'once')).filter((file) => file.endsWith('.parquet'));
         assert.equal(files.length, 1);
@@ -225,6 +229,33 @@ test('cuts before the first answer do not run a statement twice', { skip }, asyn
         clearInterval(cutting);
         await cut.close();
         await proxy.end();
+    }
+});
+
+test('a write says how many rows it wrote, and keeps the order of each file', { skip }, async () => {
+    const write = (query: string, name: string, target: { partitionBy?: string[]; sortBy?: string } = {}) =>
+        session.writeFiles(query, { format: 'parquet', folder: path.join(folder, name), ...target });
+    assert.equal(await write('select id from range(1000) where id < 0', 'counted-none'), 0);
+    assert.equal(await write('select /*+ coalesce(1) */ id from range(0, 1000, 1, 4)', 'counted'), 1000);
+    const parts = await write(
+        'select /*+ repartition(3, part) */ id, id % 5 as part, id as n from range(0, 100000, 1, 4)',
+        'counted-parts',
+        { partitionBy: ['part'], sortBy: 'part, n desc nulls last' },
+    );
+    assert.equal(parts, 100_000);
+    const place = path.join(folder, 'counted-parts');
+    const names = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.parquet'),
+    );
+    assert.equal(names.length, 5);
+    for (const name of names) {
+        await session.createFilesView('part', { format: 'parquet', paths: [path.join(place, name)] });
+        const ids = (await rowsOf('select n from part')).map((row) => Number(row.n));
+        assert.equal(ids.length, 20_000);
+        assert.deepEqual(
+            ids,
+            ids.toSorted((a, b) => b - a),
+        );
     }
 });
 

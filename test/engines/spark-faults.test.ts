@@ -1,26 +1,19 @@
-// test limit: 900 s
+// test limit: 1500 s
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { overrideModel } from '../../src/engine/compile.ts';
 import { refuseOldServer, sparkEngine } from '../../src/engine/spark/spark-engine.ts';
-import { explainSparkError } from '../../src/engine/spark/spark-faults.ts';
-import { SparkError } from '../../src/engine/spark-connect/spark-error.ts';
 import { type ErrorCode, GridtallyError } from '../../src/kernel/errors.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, publishedContent, readingsCsv } from '../chain/chain-world.ts';
+import { withModelThat } from './differing-models.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { canLimitRoom, freePort, type SparkServer, startSparkServer } from './spark-server.ts';
 
 const skip = SPARK_SKIP;
-// each starts servers of its own
-const skipSlow =
-    skip ||
-    (process.env.GRIDTALLY_SLOW === '1'
-        ? false
-        : 'a slow test: GRIDTALLY_SLOW=1 npm run test:engines -- engines/spark-faults');
 const TOKEN = 'right';
 const ASKER = path.join(import.meta.dirname, 'spark-asker.ts');
 // keeps both threads busy for hours; its tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
@@ -86,32 +79,43 @@ test('a token that the server does not take', { skip }, async () => {
     }
 });
 
-test('a model that one engine cannot run is named, with the place in it', { skip }, async () => {
+test('a model that this engine alone cannot run is named, with the place in it', { skip }, async () => {
     await serverUp();
-    // text that Spark does not take for a date, and that the other engine does not look at
-    const forget = overrideModel('curation/curated_days', (text) =>
-        text.replace(
-            'from hours as h',
-            "from (select * from hours where unix_date(date '2013-01-01') / (1 - 1) = 1) as h",
-        ),
-    );
+    const forget = withModelThat('failsOnSpark');
     try {
         await assertRefused(
             'engine.failed',
-            /compute curated_days: [\s\S]*DIVIDE_BY_ZERO, SQLSTATE 22012\nat: unix_date/,
+            /^model curation\/curated_days: .*failed to compute curated_days: [\s\S]*DIVIDE_BY_ZERO, SQLSTATE 22012\nat: 1 \/ \(1 - 1\)/,
         );
     } finally {
         forget();
     }
 });
 
+test('a model that the other engine alone cannot run is run', { skip }, async () => {
+    await serverUp();
+    const one = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
+    const forget = withModelThat('failsOnDuckdb');
+    try {
+        assert.equal((await refreshAll(one.workspace)).rebuilt, 2);
+    } finally {
+        forget();
+    }
+    await refreshAll(one.workspace);
+    await assertAsWithout(one);
+    await one.end();
+});
+
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
     const first = await serverUp();
-    const forget = overrideModel('curation/present_hours', (text) =>
-        text.replace(
-            'from sums',
-            "from (select s.* from sums as s inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as sums",
-        ),
+    const forget = overrideModel(
+        'curation/present_hours',
+        (text) =>
+            text.replace(
+                'from sums',
+                "from (select s.* from sums as s inner join (select max(sha2(cast(id as string), 512)) as x from range(4000000000)) on x <> '') as sums",
+            ),
+        ['sha2'],
     );
     try {
         const writtenBefore = writtenJobs();
@@ -143,37 +147,67 @@ async function assertAsWithout(one: ChainWorld): Promise<void> {
 const LARGE_SHUFFLE =
     'from (select s.* from sums as s inner join (select count(distinct sha2(cast(id as string), 512)) as n from range(300000)) on n > 0) as sums';
 
-test('a disk of the server that is full, and the next refresh completes', {
-    skip: skipSlow || (canLimitRoom() ? false : 'this account may not mount a small file system'),
-}, async () => {
+// what makes the server look for queries that nobody listens to every second instead of every few minutes
+const HURRIED = {
+    'spark.connect.execute.manager.detachedTimeout': '2s',
+    'spark.connect.execute.manager.maintenanceInterval': '1s',
+};
+let isHurried = false;
+
+async function restart(
+    rooms: { roomKib?: number; rooms?: Record<string, number> } = {},
+): Promise<SparkServer> {
     await server?.end();
-    server = await startSparkServer({ port, token: TOKEN, roomKib: 8 * 1024 });
-    const small = await openWorld(`sc://127.0.0.1:${port}/;token=${TOKEN}`);
-    const forget = overrideModel('curation/present_hours', (text) =>
-        text.replace('from sums', LARGE_SHUFFLE),
+    server = await startSparkServer({ port, token: TOKEN, settings: HURRIED, ...rooms });
+    isHurried = true;
+    return server;
+}
+
+test('a full disk of the server or of the lake, and a lake that it does not see, and the next refresh completes', {
+    skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
+}, async () => {
+    const address = `sc://127.0.0.1:${port}/;token=${TOKEN}`;
+    const [small, full, unseen] = [
+        await openWorld(address),
+        await openWorld(address),
+        await openWorld(address),
+    ];
+    const inLake = (of: ChainWorld, table: string) => path.join(of.homeFolder, 'lake', table);
+    mkdirSync(inLake(full, 'reads_interval'));
+    await restart({
+        roomKib: 8 * 1024,
+        // a page; and room enough where only the files are missing
+        rooms: { [inLake(full, 'reads_interval')]: 4, [inLake(unseen, 'reading_versions')]: 1024 },
+    });
+    const forget = overrideModel(
+        'curation/present_hours',
+        (text) => text.replace('from sums', LARGE_SHUFFLE),
+        ['sha2'],
     );
     try {
         await assertRefused('engine.disk-full', /No space left on device/, small);
     } finally {
         forget();
     }
-    await server.end();
-    server = await startSparkServer({ port, token: TOKEN });
-    await refreshAll(small.workspace);
-    await assertAsWithout(small);
-    await small.end();
+    await assertRefused(
+        'engine.disk-full',
+        /write below .*reads_interval[\s\S]*No space left on device/,
+        full,
+    );
+    await assertRefused('engine.lake-unreachable', /reading_versions/, unseen);
+    await restart();
+    for (const mended of [small, full, unseen]) {
+        await refreshAll(mended.workspace);
+        await assertAsWithout(mended);
+        await mended.end();
+    }
 });
 
 test('a process that is killed leaves nothing that runs on the server, beyond the time that the server allows', {
-    skip: skipSlow,
+    skip,
 }, async () => {
-    await server?.end();
     // minutes, unless set
-    const settings = {
-        'spark.connect.execute.manager.detachedTimeout': '2s',
-        'spark.connect.execute.manager.maintenanceInterval': '1s',
-    };
-    server = await startSparkServer({ port, token: TOKEN, settings });
+    if (!isHurried || server === undefined) server = await restart();
     const address = `${server.address}/;token=${TOKEN}`;
     const asker = spawn(process.execPath, [...process.execArgv, ASKER, address, LONG_QUERY], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -212,7 +246,7 @@ async function untilItComputes(writtenBefore: number): Promise<void> {
 
 test('files that the server does not see', { skip }, async () => {
     const up = await serverUp();
-    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}` });
+    const engine = sparkEngine({ address: `${up.address}/;token=${TOKEN}`, listingMs: 500 });
     const session = await engine.openSession();
     try {
         const columns = [{ name: 'a', type: 'integer' }];
@@ -248,15 +282,10 @@ test('what is running is cancelled', { skip }, async () => {
     }
 });
 
-test('an old server, a full disk and a wrong address are told as what they are', () => {
+test('an old server and a wrong address are told as what they are', () => {
     assert.throws(() => refuseOldServer('3.5.4'), /Spark 3\.5\.4, and 4\.0 is needed/);
     refuseOldServer('4.0.0');
     refuseOldServer('10.1.0-SNAPSHOT');
-    const full = new SparkError('Job aborted: java.io.IOException: No space left on device', {
-        status: 'INTERNAL',
-    });
-    const told = explainSparkError(full, { deed: 'write below x' });
-    assert.ok(told instanceof GridtallyError && told.code === 'engine.disk-full');
     assert.throws(
         () => sparkEngine({ address: 'sc://host:15002;token=secret' }),
         (error) => {

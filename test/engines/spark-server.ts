@@ -26,6 +26,8 @@ export interface SparkServerOptions {
     readonly settings?: Readonly<Record<string, string>>;
     /** So many KiB are all the room for what it keeps between stages; needs `canLimitRoom`. */
     readonly roomKib?: number;
+    /** Such a file system, empty, at each of these folders, which must be there; in KiB. */
+    readonly rooms?: Readonly<Record<string, number>>;
 }
 
 /** Whether this account may give a process a file system of its own. */
@@ -46,10 +48,13 @@ export async function startSparkServer(options: SparkServerOptions = {}): Promis
     const logFile = path.join(folder, 'server.log');
     const log = openSync(logFile, 'w');
     const submit = [path.join(SPARK_HOME, 'bin/spark-submit'), ...serverArguments(port, folder, options)];
-    const [command = '', ...args] =
-        options.roomKib === undefined
-            ? submit
-            : withRoom(path.join(folder, 'local'), options.roomKib, submit);
+    const local = path.join(folder, 'local');
+    mkdirSync(local);
+    const rooms = {
+        ...options.rooms,
+        ...(options.roomKib === undefined ? {} : { [local]: options.roomKib }),
+    };
+    const [command = '', ...args] = Object.keys(rooms).length === 0 ? submit : withRooms(rooms, submit);
     const child = spawn(command, args, {
         cwd: folder,
         env: serverEnvironment(options),
@@ -116,11 +121,12 @@ function serverArguments(port: number, folder: string, options: SparkServerOptio
     ];
 }
 
-/** The command with a small file system at the folder, which only it sees; each step becomes the next, so that one process is to be ended. */
-function withRoom(folder: string, kib: number, command: readonly string[]): string[] {
-    mkdirSync(folder);
-    const script = `mount -t tmpfs -o size=${kib}k tmpfs "$0" && exec "$@"`;
-    return [...OWN_MOUNTS, 'sh', '-c', script, folder, ...command];
+/** The command with small file systems at folders, which only it sees; each step becomes the next, so that one process is to be ended. */
+function withRooms(rooms: Readonly<Record<string, number>>, command: readonly string[]): string[] {
+    const all = Object.entries(rooms);
+    const mounts = all.map(([, kib], i) => `mount -t tmpfs -o size=${kib}k tmpfs "$${i + 1}"`);
+    const script = `${mounts.join(' && ')} && shift ${all.length} && exec "$@"`;
+    return [...OWN_MOUNTS, 'sh', '-c', script, 'sh', ...all.map(([folder]) => folder), ...command];
 }
 
 function serverEnvironment(options: SparkServerOptions): NodeJS.ProcessEnv {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { COMMON_FUNCTIONS, calledFunctions } from '../../src/engine/common-functions.ts';
+import { MACROS } from '../../src/engine/macros.ts';
 import { expectNone } from './expect-none.ts';
 import { lexSql, unorderedNulls } from './sql-lexer.ts';
 import { GENERATED_SQL, SQL_COLUMNS_MAX } from './tables.ts';
@@ -59,6 +61,21 @@ function lineFault(line: string, columnsMax = SQL_COLUMNS_MAX): string | undefin
 test('sorting in a model always says where nulls go', () => {
     const wrong = models.flatMap((file) => unorderedNulls(readTree(file)).map((line) => `${file}:${line}`));
     expectNone(wrong);
+});
+
+test('models call macros and functions that all engines have', () => {
+    const used = new Set<string>();
+    const wrong = models.flatMap((file) => {
+        // name.duckdb.sql is for one engine, and may use all that it has
+        if (/\.[a-z]+\.sql$/.test(file)) return [];
+        const called = calledFunctions(readTree(file).replace(/--[^\n]*/g, ''));
+        for (const name of called) used.add(name);
+        return called
+            .filter((name) => !Object.hasOwn(MACROS, name) && !COMMON_FUNCTIONS.has(name))
+            .map((name) => `${file} calls ${name}`);
+    });
+    expectNone(wrong);
+    expectNone([...COMMON_FUNCTIONS].filter((name) => !used.has(name)).map((name) => `${name} is not used`));
 });
 
 test('beside each model lies a contract that begins with the grain', () => {

@@ -24,7 +24,8 @@ import {
     type TableColumn,
     type WrittenFile,
 } from '../engine.ts';
-import { sqlText } from '../sql-text.ts';
+import { deedOf, sqlText } from '../sql-text.ts';
+import { explainDuckdbError } from './duckdb-faults.ts';
 
 export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
@@ -182,23 +183,28 @@ export class DuckdbSession implements EngineSession {
     }
 
     async run(sql: string): Promise<void> {
-        await this.#watched(this.#connection.run(sql));
+        await this.#watched(deedOf(sql), this.#connection.run(sql));
     }
 
     /** After an error of the engine's own, an instance may answer every statement with it. */
-    async #watched<T>(answer: Promise<T>): Promise<T> {
+    async #watched<T>(deed: string, answer: Promise<T>): Promise<T> {
         return answer.catch((error: Error) => {
             if (/^(INTERNAL|FATAL)/.test(error.message)) this.#isSound = false;
-            throw error;
+            // what is wrong with a query of others is theirs to hear, in the engine's words
+            throw this.#isConfined ? error : explainDuckdbError(error, deed);
         });
     }
 
     async materialise(table: string, query: string): Promise<void> {
-        await this.run(`create or replace temp table ${table} as ${query}`);
+        await this.#watched(
+            `compute ${table}`,
+            this.#connection.run(`create or replace temp table ${table} as ${query}`),
+        );
     }
 
     async writeFile(query: string, path: string): Promise<WrittenFile> {
         const result = await this.#watched(
+            `write ${path}`,
             this.#connection.runAndReadAll(`copy (${query}) to ${sqlText(path)} (${PARQUET})`),
         );
         announceWrittenFiles([path]);
@@ -278,7 +284,8 @@ export class DuckdbSession implements EngineSession {
         if (statements && statements.count > 1)
             throw new Error(`one statement is expected, and there are ${statements.count}`);
         if (this.#isConfined && statements) await this.#refuseUnlessQuery(query, statements);
-        const result = await this.#watched(this.#connection.runAndReadAll(query)).catch(explainRefusal);
+        const answer = this.#connection.runAndReadAll(query);
+        const result = await this.#watched('answer a query', answer).catch(explainRefusal);
         const names = result.deduplicatedColumnNames();
         return result
             .getRows()

@@ -46,6 +46,15 @@ export function countedRelation(input: SparkRelation, name: string): SparkRelati
     return { relType: { case: 'collectMetrics', value: { input, name, metrics: [named] } } };
 }
 
+/** The same rows, those of each task ordered by a text of SQL such as `a nulls last, b desc`. */
+export function sortedRelation(input: SparkRelation, order: string): SparkRelation {
+    const root = sqlRelation(`select * from sorted_rows sort by ${order}`);
+    const alias: SparkRelation = {
+        relType: { case: 'subqueryAlias', value: { input, alias: 'sorted_rows' } },
+    };
+    return { relType: { case: 'withRelations', value: { root, references: [alias] } } };
+}
+
 /** All rows of all inputs; columns by position. */
 export function unionRelation(inputs: readonly SparkRelation[]): SparkRelation {
     const [first, ...others] = inputs;

@@ -25,6 +25,7 @@ import {
     filesRelation,
     observedCount,
     type SparkRelation,
+    sortedRelation,
     sqlRelation,
 } from './relations.ts';
 import { SparkError } from './spark-error.ts';
@@ -214,26 +215,45 @@ export class SparkSession {
         return count;
     }
 
-    /** Writes the rows of a query as files of a new folder, which must not be there; partition columns become folders. */
+    /**
+     * Writes the rows of a query as files of a new folder, which must not be there; partition columns become folders. `sortBy` orders
+     * the rows of each task. Gives the number of rows, as the server counted them on their way into the files.
+     */
     async writeFiles(
         query: string,
         target: {
             readonly format: string;
             readonly folder: string;
             readonly partitionBy?: readonly string[];
+            readonly sortBy?: string;
             readonly options?: Readonly<Record<string, string>>;
         },
-        options?: ExecutionOptions,
-    ): Promise<void> {
+        options: ExecutionOptions = {},
+    ): Promise<number> {
+        // counted below the sort, whose order a server does not see through a count; and by the tasks that write, each of which counts once
+        const counted = countedRelation(sqlRelation(query), ROW_COUNT);
         const value = {
-            input: sqlRelation(query),
+            input: target.sortBy === undefined ? counted : sortedRelation(counted, target.sortBy),
             source: target.format,
             saveType: { case: 'path' as const, value: target.folder },
             mode: WriteOperation_SaveMode.ERROR_IF_EXISTS,
             partitioningColumns: [...(target.partitionBy ?? [])],
             options: { ...target.options },
         };
-        await this.#command({ commandType: { case: 'writeOperation', value } }, options);
+        const rowCount = await this.#command({ commandType: { case: 'writeOperation', value } }, options);
+        // where a server does not tell what it counts, it counts what it has written
+        return rowCount ?? (await this.#countWritten(target, options));
+    }
+
+    async #countWritten(
+        { format, folder }: { readonly format: string; readonly folder: string },
+        options: ExecutionOptions,
+    ): Promise<number> {
+        const view = `written_${randomUUID().replaceAll('-', '')}`;
+        await this.createFilesView(view, { format, paths: [folder] });
+        const count = await this.#countRows(view, options);
+        await this.run(`drop view ${view}`);
+        return count;
     }
 
     /** Stops queries of this session, all or those with a tag; gives the number of those that ran. */
@@ -263,14 +283,17 @@ export class SparkSession {
         this.#calls.close();
     }
 
+    /** Gives what the server counted on the way, if it was to. */
     async #command(
         command: MessageInitShape<typeof CommandSchema>,
         options?: ExecutionOptions,
-    ): Promise<void> {
+    ): Promise<number | undefined> {
         const plan = { opType: { case: 'command' as const, value: command } };
-        for await (const _ of execute(this.#calls, plan, this.#tagged(options))) {
-            // a command has done its work when its answers end
-        }
+        let rowCount: number | undefined;
+        // a command has done its work when its answers end
+        for await (const response of execute(this.#calls, plan, this.#tagged(options)))
+            rowCount ??= observedCount(response.observedMetrics, ROW_COUNT);
+        return rowCount;
     }
 
     #tagged(options: ExecutionOptions = {}): ExecutionOptions {

@@ -1,7 +1,10 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { ErrorInfoSchema, StatusSchema } from './protocol/google/rpc/status_pb.ts';
-import type { FetchErrorDetailsResponse } from './protocol/spark/connect/base_pb.ts';
+import type {
+    FetchErrorDetailsResponse,
+    FetchErrorDetailsResponse_Error,
+} from './protocol/spark/connect/base_pb.ts';
 
 /** A part of a query that an error is about; characters count from 0 and both ends belong. */
 export interface QueryPosition {
@@ -22,6 +25,8 @@ export interface SparkErrorDetails {
     readonly positions?: readonly QueryPosition[];
     /** The server's exception, outermost class first. */
     readonly exceptionClasses?: readonly string[];
+    /** What the exception was caused by, as it says itself; the nearest first. */
+    readonly causes?: readonly string[];
 }
 
 /** What a server answered instead of a result, or that it could not be reached (`UNAVAILABLE`). */
@@ -32,6 +37,8 @@ export class SparkError extends Error {
     readonly parameters: Readonly<Record<string, string>>;
     readonly positions: readonly QueryPosition[];
     readonly exceptionClasses: readonly string[];
+    /** Messages of what caused it on the server, the nearest first. */
+    readonly causes: readonly string[];
 
     constructor(message: string, details: SparkErrorDetails, cause?: unknown) {
         super(message, cause === undefined ? undefined : { cause });
@@ -42,6 +49,7 @@ export class SparkError extends Error {
         this.parameters = details.parameters ?? {};
         this.positions = details.positions ?? [];
         this.exceptionClasses = details.exceptionClasses ?? [];
+        this.causes = details.causes ?? [];
     }
 
     /** The server forgot the session (it was restarted, or closed it), and with it views and what was computed for them. */
@@ -114,6 +122,7 @@ export function wholeError(short: SparkError, kept: FetchErrorDetailsResponse): 
             ...(sqlState === undefined ? {} : { sqlState }),
             parameters: thrown?.messageParameters ?? short.parameters,
             exceptionClasses: error.errorTypeHierarchy,
+            causes: causesOf(error, kept),
             positions: (thrown?.queryContexts ?? []).map((context) => ({
                 start: context.startIndex,
                 stop: context.stopIndex,
@@ -124,6 +133,19 @@ export function wholeError(short: SparkError, kept: FetchErrorDetailsResponse): 
         },
         short.cause,
     );
+}
+
+/** The server names a cause by its place in the list; one that it did not send ends the chain. */
+function causesOf(error: FetchErrorDetailsResponse_Error, kept: FetchErrorDetailsResponse): string[] {
+    const causes: string[] = [];
+    let next = error.causeIdx;
+    while (next !== undefined && causes.length < kept.errors.length) {
+        const cause = kept.errors[next];
+        if (cause === undefined) break;
+        causes.push(`${cause.errorTypeHierarchy[0] ?? 'unknown'}: ${cause.message}`);
+        next = cause.causeIdx;
+    }
+    return causes;
 }
 
 function errorMetadata(failure: CallFailure): Readonly<Record<string, string>> {

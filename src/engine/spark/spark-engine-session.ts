@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { assert, GridtallyError } from '../../kernel/errors.ts';
 import type {
@@ -13,9 +12,9 @@ import type {
 } from '../engine.ts';
 import type { ExecutionOptions, QueryProgress } from '../spark-connect/execution.ts';
 import type { SparkSession } from '../spark-connect/session.ts';
-import { splitOrder } from '../sql-text.ts';
-import { parquetRowCount } from './parquet-footer.ts';
+import { deedOf, splitOrder } from '../sql-text.ts';
 import { explainSparkError } from './spark-faults.ts';
+import { findWrittenFiles } from './written-files.ts';
 
 // what a server thinks of the size of a computed table is a guess from files, often a hundredfold: it would rather sort all readings than
 // join them with 1 % of their keys. At 100 bytes a row these are 50 MB in each process of the server.
@@ -24,24 +23,32 @@ const BROADCAST_ROWS_MAX = 500_000;
 // as the other engine writes: 20 % smaller than snappy; row groups that keep a bucket's scan short
 const PARQUET_OPTIONS = { compression: 'zstd', 'parquet.block.size': String(8 * 1024 * 1024) };
 
-/** Who hears of a session. */
-interface SessionListener {
+/** What the adapter gives a session, and who hears of it. */
+interface SessionOptions {
+    /** How long files that the server wrote are waited for. */
+    readonly listingMs: number;
     readonly onClose: () => void;
     readonly onProgress: (progress: StepProgress) => void;
+}
+
+interface FoundFile extends WrittenFile {
+    readonly keys: readonly string[];
 }
 
 /** A session of a Spark server as the seam wants it. Files of a write keep the names that the server gave them. */
 export class SparkEngineSession implements EngineSession {
     readonly dialect = 'spark';
     readonly #spark: SparkSession;
-    readonly #told: SessionListener;
+    readonly #options: SessionOptions;
     /** Aborted by `cancel`, and then another one. */
     #stop = new AbortController();
     #isClosed = false;
+    /** Of files registered and written so far. */
+    readonly #lakeFolders = new Set<string>();
 
-    constructor(spark: SparkSession, told: SessionListener) {
+    constructor(spark: SparkSession, options: SessionOptions) {
         this.#spark = spark;
-        this.#told = told;
+        this.#options = options;
     }
 
     typeName(type: string): string {
@@ -53,6 +60,7 @@ export class SparkEngineSession implements EngineSession {
         columns: readonly TableColumn[],
         files: readonly string[],
     ): Promise<void> {
+        for (const file of files) this.#lakeFolders.add(path.dirname(file));
         await this.#explained(`read the files of ${view}`, async () => {
             if (files.length > 0)
                 return this.#spark.createFilesView(view, {
@@ -91,17 +99,16 @@ export class SparkEngineSession implements EngineSession {
 
     async writeFile(query: string, file: string): Promise<WrittenFile> {
         const { rows, order } = splitOrder(query);
-        const sorted = order === undefined ? '' : ` sort by ${order}`;
-        return this.#writeOne(`select /*+ repartition(1) */ * from (${rows}) as q${sorted}`, file);
+        return this.#writeOne(`select /*+ repartition(1) */ * from (${rows}) as q`, file, order);
     }
 
     async writeUnordered(query: string, file: string): Promise<WrittenFile> {
         return this.#writeOne(`select /*+ coalesce(1) */ * from (${query}) as q`, file);
     }
 
-    async #writeOne(query: string, file: string): Promise<WrittenFile> {
+    async #writeOne(query: string, file: string, order?: string): Promise<WrittenFile> {
         const folder = file.replace(/\.parquet$/, '');
-        const files = await this.#write(query, folder, []);
+        const files = await this.#write(query, folder, { keys: [], order });
         const [only] = files;
         assert(only !== undefined && files.length === 1, `one file was written below ${folder}`);
         return only;
@@ -109,11 +116,9 @@ export class SparkEngineSession implements EngineSession {
 
     async writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]> {
         const keys = by.map((column, i) => `cast(q.${column} as string) as ${keyName(i)}`).join(', ');
-        const files = await this.#write(
-            `select q.*, ${keys} from (${query}) as q`,
-            folder,
-            by.map((_, i) => keyName(i)),
-        );
+        const files = await this.#write(`select q.*, ${keys} from (${query}) as q`, folder, {
+            keys: by.map((_, i) => keyName(i)),
+        });
         return files.map(({ keys: values, ...file }) => ({
             ...file,
             keys: Object.fromEntries(by.map((column, i) => [column, values[i] ?? ''])),
@@ -129,10 +134,9 @@ export class SparkEngineSession implements EngineSession {
         });
         const cut = names.join(', ');
         const files = await this.#write(
-            `select /*+ repartition(${tasksOf(wish.parts.length)}, ${cut}) */ q.*, ${keys.join(', ')} from (${query}) as q
-             sort by ${cut}, ${wish.order}`,
+            `select /*+ repartition(${tasksOf(wish.parts.length)}, ${cut}) */ q.*, ${keys.join(', ')} from (${query}) as q`,
             folder,
-            names,
+            { keys: names, order: `${cut}, ${wish.order}` },
         );
         const byKeys = new Map(files.map((file) => [file.keys.join('/'), file]));
         assert(byKeys.size === files.length, `each part below ${folder} is one file`);
@@ -144,31 +148,32 @@ export class SparkEngineSession implements EngineSession {
         });
     }
 
-    /** Writes a query below a new folder, cut by its columns `keyColumns`, and finds the files that the server made. */
+    /**
+     * Writes a query below a new folder, cut by its columns `keys`, and finds the files that the server made. The server says how many rows it wrote, and
+     * the files that are seen here must have as many: a listing of a shared folder may be behind, and a file that is not seen is not published.
+     */
     async #write(
         query: string,
         folder: string,
-        keyColumns: readonly string[],
-    ): Promise<(WrittenFile & { readonly keys: readonly string[] })[]> {
+        { keys, order }: { readonly keys: readonly string[]; readonly order?: string | undefined },
+    ): Promise<FoundFile[]> {
         // its own folder, because the server wants to make it
         const target = path.join(folder, 'parts');
+        this.#lakeFolders.add(folder);
         return this.#explained(`write below ${folder}`, async (executionOptions) => {
-            await this.#spark.writeFiles(
+            const rowCount = await this.#spark.writeFiles(
                 query,
                 {
                     format: 'parquet',
                     folder: serverPath(target),
-                    partitionBy: keyColumns,
+                    partitionBy: keys,
                     options: PARQUET_OPTIONS,
+                    ...(order === undefined ? {} : { sortBy: order }),
                 },
                 executionOptions,
             );
-            return parquetFilesBelow(target).map((file) => ({
-                path: file,
-                rowCount: parquetRowCount(file),
-                byteCount: statSync(file).size,
-                keys: keyColumns.map((name) => keyValue(file, name)),
-            }));
+            const files = await findWrittenFiles(target, rowCount, this.#options.listingMs);
+            return files.map((file) => ({ ...file, keys: keys.map((name) => keyValue(file.path, name)) }));
         });
     }
 
@@ -197,7 +202,7 @@ export class SparkEngineSession implements EngineSession {
         if (this.#isClosed) return;
         this.#isClosed = true;
         await this.#spark.close();
-        this.#told.onClose();
+        this.#options.onClose();
     }
 
     async #explained<T>(deed: string, work: (options: ExecutionOptions) => Promise<T>): Promise<T> {
@@ -205,12 +210,12 @@ export class SparkEngineSession implements EngineSession {
             const sum = (of: (stage: QueryProgress['stages'][number]) => number) =>
                 stages.reduce((all, stage) => all + of(stage), 0);
             const [done, total] = [sum((stage) => stage.doneCount), sum((stage) => stage.taskCount)];
-            if (total > 0) this.#told.onProgress({ step: deed, done, total });
+            if (total > 0) this.#options.onProgress({ step: deed, done, total });
         };
         try {
             return await work({ signal: this.#stop.signal, onProgress });
         } catch (error) {
-            throw explainSparkError(error, { deed });
+            throw explainSparkError(error, { deed, lakeFolders: this.#lakeFolders });
         }
     }
 }
@@ -228,11 +233,6 @@ function serverPath(file: string): string {
     return `file:${file}`;
 }
 
-function deedOf(sql: string): string {
-    const view = /^\s*create or replace temp view (\w+)/i.exec(sql)?.[1];
-    return view === undefined ? 'run a statement' : `define ${view}`;
-}
-
 /** Columns that only cut the files: they become folders, and the columns that they repeat stay inside. */
 function keyName(i: number): string {
     return `part_key_${i}`;
@@ -241,17 +241,4 @@ function keyName(i: number): string {
 function keyValue(file: string, name: string): string {
     const folder = file.split(path.sep).find((part) => part.startsWith(`${name}=`)) ?? '';
     return decodeURIComponent(folder.slice(name.length + 1));
-}
-
-function parquetFilesBelow(folder: string): string[] {
-    if (!existsSync(folder)) {
-        throw new GridtallyError(
-            'engine.lake-unreachable',
-            `the Spark server wrote to ${folder}, and nothing is there: it writes to a disk of its own`,
-        );
-    }
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.parquet') && !path.basename(name).startsWith('.'))
-        .map((name) => path.join(folder, name))
-        .sort();
 }

@@ -18,7 +18,12 @@ export interface SparkOptions {
     /** How long a server out of reach is waited for. */
     readonly patience?: Patience;
     readonly jobLimits?: JobLimits;
+    /** How long files that the server wrote are waited for until they are seen here; milliseconds. */
+    readonly listingMs?: number;
 }
+
+// what docs/engines.md asks of a shared folder: a listing may be a minute old
+const LISTING_MS = 65_000;
 
 const CAPABILITIES: ReadonlySet<EngineCapability> = new Set();
 
@@ -46,6 +51,7 @@ export function sparkEngine(options: SparkOptions): Engine {
             requireCapabilities({ dialect: 'spark', capabilities: CAPABILITIES }, wishes);
             const spark = await connect(address, options);
             const session = new SparkEngineSession(spark, {
+                listingMs: options.listingMs ?? LISTING_MS,
                 onClose: () => sessions.delete(session),
                 onProgress: wishes.onProgress ?? (() => {}),
             });
@@ -71,8 +77,9 @@ function readAddress(text: string): SparkAddress {
 }
 
 async function connect(address: SparkAddress, options: SparkOptions): Promise<SparkSession> {
+    let session: SparkSession | undefined;
     try {
-        const session = await SparkSession.connect(address, {
+        session = await SparkSession.connect(address, {
             tags: ['gridtally'],
             ...(options.patience === undefined ? {} : { patience: options.patience }),
         });
@@ -80,6 +87,8 @@ async function connect(address: SparkAddress, options: SparkOptions): Promise<Sp
         await session.setConfig(SETTINGS);
         return session;
     } catch (error) {
+        // the server holds what was asked of it until it is released, and the connection stays open
+        await session?.close();
         throw explainSparkError(error, { address });
     }
 }

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { EngineSession } from '../../src/engine/engine.ts';
+import { GridtallyError } from '../../src/kernel/errors.ts';
+import type { PublishedTable } from '../../src/lake/curation-job.ts';
+import { type Chain, refreshAll } from '../../src/pipeline/chain.ts';
+import { openChainWorld, publishedContent, readingsCsv } from './chain-world.ts';
+
+/** The chain over an engine that forgets the first file that it writes of a table, as a listing that is behind makes it. */
+function losing(chain: Chain, table: PublishedTable): Chain {
+    const { bulkEngine } = chain.lake;
+    const forgetful = (session: EngineSession): EngineSession =>
+        new Proxy(session, {
+            get: (of, name) => {
+                if (name === 'writeParts')
+                    return async (...asked: Parameters<EngineSession['writeParts']>) => {
+                        const files = await of.writeParts(...asked);
+                        if (asked[1].includes(`/lake/${table}/`)) files[0] = undefined;
+                        return files;
+                    };
+                const value = Reflect.get(of, name);
+                return typeof value === 'function' ? value.bind(of) : value;
+            },
+        });
+    const openSession = async (...wishes: Parameters<typeof bulkEngine.openSession>) =>
+        forgetful(await bulkEngine.openSession(...wishes));
+    return { ...chain, lake: { ...chain.lake, bulkEngine: { ...bulkEngine, openSession } } };
+}
+
+const LOST: readonly (readonly [PublishedTable, RegExp])[] = [
+    ['reads_interval', /^reads_interval of 2013-05-01\/0 has 0 rows .* should have 96$/],
+    ['reads_daily', /^reads_daily of 2013-05-01\/0 has 0 rows .* should have 2$/],
+    ['reading_gaps', /^reading_gaps of 2013-05-03\/0 has 0 rows .* should have 1$/],
+];
+
+test('a file that an engine wrote and did not name is missed before anything is published', async () => {
+    const world = await openChainWorld({ marketZone: 'Etc/UTC' });
+    try {
+        // two meters for three days, with a superseded version, a duplicate, a withdrawn reading and a gap
+        const at = Date.UTC(2013, 4, 1);
+        const readings = Array.from({ length: 287 }, (_, i) => ({
+            meter: `M${i % 2}`,
+            at: at + Math.floor(i / 2) * 1_800_000,
+            kwh: `${i}.5`,
+            version: 1,
+        }));
+        const [first, second, third] = readings;
+        assert.ok(first && second && third);
+        const more = [second, { ...first, kwh: '7.25', version: 2 }];
+        await world.ingest('generic-csv', { 'readings.csv': readingsCsv([...readings, ...more]) });
+        const { lake } = world.workspace;
+        for (const [table, message] of LOST) {
+            await assert.rejects(refreshAll(losing(world.workspace, table)), (error) => {
+                assert.ok(error instanceof GridtallyError, String(error));
+                assert.equal(error.code, 'engine.rows-lost');
+                assert.match(error.message, message);
+                return true;
+            });
+            const published = `select * from partitions where table_name not in ('reading_versions', 'channels')`;
+            assert.deepEqual(await lake.db.query(published), []);
+        }
+        assert.equal((await refreshAll(world.workspace)).rebuilt, 3);
+        const content = await publishedContent(world);
+        const intervals = content.filter((line) => line.startsWith('reads_15min'));
+        assert.equal(intervals.filter((line) => !line.includes(' missing ')).length, 287);
+        // of a merge too, which keeps the other channels of the partition as they were
+        const corrected = readingsCsv([{ ...third, kwh: '9.125', version: 3 }]);
+        await world.ingest('generic-csv', { 'correction.csv': corrected });
+        await assert.rejects(
+            refreshAll(losing(world.workspace, 'reads_interval')),
+            (error) => error instanceof GridtallyError && error.code === 'engine.rows-lost',
+        );
+        assert.deepEqual(await publishedContent(world), content);
+        assert.equal((await refreshAll(world.workspace)).merged, 1);
+    } finally {
+        await world.end();
+    }
+});
