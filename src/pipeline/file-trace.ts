@@ -11,12 +11,15 @@ import { useLake } from '../lake/lake-use.ts';
 import { findDeliveries } from '../raw/find-delivery.ts';
 import type { FoundPayload } from '../raw/find-payload.ts';
 import {
+    type RestingDay,
     requireAccounted,
     type TouchedBill,
     type TouchedDay,
+    type TouchedRead,
     type TracedFile,
 } from '../trace/traced-file.ts';
-import type { Chain } from './chain.ts';
+import { type Chain, feedsOf, registerFeedsOf } from './chain.ts';
+import { registerResting, registerTouchedReads } from './file-estimates.ts';
 
 export interface FileQuestion {
     /** A receipt id, a path, or a source key. */
@@ -41,7 +44,13 @@ export async function traceFiles(chain: Chain, question: FileQuestion): Promise<
         try {
             const traced: TracedFile[] = [];
             const place = { lake, scratchFolder: chain.home.scratchFolder };
-            for (const one of found) traced.push(await traceFile(session, place, one, question));
+            const feeds = registerFeedsOf(await feedsOf(chain));
+            for (const one of found) {
+                await registerTouched(session, lake, one);
+                await registerTouchedReads(session, lake, one.payload.header.sequence, feeds);
+                await registerResting(session, lake);
+                traced.push(await traceFile(session, place, one, question));
+            }
             return traced;
         } finally {
             await session.close();
@@ -57,7 +66,6 @@ async function traceFile(
 ): Promise<TracedFile> {
     const { lake } = place;
     const { header } = found.payload;
-    await registerTouched(session, lake, found);
     const [counts] = await session.rows(COUNTS);
     const n = (name: string) => Number(counts?.[name] ?? 0);
     const days = await touchedDays(session, daysMax);
@@ -95,6 +103,9 @@ async function traceFile(
         })),
         days,
         dayCount: n('days'),
+        reads: await touchedReads(session, daysMax),
+        restingDays: await restingDays(session, daysMax),
+        restingDayCount: n('resting_days'),
         bills: await touchedBills(session, lake),
     };
     requireAccounted(file);
@@ -108,7 +119,8 @@ select (select count(*) from touched where is_inside) as versions,
        (select count(*) from register_touched) as register_reads,
        (select count(*) from quarantined) as quarantined,
        (select count(*) from waiting) as waiting,
-       (select count(*) from touched_days) as days`;
+       (select count(*) from touched_days) as days,
+       (select count(*) from (select distinct market_day, channel_no from resting)) as resting_days`;
 
 /** Makes the session's tables of the payload's rows: `touched` (versions), `winning`, `quarantined`, `waiting` and `touched_days`. */
 async function registerTouched(session: EngineSession, lake: Lake, found: FoundPayload): Promise<void> {
@@ -183,27 +195,75 @@ async function touchedDays(session: EngineSession, daysMax: number): Promise<Tou
     }));
 }
 
-/** Bills with a section of a metering point on one of the days on which a version of the payload is published. */
-async function touchedBills(session: EngineSession, lake: Lake): Promise<TouchedBill[]> {
-    const days = await session.rows(
-        `select c.metering_point_id, cast(min(t.market_day) as varchar) as first, cast(max(t.market_day) as varchar) as last
-           from touched_days as t inner join ${NAMED} as c on c.channel_no = t.channel_no
-          where t.winning > 0 group by 1 order by 1`,
+async function touchedReads(session: EngineSession, readsMax: number): Promise<TouchedRead[]> {
+    const rows = await session.rows(
+        `select c.meter_id, c.register_id, epoch_ms(r.read_at) as read_ms, cast(r.kwh as varchar) as index_kwh, r.outcome
+           from touched_reads as r inner join ${NAMED} as c on c.channel_no = r.channel_no
+          order by r.channel_no, r.read_at, r.outcome limit ${readsMax}`,
     );
+    return rows.map((row) => ({
+        meterId: String(row.meter_id),
+        registerId: String(row.register_id),
+        readAt: instantText(Number(row.read_ms)),
+        indexKwh: row.index_kwh === null ? null : String(row.index_kwh),
+        outcome: String(row.outcome),
+    }));
+}
+
+async function restingDays(session: EngineSession, daysMax: number): Promise<RestingDay[]> {
+    const rows = await session.rows(
+        `select c.meter_id, c.register_id, cast(r.market_day as varchar) as market_day,
+                string_agg(distinct r.method, ' ' order by r.method) as methods, cast(sum(r.kwh) as varchar) as kwh
+           from resting as r inner join ${NAMED} as c on c.channel_no = r.channel_no
+          group by r.market_day, r.channel_no, c.meter_id, c.register_id
+          order by r.market_day, r.channel_no limit ${daysMax}`,
+    );
+    return rows.map((row) => ({
+        meterId: String(row.meter_id),
+        registerId: String(row.register_id),
+        marketDay: String(row.market_day),
+        methods: String(row.methods).split(' '),
+        kwh: String(row.kwh),
+    }));
+}
+
+/** Days by metering point and by what leads to them, as runs of days beside each other; ends inclusive. */
+const LEADING_DAYS = `
+with channel_days as (
+    select channel_no, market_day, case when winning > 0 then 'published' else 'other-versions' end as through from touched_days
+    union select channel_no, market_day, 'other-versions' from touched where not is_inside
+    union select channel_no, market_day, 'estimates' from resting
+    union select r.channel_no, cast(d.day as date), 'advances' from touched_reads as r
+           cross join lateral (select unnest(generate_series(r.first_day, r.last_day, interval 1 day)) as day) as d),
+point_days as (
+    select distinct c.metering_point_id, d.through, d.market_day
+      from channel_days as d inner join ${NAMED} as c on c.channel_no = d.channel_no),
+runs as (
+    select *, cast(market_day - date '1970-01-01' as integer)
+            - row_number() over (partition by metering_point_id, through order by market_day nulls last) as run_no
+      from point_days)
+select metering_point_id, through, cast(min(market_day) as varchar) as first, cast(max(market_day) as varchar) as last
+  from runs group by metering_point_id, through, run_no order by 1, 2, 3`;
+
+/** Bills with a section of a metering point on one of the days to which the payload leads. */
+async function touchedBills(session: EngineSession, lake: Lake): Promise<TouchedBill[]> {
+    const days = await session.rows(LEADING_DAYS);
     if (days.length === 0) return [];
     const column = (name: string) => days.map((row) => String(row[name]));
     return lake.db.query<TouchedBill>(
         `select b.bill_id as "billId", a.account_id as "accountId", b.state,
-                array_agg(distinct t.metering_point_id order by t.metering_point_id) as "meteringPointIds"
+                array_agg(distinct t.metering_point_id order by t.metering_point_id) as "meteringPointIds",
+                array_agg(distinct t.through order by t.through) as through
            from bills b join accounts a using (account_no)
                 cross join lateral jsonb_array_elements(b.document -> 'sections') as s (section)
-                join unnest($1::text[], $2::date[], $3::date[]) as t (metering_point_id, first_day, last_day)
+                join unnest($1::text[], $2::text[], $3::date[], $4::date[]) as t (metering_point_id, through, first_day, last_day)
                   on t.metering_point_id = s.section ->> 'meteringPointId'
                  and t.first_day < (s.section ->> 'serviceTo')::date and t.last_day >= (s.section ->> 'serviceFrom')::date
-          where b.period_from <= $5::date and b.period_to > $4::date
+          where b.period_from <= $6::date and b.period_to > $5::date
           group by b.bill_no, a.account_id order by 1`,
         [
             column('metering_point_id'),
+            column('through'),
             column('first'),
             column('last'),
             column('first').sort()[0] ?? '',

@@ -1,6 +1,6 @@
 import type { TracedBill, TracedBillLine, TracedLineDay } from './traced-bill.ts';
 import { estimateText } from './traced-estimate.ts';
-import type { TracedFile } from './traced-file.ts';
+import type { TouchedDay, TracedFile } from './traced-file.ts';
 import type { TracedDay, TracedHour } from './traced-total.ts';
 import type { TracedInterval, TracedVersion } from './traced-version.ts';
 
@@ -86,15 +86,14 @@ function lineDayNode(day: TracedLineDay, depth: TextDepth): TextNode {
 }
 
 export function fileNode(file: TracedFile): TextNode {
-    const leaf = (text: string): TextNode => ({ text, children: [] });
     const state = file.state === 'parsed' ? `parsed by contract ${file.contractNo} of the feed` : file.state;
-    const others = file.dayCount - file.days.length;
+    const reads = file.registerReads === 0 ? '' : ` + ${file.registerReads} reads of registers`;
     return {
         text: `${file.sourceKey} of ${file.feed}, receipt ${file.receiptId} at ${file.receivedAt}, ${file.bytes} bytes: ${state}`,
         children: [
             ...(file.refusal === null ? [] : [leaf(`${file.refusal.ruleId}: ${file.refusal.message}`)]),
             leaf(
-                `${file.records} rows = ${file.versions} versions (${file.winning} of them published)${file.registerReads === 0 ? '' : ` + ${file.registerReads} reads of registers`} + ${file.quarantined} quarantined + ${file.waiting} waiting`,
+                `${file.records} rows = ${file.versions} versions (${file.winning} of them published)${reads} + ${file.quarantined} quarantined + ${file.waiting} waiting`,
             ),
             {
                 text: `${file.partitions.length} partitions`,
@@ -102,25 +101,72 @@ export function fileNode(file: TracedFile): TextNode {
                     leaf(`${p.marketDay}, bucket ${p.bucket}: ${p.versions} versions`),
                 ),
             },
-            {
-                text: `${file.dayCount} daily totals`,
-                children: [
-                    ...file.days.map((d) =>
-                        leaf(
-                            `${d.meterId} ${d.registerId}, day ${d.marketDay}: ${kwhText(d.dayKwh)}, ${d.winning} of ${d.versions} versions published`,
-                        ),
-                    ),
-                    ...(others > 0 ? [leaf(`and ${others} more; --days N lists more`)] : []),
-                ],
-            },
+            dayListNode(
+                'daily totals',
+                file.dayCount,
+                file.days,
+                (d) => `${kwhText(d.dayKwh)}, ${d.winning} of ${d.versions} versions published`,
+            ),
+            ...(file.reads.length === 0 ? [] : [readsNode(file)]),
+            ...(file.restingDayCount === 0
+                ? []
+                : [
+                      dayListNode(
+                          'days with estimates that rest on it',
+                          file.restingDayCount,
+                          file.restingDays,
+                          (d) => `${d.methods.join(' and ')}, ${kwhText(d.kwh)}`,
+                      ),
+                  ]),
             {
                 text: `${file.bills.length} bills of those days`,
                 children: file.bills.map((b) =>
-                    leaf(`${b.state} ${b.billId} (${b.meteringPointIds.join(', ')})`),
+                    leaf(
+                        `${b.state} ${b.billId} (${b.meteringPointIds.join(', ')}), through ${b.through.join(', ').replaceAll('-', ' ')}`,
+                    ),
                 ),
             },
         ],
     };
+}
+
+function leaf(text: string): TextNode {
+    return { text, children: [] };
+}
+
+type NamedDay = Pick<TouchedDay, 'meterId' | 'registerId' | 'marketDay'>;
+
+function dayListNode<T extends NamedDay>(
+    what: string,
+    count: number,
+    days: readonly T[],
+    tell: (day: T) => string,
+): TextNode {
+    return {
+        text: `${count} ${what}`,
+        children: [
+            ...days.map((d) => leaf(`${d.meterId} ${d.registerId}, day ${d.marketDay}: ${tell(d)}`)),
+            ...moreNode(count - days.length),
+        ],
+    };
+}
+
+function readsNode({ registerReads, reads }: TracedFile): TextNode {
+    return {
+        text: `${registerReads} reads of registers`,
+        children: [
+            ...reads.map((r) =>
+                leaf(
+                    `${r.meterId} ${r.registerId}, ${r.readAt}: ${kwhText(r.indexKwh)}, ${r.outcome.replaceAll('_', ' ')}`,
+                ),
+            ),
+            ...moreNode(registerReads - reads.length),
+        ],
+    };
+}
+
+function moreNode(count: number): TextNode[] {
+    return count > 0 ? [leaf(`and ${count} more; --days N lists more`)] : [];
 }
 
 function kwhText(kwh: string | null): string {

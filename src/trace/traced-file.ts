@@ -18,11 +18,39 @@ export interface TouchedPartition {
     readonly versions: number;
 }
 
+/** A read of a register that a payload brought. */
+export interface TouchedRead {
+    readonly meterId: string;
+    readonly registerId: string;
+    /** UTC, as `2013-05-01T00:00:00Z`. */
+    readonly readAt: string;
+    /** What the register showed; null: missing or withdrawn. */
+    readonly indexKwh: string | null;
+    readonly outcome: string;
+}
+
+/** A channel's day with estimates that rest on what a payload brought, or on what it withdrew. */
+export interface RestingDay {
+    readonly meterId: string;
+    readonly registerId: string;
+    readonly marketDay: string;
+    readonly methods: readonly string[];
+    /** Of those estimates. */
+    readonly kwh: string;
+}
+
+/**
+ * What of a file leads to a bill: values that are published now; other versions, superseded or withdrawing ones and those that stand with another
+ * meter by now, of which an older bill may have been made; estimates that rest on the file; advances of registers that its reads bound.
+ */
+export type BillPath = 'published' | 'other-versions' | 'estimates' | 'advances';
+
 export interface TouchedBill {
     readonly billId: string;
     readonly accountId: string;
     readonly state: 'draft' | 'sealed';
     readonly meteringPointIds: readonly string[];
+    readonly through: readonly BillPath[];
 }
 
 /** A payload and everything that it touched. `records` = versions + register reads + quarantined + waiting. */
@@ -52,6 +80,11 @@ export interface TracedFile {
     /** The first channel-days by day and channel; `dayCount` counts all. */
     readonly days: readonly TouchedDay[];
     readonly dayCount: number;
+    /** The first reads of registers by channel and instant, which belong to a meter now; `registerReads` counts all. */
+    readonly reads: readonly TouchedRead[];
+    /** The first days by day and channel; `restingDayCount` counts all. */
+    readonly restingDays: readonly RestingDay[];
+    readonly restingDayCount: number;
     readonly bills: readonly TouchedBill[];
 }
 
