@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
