@@ -7,7 +7,15 @@ import { traceBill } from '../pipeline/bill-trace.ts';
 import { traceFiles } from '../pipeline/file-trace.ts';
 import { onlyDay, traceTotals } from '../pipeline/total-trace.ts';
 import { namedChannels } from '../registry/named-channels.ts';
-import { billNode, dayNode, fileNode, hourNode, intervalNode, treeText } from '../trace/trace-text.ts';
+import {
+    billNode,
+    dayNode,
+    fileNode,
+    hourNode,
+    intervalNode,
+    spanNode,
+    treeText,
+} from '../trace/trace-text.ts';
 import type { TracedDay } from '../trace/traced-total.ts';
 import {
     argument,
@@ -71,7 +79,7 @@ async function hourCommand(meter: string, text: string, options: TotalOptions): 
         const hours = days.flatMap(({ hours, ...day }) =>
             hours
                 .filter(({ hourFrom }) => contains(hourFrom, 60, at))
-                .map((hour) => ({ ...naming(day), ...hour })),
+                .map((hour) => ({ ...naming(day), ...hour, spans: day.spans })),
         );
         if (hours.length === 0) throw nothingAt(meter, at);
         output.result(
@@ -80,6 +88,7 @@ async function hourCommand(meter: string, text: string, options: TotalOptions): 
                 hours.map((h) => ({
                     ...hourNode(h),
                     text: `${h.meterId} ${h.registerId}, ${hourNode(h).text}`,
+                    children: [...hourNode(h).children, ...h.spans.map(spanNode)],
                 })),
             ),
         );
@@ -94,15 +103,17 @@ async function readingCommand(meter: string, text: string, options: TotalOptions
             day: marketDayOf(workspace.lake.zone, at),
         });
         const intervals = days
-            .flatMap(({ hours }) => hours.flatMap((hour) => hour.intervals))
+            .flatMap(({ hours, spans }) =>
+                hours.flatMap((hour) => hour.intervals.map((interval) => ({ ...interval, spans }))),
+            )
             .filter(({ periodFrom, minutes }) => contains(periodFrom, minutes, at));
         if (intervals.length === 0) throw nothingAt(meter, at);
         output.result(
             intervals,
             treeText(
                 intervals.map((i) => ({
-                    ...intervalNode(i),
                     text: `${i.meterId} ${i.registerId}, ${intervalNode(i).text}`,
+                    children: [...intervalNode(i).children, ...i.spans.map(spanNode)],
                 })),
             ),
         );
@@ -119,7 +130,8 @@ async function billCommand(
         // text tells the days of a whole bill, and every version of one line
         const depth = line === undefined ? 'days' : 'versions';
         const readsLines = options.lines && (output.isJson || depth === 'versions');
-        const bill = await traceBill(workspace, { billId, ...lineNo, readsLines });
+        const readsInputs = output.isJson || depth === 'versions';
+        const bill = await traceBill(workspace, { billId, ...lineNo, readsLines, readsInputs });
         output.result(bill, treeText([billNode(bill, depth)]));
     });
 }
@@ -140,7 +152,12 @@ async function traceMeter(
     const of = register === undefined ? '' : ` with register ${JSON.stringify(register)}`;
     const unknown = `nothing is known of a meter or metering point ${JSON.stringify(meter)}${of}`;
     if (named.channels.length === 0) throw new GridtallyError('trace.meter-unknown', unknown);
-    const days = await traceTotals(workspace, { named, days: onlyDay(day), readsLines: lines });
+    const days = await traceTotals(workspace, {
+        named,
+        days: onlyDay(day),
+        readsLines: lines,
+        inputs: 'all',
+    });
     if (days.length > 0) return days;
     throw new GridtallyError('trace.nothing-there', `${meter} has no total of ${day}`);
 }

@@ -53,8 +53,9 @@ export interface DecidedVersion {
 export interface AskedChannels {
     readonly channels: readonly ChannelEntry[];
     readonly feeds: readonly FeedPrecedence[];
-    /** Half-open. */
-    readonly period: Period;
+    /** Half-open; or whole market days, in order. */
+    readonly period?: Period;
+    readonly days?: readonly CalendarDate[];
 }
 
 /**
@@ -66,20 +67,20 @@ export async function decideAgain(
     lake: Lake,
     asked: AskedChannels,
 ): Promise<DecidedVersion[]> {
-    if (asked.channels.length === 0 || asked.period.from >= asked.period.to) return [];
-    const days = daysOf(lake, asked);
+    const days = asked.days ?? daysOf(lake, asked.period);
+    if (asked.channels.length === 0 || days.length === 0) return [];
     await registerAsked(session, lake, asked, days);
     for (const model of VERSION_MODELS) {
         const table = model.slice(model.indexOf('/') + 1);
         await materialiseModel(session, table, model);
     }
-    const { from, to } = asked.period;
-    const rows = await session.rows(decidedQuery(instantText(from), instantText(to)));
+    const rows = await session.rows(decidedQuery(asked.period));
     return rows.map(decidedVersion);
 }
 
 /** The market days that have a part of the period: what rules say about a reading depends on its whole day. */
-function daysOf(lake: Lake, { period }: AskedChannels): CalendarDate[] {
+function daysOf(lake: Lake, period: Period | undefined): CalendarDate[] {
+    if (period === undefined || period.from >= period.to) return [];
     const last = marketDayOf(lake.zone, period.to - 1);
     const days: CalendarDate[] = [];
     for (let day = marketDayOf(lake.zone, period.from); day <= last; day = addDays(day, 1)) days.push(day);
@@ -98,12 +99,13 @@ async function registerAsked(
     const [first, last] = [days[0], days.at(-1)];
     assert(first !== undefined && last !== undefined, 'a period has a market day');
     const live = await liveFiles(lake, 'reading_versions', { from: first, to: addDays(last, 1) });
-    const files = live.filter(({ bucket }) => buckets.includes(bucket));
+    const wanted = new Set(days);
+    const files = live.filter(({ bucket, marketDay }) => buckets.includes(bucket) && wanted.has(marketDay));
     await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(files));
     await session.materialise(
         'partition_versions',
         `select * from version_files where channel_no in (${numbers.join(', ')})
-            and market_day >= date '${first}' and market_day <= date '${last}'`,
+            and market_day in (${days.map((day) => `date '${day}'`).join(', ')})`,
     );
     await session.registerRows('channels', CHANNEL_SNAPSHOT, channels.map(channelRow));
     await registerFeeds(session, feeds);
@@ -114,7 +116,7 @@ async function registerAsked(
 const SAME_ROW = ['channel_no', 'period_from', 'feed_id', 'sequence', 'ordinal'];
 const sameRow = (other: string) => SAME_ROW.map((name) => `${other}.${name} = v.${name}`).join(' and ');
 
-const decidedQuery = (from: string, to: string): string => `
+const decidedQuery = (period: Period | undefined): string => `
 select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.period_from) as period_ms, v.interval_minutes,
        cast(v.kwh as varchar) as kwh, v.quality, v.source_code, v.feed_id, v.version_stamp, v.sequence, v.ordinal,
        epoch_ms(v.received_at) as received_ms,
@@ -128,7 +130,7 @@ select v.channel_no, cast(v.market_day as varchar) as market_day, epoch_ms(v.per
   left join version_outcomes as o on ${sameRow('o')}
   left join judged_versions as w
     on w.channel_no = j.channel_no and w.period_from = j.period_from and coalesce(o.outcome, 'winning') = 'winning'
- where v.period_from >= timestamptz '${from}' and v.period_from < timestamptz '${to}'
+ where ${period === undefined ? 'true' : `v.period_from >= timestamptz '${instantText(period.from)}' and v.period_from < timestamptz '${instantText(period.to)}'`}
  order by v.channel_no nulls last, v.period_from nulls last, place_no nulls last, v.sequence nulls last, v.ordinal nulls last`;
 
 /** A row of what was decided, with instants in milliseconds and numbers as texts. */

@@ -18,6 +18,8 @@ export interface BillQuestion {
     /** From 1, as `bill_lines` counts them; absent: every line. */
     readonly lineNo?: number;
     readonly readsLines: boolean;
+    /** Whether what estimates were made of is told. */
+    readonly readsInputs?: boolean;
 }
 
 interface NumberedLine {
@@ -50,7 +52,7 @@ export async function traceBill(chain: Chain, question: BillQuestion): Promise<T
     const traced: TracedBillLine[] = [];
     const known = new Map<string, TracedDay[]>();
     for (const one of lines) {
-        const days = one.line.kind === 'energy' ? await daysOf(chain, one, question.readsLines, known) : [];
+        const days = one.line.kind === 'energy' ? await daysOf(chain, one, question, known) : [];
         traced.push(traceLine(one, days, bandOf));
     }
     const { billId, accountId, periodFrom, periodTo, energyKwh, amountDue, currency } = document;
@@ -94,7 +96,7 @@ async function tariffNosOf({ lake }: Chain, lines: readonly NumberedLine[]): Pro
 async function daysOf(
     chain: Chain,
     { line, section }: NumberedLine,
-    readsLines: boolean,
+    { readsLines, readsInputs = false }: BillQuestion,
     known: Map<string, TracedDay[]>,
 ): Promise<TracedDay[]> {
     const days: DatePeriod = { from: calendarDate(line.serviceFrom), to: calendarDate(line.serviceTo) };
@@ -105,7 +107,13 @@ async function daysOf(
     const channels = named.channels.filter(
         ({ flow, meteringPointId }) => flow === 'to_customer' && meteringPointId === section.meteringPointId,
     );
-    const traced = await traceTotals(chain, { named: { ...named, channels }, days, readsLines });
+    const traced = await traceTotals(chain, {
+        named: { ...named, channels },
+        days,
+        readsLines,
+        // what was measured on other days is told by traces of those
+        ...(readsInputs ? { inputs: 'sums' } : {}),
+    });
     known.set(key, traced);
     return traced;
 }

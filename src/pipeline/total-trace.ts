@@ -21,6 +21,7 @@ import type { NamedChannels } from '../registry/named-channels.ts';
 import { withEstimates } from '../trace/traced-estimate.ts';
 import { type PublishedTotals, type TracedDay, traceDays } from '../trace/traced-total.ts';
 import { type Chain, feedsOf, precedenceOf } from './chain.ts';
+import { traceEstimates } from './estimate-trace.ts';
 import { traceWithLines, wantedRows } from './reading-history.ts';
 import { readSourceLines } from './source-lines.ts';
 
@@ -31,6 +32,8 @@ export interface TotalQuestion {
     readonly days: DatePeriod;
     /** False: files and lines are left out, and no payload is read. */
     readonly readsLines: boolean;
+    /** What estimates were made of; `sums`: of what was measured between reads of registers only sums of days. Absent: nothing of it. */
+    readonly inputs?: 'all' | 'sums';
 }
 
 // a refresh that commits between two looks is met once, by a busy home perhaps twice
@@ -102,8 +105,9 @@ function bucketsOf(lake: Lake, { channels }: NamedChannels): number[] {
     return [...new Set(channels.map(({ channelNo }) => Math.floor(channelNo / lake.bucketSize)))];
 }
 
-async function traceOnce(chain: Chain, { named, days, readsLines }: TotalQuestion): Promise<TracedDay[]> {
+async function traceOnce(chain: Chain, question: TotalQuestion): Promise<TracedDay[]> {
     const { lake } = chain;
+    const { named, days, readsLines, inputs } = question;
     const period = {
         from: marketDayPeriod(lake.zone, days.from).from,
         to: marketDayPeriod(lake.zone, days.to).from,
@@ -123,9 +127,20 @@ async function traceOnce(chain: Chain, { named, days, readsLines }: TotalQuestio
             return { meterId, meteringPointId, registerId };
         };
         const estimates = await readPublishedEstimates(session, lake, [...entries.keys()], days);
+        const isFolded = inputs === 'sums';
+        const made =
+            inputs === undefined
+                ? undefined
+                : await traceEstimates(session, chain, estimates, { named, readsLines, isFolded });
         return traceDays({
             published,
-            intervals: withEstimates(traceWithLines(inside, named, sources), estimates, naming),
+            intervals: withEstimates(
+                traceWithLines(inside, named, sources),
+                estimates,
+                naming,
+                made?.inputsOf,
+            ),
+            spans: made?.spans ?? [],
             hourOf: (interval) => hourOf(lake.zone, interval),
             naming,
         });

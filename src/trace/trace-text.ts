@@ -1,3 +1,4 @@
+import type { TracedSpan } from './estimate-inputs.ts';
 import type { TracedBill, TracedBillLine, TracedLineDay } from './traced-bill.ts';
 import { estimateText } from './traced-estimate.ts';
 import type { TouchedDay, TracedFile } from './traced-file.ts';
@@ -29,7 +30,7 @@ function childLines(nodes: readonly TextNode[], indent: string): string[] {
 export function dayNode(day: TracedDay): TextNode {
     const missing = day.missingCount > 0 ? `, ${day.missingCount} of ${day.expectedCount} missing` : '';
     const text = `${day.meterId} ${day.registerId}, day ${day.marketDay}: ${kwhText(day.kwh)}${missing}`;
-    return { text, children: day.hours.map(hourNode) };
+    return { text, children: [...day.hours.map(hourNode), ...day.spans.map(spanNode)] };
 }
 
 export function hourNode(hour: TracedHour): TextNode {
@@ -43,16 +44,45 @@ export function hourNode(hour: TracedHour): TextNode {
 export function intervalNode(interval: TracedInterval): TextNode {
     const text = `${interval.periodFrom} (${interval.minutes} min): ${kwhText(interval.kwh)}, ${interval.quality}`;
     const estimate =
-        interval.estimate === null ? [] : [{ text: estimateText(interval.estimate), children: [] }];
+        interval.estimate === null
+            ? []
+            : [{ text: estimateText(interval.estimate), children: (interval.inputs ?? []).map(inputNode) }];
     return { text, children: [...estimate, ...interval.versions.map(versionNode)] };
 }
 
+/** An input on one line: the version that gave it, its file and line; `--json` has the others. */
+function inputNode(interval: TracedInterval): TextNode {
+    const winner = interval.versions.find(({ outcome }) => outcome === 'winning');
+    const from = winner === undefined ? '' : `, ${placeText(winner)}`;
+    return leaf(`${interval.periodFrom}: ${kwhText(interval.kwh)}${from}`);
+}
+
+/** What a register counted between two reads: the reads with their versions, and what was measured as sums of days. */
+export function spanNode(span: TracedSpan): TextNode {
+    const { readFrom, readTo, advanceKwh, measuredKwh } = span;
+    return {
+        text: `register from ${readFrom} to ${readTo}: ${advanceKwh} kWh counted, ${measuredKwh} kWh measured`,
+        children: [
+            ...span.reads.map((read) => ({
+                text: `read at ${read.periodFrom}: ${kwhText(read.kwh)}, ${read.quality}`,
+                children: read.versions.map(versionNode),
+            })),
+            ...span.days.map((day) =>
+                leaf(`measured on ${day.marketDay}: ${kwhText(day.kwh)} in ${day.intervalCount} intervals`),
+            ),
+        ],
+    };
+}
+
+function placeText({ line, sourceKey, feed, receiptId, receivedAt }: TracedVersion): string {
+    const file = sourceKey === null ? '' : `, ${sourceKey}${line === null ? '' : `:${line}`}`;
+    return `${feed}${file}, receipt ${receiptId} at ${receivedAt}`;
+}
+
 function versionNode(version: TracedVersion): TextNode {
-    const place = version.line === null ? '' : `:${version.line}`;
-    const file = version.sourceKey === null ? '' : `, ${version.sourceKey}${place}`;
     const said = version.text === null ? [] : [{ text: version.text, children: [] }];
     return {
-        text: `${version.kwh ?? version.quality} ${version.outcome.replaceAll('_', ' ')} (${version.why}), ${version.feed}${file}, receipt ${version.receiptId} at ${version.receivedAt}`,
+        text: `${version.kwh ?? version.quality} ${version.outcome.replaceAll('_', ' ')} (${version.why}), ${placeText(version)}`,
         children: said,
     };
 }
@@ -81,7 +111,8 @@ function lineDayNode(day: TracedLineDay, depth: TextDepth): TextNode {
     const count = `${day.intervals.length} interval${day.intervals.length === 1 ? '' : 's'}`;
     return {
         text: `${day.meterId} ${day.registerId}, day ${day.marketDay}: ${kwhText(day.kwh)}${of} in ${count}`,
-        children: depth === 'versions' ? day.intervals.map(intervalNode) : [],
+        children:
+            depth === 'versions' ? [...day.intervals.map(intervalNode), ...day.spans.map(spanNode)] : [],
     };
 }
 

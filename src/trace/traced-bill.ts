@@ -1,3 +1,4 @@
+import type { TracedSpan } from './estimate-inputs.ts';
 import type { TracedDay } from './traced-total.ts';
 import type { TracedInterval } from './traced-version.ts';
 
@@ -11,6 +12,7 @@ export interface TracedLineDay {
     /** Of the whole day, as it is published. */
     readonly dayKwh: string | null;
     readonly intervals: readonly TracedInterval[];
+    readonly spans: readonly TracedSpan[];
 }
 
 /** A line of a bill with the readings that its quantity is the sum of. */
@@ -54,7 +56,7 @@ export function daysOfLine(
             .flatMap((hour) => hour.intervals)
             .filter((interval) => interval.kwh !== null && isInLine(interval));
         if (intervals.length === 0) return [];
-        const { meterId, registerId, marketDay, kwh: dayKwh } = day;
-        return [{ meterId, registerId, marketDay, kwh: sumText(intervals), dayKwh, intervals }];
+        const { meterId, registerId, marketDay, kwh: dayKwh, spans } = day;
+        return [{ meterId, registerId, marketDay, kwh: sumText(intervals), dayKwh, intervals, spans }];
     });
 }

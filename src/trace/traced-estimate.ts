@@ -7,13 +7,20 @@ export function withEstimates(
     intervals: readonly TracedInterval[],
     estimates: readonly PublishedEstimate[],
     naming: (channelNo: number) => ChannelNaming,
+    inputsOf?: (estimate: PublishedEstimate) => readonly TracedInterval[],
 ): TracedInterval[] {
+    const told = (one: PublishedEstimate) => ({
+        kwh: one.kwh,
+        quality: 'estimated',
+        estimate: one.estimate,
+        ...(inputsOf === undefined ? {} : { inputs: inputsOf(one) }),
+    });
     const found = new Map(estimates.map((one) => [keyOf(one), one]));
     const estimated = intervals.map((interval): TracedInterval => {
         const published = interval.kwh === null ? found.get(keyOf(interval)) : undefined;
         found.delete(keyOf(interval));
         if (published === undefined) return interval;
-        return { ...interval, kwh: published.kwh, quality: 'estimated', estimate: published.estimate };
+        return { ...interval, ...told(published) };
     });
     const others = [...found.values()].map(
         (one): TracedInterval => ({
@@ -22,10 +29,8 @@ export function withEstimates(
             marketDay: one.marketDay,
             periodFrom: one.periodFrom,
             minutes: one.minutes,
-            kwh: one.kwh,
-            quality: 'estimated',
             versions: [],
-            estimate: one.estimate,
+            ...told(one),
         }),
     );
     return [...estimated, ...others].sort(

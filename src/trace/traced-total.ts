@@ -1,5 +1,6 @@
 import { compare, type Decimal, decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import type { TracedSpan } from './estimate-inputs.ts';
 import type { TracedInterval } from './traced-version.ts';
 
 /** A row of `reads_interval` as it is published. Instants in UTC as text. */
@@ -47,12 +48,15 @@ export interface TracedDay extends PublishedDay {
     readonly meteringPointId: string;
     readonly registerId: string;
     readonly hours: readonly TracedHour[];
+    /** What registers counted, to which estimates of the day are scaled. */
+    readonly spans: readonly TracedSpan[];
 }
 
 /** How a published number is taken apart; `hourOf` gives the hour of `reads_hourly` that an interval is summed in. */
 export interface TotalSources {
     readonly published: PublishedTotals;
     readonly intervals: readonly TracedInterval[];
+    readonly spans: readonly TracedSpan[];
     hourOf(interval: { readonly marketDay: string; readonly periodFrom: string }): string;
     naming(channelNo: number): Pick<TracedDay, 'meterId' | 'meteringPointId' | 'registerId'>;
 }
@@ -61,7 +65,7 @@ export interface TotalSources {
  * Takes whole days apart: day = sum of its hours, hour = sum of its intervals, interval = the version that wins. Throws
  * `trace.does-not-add-up` with everything that differs.
  */
-export function traceDays({ published, intervals, hourOf, naming }: TotalSources): TracedDay[] {
+export function traceDays({ published, intervals, spans, hourOf, naming }: TotalSources): TracedDay[] {
     const faults: InputFault[] = [];
     checkIntervals(published.intervals, intervals, faults);
     const byHour = Map.groupBy(intervals, (one) => `${one.channelNo} ${one.marketDay} ${hourOf(one)}`);
@@ -76,10 +80,20 @@ export function traceDays({ published, intervals, hourOf, naming }: TotalSources
         const ofDay = hoursOfDay.get(`${day.channelNo} ${day.marketDay}`) ?? [];
         const what = `${naming(day.channelNo).meterId}, day ${day.marketDay}`;
         checkSum(what, day.kwh, kwhOf(ofDay), faults);
-        return { ...naming(day.channelNo), ...day, hours: ofDay };
+        return { ...naming(day.channelNo), ...day, hours: ofDay, spans: spansOfDay(ofDay, spans) };
     });
     throwIfAny(faults);
     return days;
+}
+
+function spansOfDay(hours: readonly TracedHour[], spans: readonly TracedSpan[]): TracedSpan[] {
+    const estimated = hours.flatMap((hour) => hour.intervals);
+    return spans.filter((span) =>
+        estimated.some(
+            ({ channelNo, estimate }) =>
+                channelNo === span.channelNo && estimate?.advance?.readFrom === span.readFrom,
+        ),
+    );
 }
 
 /** Compares a sum with its parts. Throws `trace.does-not-add-up`. */

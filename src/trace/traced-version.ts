@@ -47,6 +47,8 @@ export interface TracedInterval {
     readonly versions: readonly TracedVersion[];
     /** How it was estimated, where no version gives a value. */
     readonly estimate: GapEstimate | null;
+    /** Measured intervals that the estimate, or its part of a shape, was made of; only where a trace asked for them. */
+    readonly inputs?: readonly TracedInterval[];
 }
 
 /** How the outside knows a channel. */

@@ -22,6 +22,7 @@ import {
     copyKeptFiles,
     homeContent,
     KEPT_HOMES,
+    type KeptName,
     keptContent,
     restoreTables,
 } from '../upgrade/kept-home.ts';
@@ -38,20 +39,23 @@ function scratch(): string {
     return folder;
 }
 
-const kept = readdirSync(KEPT_HOMES).map((name) => Number(name.replace('version-', '')));
+const kept = readdirSync(KEPT_HOMES)
+    .flatMap((name) => /^version-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number);
 
 for (const version of [Math.min(...kept), Math.max(...kept)]) {
+    const name: KeptName = `version-${version}`;
     test(`a snapshot of schema ${version} is restored as it was and brought up to the present schema`, async () => {
         const folder = scratch();
         const old = path.join(folder, 'old');
-        copyKeptFiles(version, old);
+        copyKeptFiles(name, old);
         const home = readHome(old);
         const { databaseUrl: url, databaseSchema: schema } = databaseOfTest();
         const database = url === undefined || schema === undefined ? home.database : { url, schema };
         const db = await openDatabase({ ...database, home: home.folder });
         const backups = path.join(folder, 'backups');
         try {
-            await restoreTables(db, version, path.join(folder, 'migrations'));
+            await restoreTables(db, name, path.join(folder, 'migrations'));
             await backUpHome({ home, lake: { db, clock: systemClock }, gridtally: 'older' }, backups);
         } finally {
             await db.close();
@@ -70,7 +74,7 @@ for (const version of [Math.min(...kept), Math.max(...kept)]) {
                 'select max(version) as version from schema_migrations',
             );
             assert.equal(row?.version, newest);
-            const [then, now] = comparable(keptContent(version), await homeContent(workspace));
+            const [then, now] = comparable(keptContent(name), await homeContent(workspace, name));
             assert.deepEqual(now, then);
             assert.deepEqual((await verifyHome(workspace)).faults, []);
         } finally {

@@ -1,6 +1,7 @@
 /**
- * Keeps a home as this version of the program makes it: `node run.cjs test/upgrade/keep-home.ts`. Run it before a migration is added,
- * never after: what is kept for a version of the schema is what homes of that version really hold.
+ * Keeps homes as this version of the program makes them: `node run.cjs test/upgrade/keep-home.ts`. Run it before a migration is added,
+ * never after: what is kept for a version of the schema is what homes of that version really hold. Then run it with `estimated` after
+ * the migration: that one is kept of the present version, too.
  */
 import { cpSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +16,8 @@ import {
     readingsCsv,
     variedContract,
 } from '../chain/chain-world.ts';
-import { dumpTables, homeContent, KEPT_HOMES } from './kept-home.ts';
+import { fillEstimated } from './estimated-home.ts';
+import { dumpTables, homeContent, KEPT_HOMES, type KeptName } from './kept-home.ts';
 
 const HOUR = 3_600_000;
 const FROM = Date.parse('2013-05-01T00:00:00+01:00');
@@ -90,10 +92,17 @@ async function fill(world: ChainWorld): Promise<void> {
 }
 
 const version = readdirSync(MIGRATIONS).filter((name) => /^\d{4}_/.test(name)).length;
-const target = path.join(KEPT_HOMES, `version-${version}`);
-const world = await openChainWorld({ marketZone: 'Europe/London', bucketSize: 16, clock });
+const isEstimated = process.argv.includes('estimated');
+const name: KeptName = `version-${version}${isEstimated ? '-estimated' : ''}`;
+const target = path.join(KEPT_HOMES, name);
+const world = await openChainWorld({
+    marketZone: 'Europe/London',
+    bucketSize: 16,
+    clock,
+    ...(isEstimated ? { estimates: true } : {}),
+});
 try {
-    await fill(world);
+    await (isEstimated ? fillEstimated(world, clock) : fill(world));
     await makeFolderDurably(target);
     for (const part of ['gridtally.yaml', 'feeds', 'lake', 'raw']) {
         cpSync(path.join(world.homeFolder, part), path.join(target, part), { recursive: true });
@@ -101,7 +110,7 @@ try {
     await writeFileDurably(path.join(target, 'database.ndjson'), await dumpTables(world.workspace.db));
     await writeFileDurably(
         path.join(target, 'content.txt'),
-        `${(await homeContent(world.workspace)).join('\n')}\n`,
+        `${(await homeContent(world.workspace, name)).join('\n')}\n`,
     );
 } finally {
     await world.end();

@@ -7,8 +7,16 @@ import { readStatus } from '../../src/pipeline/status.ts';
 import type { Database } from '../../src/store/database.ts';
 import { MIGRATIONS, migrate } from '../../src/store/migrations.ts';
 
-/** One folder for each version of the schema: a home's files, its tables (`database.ndjson`) and what it showed (`content.txt`). */
+/** A folder for each home: its files, its tables (`database.ndjson`) and what it showed (`content.txt`). */
 export const KEPT_HOMES = fileURLToPath(new URL('./homes/', import.meta.url));
+
+/** `version-8`, or with what it has beside, `version-8-estimated`. */
+export type KeptName = `version-${string}`;
+
+/** Of the schema that the home was kept with. */
+export function schemaVersionOf(name: KeptName): number {
+    return Number(/^version-(\d+)/.exec(name)?.[1]);
+}
 
 /** A line of a dump. A row is Postgres' own text of it, because numbers lose their decimals when they are read and written. */
 type DumpLine =
@@ -48,19 +56,19 @@ export async function dumpTables(db: Database): Promise<string> {
 }
 
 /** Copies the files of a kept home to a folder that does not exist. */
-export function copyKeptFiles(version: number, folder: string): void {
-    cpSync(path.join(KEPT_HOMES, `version-${version}`), folder, { recursive: true });
+export function copyKeptFiles(name: KeptName, folder: string): void {
+    cpSync(path.join(KEPT_HOMES, name), folder, { recursive: true });
 }
 
 /** Puts the tables of a kept home into an empty schema, as the migrations up to its version made them. */
-export async function restoreTables(db: Database, version: number, scratch: string): Promise<void> {
+export async function restoreTables(db: Database, kept: KeptName, scratch: string): Promise<void> {
     mkdirSync(scratch, { recursive: true });
     const names = readdirSync(MIGRATIONS).filter(
-        (name) => /^\d{4}_/.test(name) && Number(name.slice(0, 4)) <= version,
+        (name) => /^\d{4}_/.test(name) && Number(name.slice(0, 4)) <= schemaVersionOf(kept),
     );
     for (const name of names) cpSync(path.join(MIGRATIONS, name), path.join(scratch, name));
     await migrate(db, scratch);
-    for (const line of keptLines(version)) {
+    for (const line of keptLines(kept)) {
         if ('comment' in line)
             await db.query(`comment on schema ${db.schema} is '${line.comment.replaceAll("'", "''")}'`);
         else if ('sequence' in line)
@@ -75,8 +83,8 @@ export async function restoreTables(db: Database, version: number, scratch: stri
     }
 }
 
-export function keptLines(version: number): DumpLine[] {
-    const text = readFileSync(path.join(KEPT_HOMES, `version-${version}`, 'database.ndjson'), 'utf8');
+export function keptLines(name: KeptName): DumpLine[] {
+    const text = readFileSync(path.join(KEPT_HOMES, name, 'database.ndjson'), 'utf8');
     return text.trim().split('\n').map(keptLine);
 }
 
@@ -85,8 +93,8 @@ function keptLine(text: string): DumpLine {
     return table === undefined || row === undefined ? (JSON.parse(text) as DumpLine) : { table, row };
 }
 
-export function keptContent(version: number): string[] {
-    return readFileSync(path.join(KEPT_HOMES, `version-${version}`, 'content.txt'), 'utf8')
+export function keptContent(name: KeptName): string[] {
+    return readFileSync(path.join(KEPT_HOMES, name, 'content.txt'), 'utf8')
         .trim()
         .split('\n');
 }
@@ -107,11 +115,18 @@ const VIEWS = [
     'bill_lines',
 ];
 
-/** What people see of a home: rows of every view, the counts, and bills in full; as sorted lines. */
-export async function homeContent(workspace: Workspace): Promise<string[]> {
+/** Views that only homes `-estimated` were kept with. */
+const ESTIMATED_VIEWS = ['reading_estimates', 'register_reads', 'register_advances', 'replayed_rows'];
+
+function viewsOf(name: KeptName): string[] {
+    return name.endsWith('-estimated') ? [...VIEWS, ...ESTIMATED_VIEWS] : VIEWS;
+}
+
+/** What people see of a home: rows of the views, the counts, and bills in full; as sorted lines. */
+export async function homeContent(workspace: Workspace, name: KeptName): Promise<string[]> {
     const lines: string[] = [];
     await withPublishedViews(workspace, { showsIdentity: true }, async (session) => {
-        for (const view of VIEWS) {
+        for (const view of viewsOf(name)) {
             const rows = await session.rows(
                 `select '${view} ' || to_json(t)::varchar as line from ${view} as t`,
             );
@@ -170,5 +185,7 @@ function statusName(line: string): string | undefined {
 function viewRow(line: string): { name: string; row?: Readonly<Record<string, unknown>> } {
     const at = line.indexOf(' ');
     const name = line.slice(0, at);
-    return VIEWS.includes(name) ? { name, row: JSON.parse(line.slice(at + 1)) } : { name };
+    return [...VIEWS, ...ESTIMATED_VIEWS].includes(name)
+        ? { name, row: JSON.parse(line.slice(at + 1)) }
+        : { name };
 }

@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -5,7 +6,9 @@ import { after, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { rebuildFromRaw } from '../../src/pipeline/rebuild-from-raw.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
+import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { readHome } from '../../src/store/home.ts';
 import { MIGRATIONS, migrate } from '../../src/store/migrations.ts';
@@ -17,27 +20,32 @@ import {
     dumpTables,
     homeContent,
     KEPT_HOMES,
+    type KeptName,
     keptContent,
     keptLines,
     restoreTables,
+    schemaVersionOf,
 } from './kept-home.ts';
 
-const VERSIONS = readdirSync(KEPT_HOMES).map((name) => Number(name.replace('version-', '')));
+const KEPT = readdirSync(KEPT_HOMES) as KeptName[];
+const NEWEST = readdirSync(MIGRATIONS).filter((name) => /^\d{4}_/.test(name)).length;
+/** The first that was kept with estimates, reads of registers, edits and replays. */
+const FIRST_ESTIMATED = 8;
 const folders: string[] = [];
 after(async () => {
     for (const folder of folders) await removeScratchFolder(folder);
 });
 
 /** A kept home on disk and in a database, as the program of that time left it. */
-async function restoreHome(version: number): Promise<string> {
+async function restoreHome(name: KeptName): Promise<string> {
     const folder = makeScratchFolder();
     folders.push(folder);
     const homeFolder = path.join(folder, 'home');
-    copyKeptFiles(version, homeFolder);
+    copyKeptFiles(name, homeFolder);
     const home = readHome(homeFolder);
     const db = await openDatabase({ ...home.database, home: home.folder });
     try {
-        await restoreTables(db, version, path.join(folder, 'migrations'));
+        await restoreTables(db, name, path.join(folder, 'migrations'));
         assert.equal(await dumpTables(db), readFileSync(path.join(homeFolder, 'database.ndjson'), 'utf8'));
     } finally {
         await db.close();
@@ -54,45 +62,56 @@ async function withHome(folder: string, work: (workspace: Workspace) => Promise<
     }
 }
 
-function assertShows(shown: readonly string[], version: number): void {
-    const [kept, now] = comparable(keptContent(version), shown);
+function assertShows(shown: readonly string[], name: KeptName): void {
+    const [kept, now] = comparable(keptContent(name), shown);
     assert.deepEqual(now, kept);
 }
 
 describe('a kept home', () => {
-    it('is kept for every version of the schema but the present one', () => {
-        const newest = readdirSync(MIGRATIONS).filter((name) => /^\d{4}_/.test(name)).length;
-        assert.deepEqual(
-            VERSIONS.toSorted((a, b) => a - b),
-            Array.from({ length: newest - 1 }, (_, i) => i + 1),
-        );
+    it('is kept for every version of the schema but the present one, and one with estimates for that too', () => {
+        const names = Array.from({ length: NEWEST }, (_, i) => i + 1).flatMap((version) => [
+            ...(version < NEWEST ? [`version-${version}`] : []),
+            ...(version >= FIRST_ESTIMATED ? [`version-${version}-estimated`] : []),
+        ]);
+        assert.deepEqual(KEPT.toSorted(), names.toSorted());
     });
 
-    for (const version of VERSIONS) {
-        it(`of version ${version} upgrades itself when it is opened, and shows what it showed`, async () => {
-            const folder = await restoreHome(version);
+    for (const name of KEPT) {
+        const isUpgraded = schemaVersionOf(name) < NEWEST;
+        it(`${name} ${isUpgraded ? 'upgrades itself when it is opened, and ' : ''}shows what it showed`, async () => {
+            const folder = await restoreHome(name);
             await withHome(folder, async (workspace) => {
-                assert.match(workspace.notices.join(), /database schema brought up to/);
+                if (isUpgraded) assert.match(workspace.notices.join(), /database schema brought up to/);
                 const kept = readFileSync(path.join(MIGRATIONS, 'schema.sql'), 'utf8');
                 assert.equal(await dumpSchema(workspace.db), kept);
-                assertShows(await homeContent(workspace), version);
+                assertShows(await homeContent(workspace, name), name);
             });
             await withHome(folder, async (workspace) => {
                 assert.deepEqual(workspace.notices, []);
                 await refreshAll(workspace);
-                assertShows(await homeContent(workspace), version);
+                assertShows(await homeContent(workspace, name), name);
                 assert.equal((await readStatus(workspace.lake)).outsideValidity, 0);
+                assert.deepEqual((await verifyHome(workspace)).faults, []);
             });
         });
     }
+
+    it('kept with estimates comes to the same by a rebuild from raw', async () => {
+        const name: KeptName = `version-${FIRST_ESTIMATED}-estimated`;
+        await withHome(await restoreHome(name), async (workspace) => {
+            const { contentBefore, contentRebuilt } = await rebuildFromRaw(workspace, workspace.openSchema);
+            assert.equal(contentRebuilt, contentBefore);
+            assertShows(await homeContent(workspace, name), name);
+        });
+    });
 
     it('was made by migrations that are in the tree as they were', async () => {
         const { db, remove } = await openScratchDatabase();
         try {
             await migrate(db);
             const applied = await db.query('select version, name, sha256 from schema_migrations');
-            const kept = VERSIONS.flatMap((version) =>
-                keptLines(version).flatMap((line) => ('migration' in line ? [line.migration] : [])),
+            const kept = KEPT.flatMap((name) =>
+                keptLines(name).flatMap((line) => ('migration' in line ? [line.migration] : [])),
             );
             assert.ok(kept.length > 0);
             for (const migration of kept) {
@@ -107,7 +126,7 @@ describe('a kept home', () => {
     });
 
     it('of version 1 with a meter at two metering points at once says so and stays as it was', async () => {
-        const folder = await restoreHome(1);
+        const folder = await restoreHome('version-1');
         const home = readHome(folder);
         const db = await openDatabase({ ...home.database, home: home.folder });
         try {
