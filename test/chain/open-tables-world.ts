@@ -104,8 +104,11 @@ async function noteNewest(world: ChainWorld, seen: SeenVersion[]): Promise<void>
     });
 }
 
-/** Deliveries, corrections, an exchange, drafts, compaction and a sweep: at least 13 versions of the readings. */
-export async function liveThroughMay(world: OpenTablesWorld): Promise<void> {
+/** Deliveries, corrections, an exchange, drafts, compaction and a sweep, before which `beforeSweep` is asked: at least 13 versions of the readings. */
+export async function liveThroughMay(
+    world: OpenTablesWorld,
+    beforeSweep: () => Promise<void> = async () => {},
+): Promise<void> {
     const { workspace, clock } = world;
     await world.deliver([...world.readings('M1', [0, 72], 1), ...world.readings('M2', [0, 72], 1)]);
     await draftPeriod(workspace, MAY);
@@ -129,6 +132,7 @@ export async function liveThroughMay(world: OpenTablesWorld): Promise<void> {
     await draftPeriod(workspace, MAY);
     await world.look();
     clock.at += 5 * DAY;
+    await beforeSweep();
     await sweepHome(workspace, { keepDays: 7 });
     await world.deliver(world.readings('M1', [10, 12], 30));
     await world.deliver(world.readings('M2', [100, 101], 30));
