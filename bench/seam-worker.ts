@@ -101,7 +101,7 @@ async function main(folder: string): Promise<void> {
         const feeds = precedenceOf(await feedsOf(workspace));
         const engine = timedEngine(workspace.lake.engine);
         const lake = { ...workspace.lake, engine, bulkEngine: engine };
-        const sessions = await statementsOf(() => refresh(lake, feeds));
+        const sessions = await statementsOf(() => refresh(lake, async () => feeds));
         const compiled = compileSeconds(sessions.length);
         const result: Omit<SeamResult, 'meters' | 'ratio'> = {
             statements: sessions.reduce((sum, list) => sum + list.length, 0),

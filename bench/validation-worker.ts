@@ -43,7 +43,7 @@ async function cpuSecondsOf(work: () => Promise<unknown>): Promise<number> {
 async function curate(chain: Chain, policy: ValidationPolicy): Promise<number> {
     const lake = { ...withoutVee(chain).lake, validation: policy };
     const feeds = precedenceOf(await feedsOf(chain));
-    return cpuSecondsOf(() => refresh(lake, feeds));
+    return cpuSecondsOf(() => refresh(lake, async () => feeds));
 }
 
 async function measure(
@@ -83,7 +83,7 @@ async function measure(
         } as const;
         const lake = { ...chain.lake, validation: policyWith({ 'vee.zero': zero }) };
         const feeds = precedenceOf(await feedsOf(chain));
-        estimation = Math.min(estimation, await cpuSecondsOf(() => refresh(lake, feeds)));
+        estimation = Math.min(estimation, await cpuSecondsOf(() => refresh(lake, async () => feeds)));
         estimated = (await readStatus(chain.lake)).intervalsEstimatedHere;
     }
     const lake = { ...chain.lake, validation: policyWith(named(BESIDE_DAYS)) };

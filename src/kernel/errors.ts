@@ -70,7 +70,7 @@ export const ERROR_CATALOGUE = {
         'Let the Spark server see the folder of the lake under the same path, with the rights to read it and to write into it.',
     'engine.files-missing':
         'Mount the folder of the lake so that this machine sees what the Spark server writes within a minute (docs/engines.md), then run the command again: nothing was published.',
-    'engine.rows-lost':
+    'engine.rows-differ':
         'Run the command again: nothing was published. If it fails alike, look whether another program removes files of the lake, and report the message.',
     'engine.disk-full':
         'Make room on the disk named: that of the lake, or the one on which the Spark server keeps what passes between its stages (`spark.local.dir`), then run the command again.',

@@ -41,7 +41,7 @@ import {
     stillAsPlanned,
 } from './refresh-state.ts';
 import { readValidationInputs } from './validation-inputs.ts';
-import { refuseLostRows } from './written-rows.ts';
+import { refuseOtherRows } from './written-rows.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -81,18 +81,21 @@ export async function currentPlan(
     return planRefresh(await readStates(lake, feeds, lake.db, coming));
 }
 
+/** The feeds that have delivered by now: asked again for each plan and each job, because a feed may deliver for the first time meanwhile. */
+export type ReadFeeds = () => Promise<FeedStandings>;
+
 /**
  * Rebuilds every stale partition and no other. Any number of processes may refresh at once: a partition
  * that another one claimed is left to it, and a commit whose partition moved on is dropped and planned anew.
  */
 export async function refresh(
     lake: Lake,
-    feeds: FeedStandings,
+    readFeeds: ReadFeeds,
     onProgress: (progress: RefreshProgress) => void = () => {},
 ): Promise<RefreshResult> {
     const total = { ...NOTHING };
     for (;;) {
-        const plan = await currentPlan(lake, feeds);
+        const plan = await currentPlan(lake, await readFeeds());
         if (lake.stop?.aborted) return total;
         if (plan.rebuilds.length === 0) {
             total.marked = await refreshDayMarks(lake);
@@ -105,7 +108,7 @@ export async function refresh(
             async (job) => {
                 const partitions = plan.rebuilds.length;
                 const onStep = (step: StepProgress) => onProgress({ done, total: partitions, step });
-                const result = await useLake(lake, (inUse) => runJob(inUse, feeds, job, onStep));
+                const result = await useLake(lake, (inUse) => runJob(inUse, readFeeds, job, onStep));
                 total.rebuilt += result.rebuilt;
                 total.merged += result.merged;
                 total.removed += result.removed;
@@ -120,7 +123,7 @@ export async function refresh(
 
 async function runJob(
     lake: Lake,
-    feeds: FeedStandings,
+    readFeeds: ReadFeeds,
     planned: readonly PlannedRebuild[],
     onProgress: (step: StepProgress) => void,
 ): Promise<RefreshResult> {
@@ -132,7 +135,7 @@ async function runJob(
         // a claim is free again once its work is done: what another process has published since the plan was made is not made twice
         const rebuilds = await stillAsPlanned(lake.db, claimed);
         if (rebuilds.length === 0) return { ...NOTHING, lostRaces: planned.length };
-        const inputs = await readJobInputs(lake, feeds, rebuilds);
+        const inputs = await readJobInputs(lake, readFeeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
         const session = await lake.bulkEngine.openSession({ joinsAsWritten: true, onProgress });
         try {
@@ -152,7 +155,7 @@ async function runJob(
  */
 async function readJobInputs(
     lake: Lake,
-    feeds: FeedStandings,
+    readFeeds: ReadFeeds,
     rebuilds: readonly PlannedRebuild[],
 ): Promise<JobInputs> {
     const newest = await newestMarketDay(lake);
@@ -162,6 +165,8 @@ async function readJobInputs(
     const last = days.at(-1);
     const range = { ...(first ? { from: first } : {}), ...(last ? { to: addDays(last, 1) } : {}) };
     const files = await liveFilesByTable(lake, ['reading_versions', ...PUBLISHED_TABLES], range);
+    // after the files: a feed is entered before what it delivers
+    const feeds = await readFeeds();
     const inputs: JobInputs = {
         rebuilds,
         versionFiles: files.reading_versions,
@@ -264,7 +269,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
-    refuseLostRows(inputs.rebuilds, files, summaries);
+    refuseOtherRows(inputs.rebuilds, files, summaries);
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
     await syncWrittenFiles(paths, lake.folder);
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };

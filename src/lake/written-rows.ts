@@ -6,9 +6,9 @@ import type { PartitionResult } from './refresh-commit.ts';
 /**
  * A second look at what an engine wrote, before it is published: each partition must have as many intervals in its files as rows that were received and
  * are not accounted for otherwise, and those that were estimated; and a row for each channel, gap and run. The rows received are counted where they came
- * from: sums alone would agree with the files, as they are read back from them. Throws `engine.rows-lost`.
+ * from: sums alone would agree with the files, as they are read back from them. Throws `engine.rows-differ`.
  */
-export function refuseLostRows(
+export function refuseOtherRows(
     partitions: readonly PartitionKey[],
     files: Readonly<Record<string, readonly NewFile[]>>,
     summaries: ReadonlyMap<string, PartitionResult>,
@@ -22,7 +22,7 @@ export function refuseLostRows(
             const found = written.get(key) ?? 0;
             if (found !== expected)
                 throw new GridtallyError(
-                    'engine.rows-lost',
+                    'engine.rows-differ',
                     `${table} of ${key} has ${found} rows in the files that were written, and should have ${expected}`,
                 );
         }

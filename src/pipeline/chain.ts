@@ -165,6 +165,19 @@ export async function load(
 }
 
 /** What decides between versions. Between those of intervals feeds of registers decide nothing: one that is new makes nothing stale. */
+/** Reads the feeds again only where there are more of them than the last time. */
+function feedsReader(chain: Chain): () => Promise<KnownFeed[]> {
+    let known: { readonly feeds: KnownFeed[]; readonly count: number } | undefined;
+    return async () => {
+        const [row] = await chain.lake.db.query<{ count: number }>(
+            'select count(*)::int as count from feeds',
+        );
+        const count = row?.count ?? 0;
+        if (known?.count !== count) known = { feeds: await feedsOf(chain), count };
+        return known.feeds;
+    };
+}
+
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedStandings {
     return {
         intervals: feeds.filter(({ contract }) => contract.kind === 'interval').map(standingOf),
@@ -213,13 +226,14 @@ export async function refreshReadings(
     chain: Chain,
     onProgress?: (progress: RefreshProgress) => void,
 ): Promise<RefreshResult> {
-    const feeds = await feedsOf(chain);
+    const readFeeds = feedsReader(chain);
     // what a load that was cut off, or a registration by a feed, left to do
-    await matchReadings(chain.lake, feeds);
+    await matchReadings(chain.lake, await readFeeds());
     const total = { ...NOTHING };
     for (;;) {
-        const result = await refresh(chain.lake, precedenceOf(feeds), onProgress);
+        const result = await refresh(chain.lake, async () => precedenceOf(await readFeeds()), onProgress);
         for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += result[name];
+        const feeds = await readFeeds();
         const { released, moved, displaced } = await matchReadings(chain.lake, feeds, { isRefreshed: true });
         if (released + moved + displaced === 0) return total;
     }

@@ -52,7 +52,7 @@ test('a file that an engine wrote and did not name is missed before anything is 
         for (const [table, message] of LOST) {
             await assert.rejects(refreshAll(losing(world.workspace, table)), (error) => {
                 assert.ok(error instanceof GridtallyError, String(error));
-                assert.equal(error.code, 'engine.rows-lost');
+                assert.equal(error.code, 'engine.rows-differ');
                 assert.match(error.message, message);
                 return true;
             });
@@ -68,7 +68,7 @@ test('a file that an engine wrote and did not name is missed before anything is 
         await world.ingest('generic-csv', { 'correction.csv': corrected });
         await assert.rejects(
             refreshAll(losing(world.workspace, 'reads_interval')),
-            (error) => error instanceof GridtallyError && error.code === 'engine.rows-lost',
+            (error) => error instanceof GridtallyError && error.code === 'engine.rows-differ',
         );
         assert.deepEqual(await publishedContent(world), content);
         assert.equal((await refreshAll(world.workspace)).merged, 1);

@@ -36,7 +36,7 @@ async function correct(times: number): Promise<void> {
         world.clock.at += 3_600_000;
         const rows = world.readings('M1', [corrections % 24, (corrections % 24) + 1], corrections);
         await world.ingest('waits', { [`${corrections}.csv`]: readingsCsv(rows) });
-        await refresh(workspace.lake, precedenceOf(await feedsOf(workspace)));
+        await refresh(workspace.lake, async () => precedenceOf(await feedsOf(workspace)));
     }
 }
 

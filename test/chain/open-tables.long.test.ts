@@ -259,7 +259,7 @@ async function refreshUnpublished(hour: number): Promise<void> {
     world.clock.at += HOUR;
     await world.ingest('waits', { [`unpublished-${hour}.csv`]: csv('M2', hour) });
     const { workspace } = world;
-    const result = await refresh(workspace.lake, precedenceOf(await feedsOf(workspace)));
+    const result = await refresh(workspace.lake, async () => precedenceOf(await feedsOf(workspace)));
     assert.equal(result.merged, 1);
 }
 

@@ -6,9 +6,10 @@ import type { Engine } from '../../src/engine/engine.ts';
 import type { Lake } from '../../src/lake/lake.ts';
 import { isInLog } from '../../src/lake/open-table-log.ts';
 import { currentPlan, refresh } from '../../src/lake/refresh.ts';
-import { feedsOf, parseReceived, precedenceOf, refreshAll } from '../../src/pipeline/chain.ts';
+import { feedsOf, parseReceived, planRefreshOf, precedenceOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { work } from '../../src/pipeline/work.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
+import { type ChainWorld, openChainWorld, type ReadingRow, readingsCsv } from './chain-world.ts';
+import { addHistoryFeed, ingestRows } from './validation-world.ts';
 
 const HOUR = 3_600_000;
 const FIRST_DAY = Date.parse('2013-05-01T00:00:00Z');
@@ -19,15 +20,18 @@ before(async () => {
 });
 after(() => world.end());
 
-function dayOf(day: number, hours: number, version: number): string {
-    const rows = Array.from({ length: hours }, (_, i) => ({
+function rowsOfDay(day: number, hours: number, version: number): ReadingRow[] {
+    return Array.from({ length: hours }, (_, i) => ({
         meter: 'A',
         at: FIRST_DAY + (day * 24 + i) * HOUR,
         minutes: 60,
         kwh: String(version),
         version,
     }));
-    return readingsCsv(rows);
+}
+
+function dayOf(day: number, hours: number, version: number): string {
+    return readingsCsv(rowsOfDay(day, hours, version));
 }
 
 /** Files of the lake that no commit names, but for the logs of open tables: somebody computed them in vain. */
@@ -78,18 +82,43 @@ test('what another process has published since the plan was made is not made aga
         ...lake,
         bulkEngine: interrupted(lake.bulkEngine, async () => {
             // the first job is claimed by now, so that the other process gets the second one
-            const result = await refresh(other, feeds, ({ done, total }) => {
-                if (done === total) stop.abort();
-            });
+            const result = await refresh(
+                other,
+                async () => feeds,
+                ({ done, total }) => {
+                    if (done === total) stop.abort();
+                },
+            );
             otherResults.push(result);
         }),
     };
-    const result = await refresh(own, feeds);
+    const result = await refresh(own, async () => feeds);
     const nothing = { rebuilt: 0, merged: 0, removed: 0, changedChannelDays: 0, marked: 0 };
     assert.deepEqual(otherResults, [{ ...nothing, rebuilt: 1, changedChannelDays: 1, lostRaces: 1 }]);
     assert.deepEqual(result, { ...nothing, merged: 1, changedChannelDays: 1, marked: 2, lostRaces: 1 });
     assert.deepEqual(await namelessFiles(), []);
     assert.deepEqual(await currentPlan(lake, feeds), { rebuilds: [], upToDate: 2 });
+});
+
+test('of a feed that delivers for the first time while a refresh runs, nothing is left out', async () => {
+    const newcomers = await openChainWorld({ marketZone: 'UTC' });
+    try {
+        const { workspace } = newcomers;
+        addHistoryFeed(newcomers);
+        await newcomers.ingest('generic-csv', { 'first.csv': dayOf(0, 24, 1) });
+        const { bulkEngine } = workspace.lake;
+        const interruptedEngine = interrupted(bulkEngine, async () => {
+            // two versions of an interval: which wins goes by what is known of their feed
+            for (const version of [2, 3]) await ingestRows(newcomers, rowsOfDay(0, 12, version));
+        });
+        const lake: Lake = { ...workspace.lake, bulkEngine: interruptedEngine };
+        await refreshAll({ ...workspace, lake });
+        const rows = await newcomers.query('select count(*) as n, sum(kwh) as kwh from reads_interval');
+        assert.deepEqual(rows, [{ n: 24n, kwh: '48.000000' }]);
+        assert.deepEqual((await planRefreshOf(workspace)).rebuilds, []);
+    } finally {
+        await newcomers.end();
+    }
 });
 
 test('a worker that is stopped leaves the rest, and the next one does it', async () => {
