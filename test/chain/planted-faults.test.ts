@@ -68,18 +68,39 @@ test('one lost version is found', async () => {
     );
 });
 
-test('one doubled row is found', async () => {
-    const [row] = await town.query(
-        `select channel_no, epoch_us(period_from) as at_us from lake_reads_interval order by all limit 1 offset 500`,
+interface PlantedRow {
+    readonly channel_no: number;
+    readonly at_us: bigint;
+}
+
+/** The model of winners, with a row twice and, to keep their number, without another one of the same day. */
+function doubled(text: string, row: PlantedRow, without?: PlantedRow): string {
+    const is = (one: PlantedRow) =>
+        `channel_no = ${one.channel_no} and instant_us(period_from) = ${one.at_us}`;
+    const twice = ['uncontested', 'winners'].map(
+        (name) => `\nunion all\nselect * from ${name} where ${is(row)}`,
     );
-    const doubled = differencesWith(
-        'curation/winning_versions',
-        (text) =>
-            `${text.trimEnd()}\nunion all\nselect * from uncontested where channel_no = ${row?.channel_no} and instant_us(period_from) = ${row?.at_us}\nunion all\nselect * from winners where channel_no = ${row?.channel_no} and instant_us(period_from) = ${row?.at_us}\n`,
-    );
-    // before it is published
-    await assert.rejects(doubled, { code: 'engine.rows-differ' });
+    const left =
+        without === undefined
+            ? text
+            : text.replace(/select \* from (uncontested|winners)$/gm, `$& where not (${is(without)})`);
+    return `${left.trimEnd()}${twice.join('')}\n`;
+}
+
+test('one doubled row is refused before it is published, and found where another one is missing', async () => {
+    const [row, other] = (await town.query(
+        `select channel_no, epoch_us(period_from) as at_us from lake_reads_interval order by all limit 2 offset 500`,
+    )) as unknown as PlantedRow[];
+    assert.ok(row && other);
+    const plant = (without?: PlantedRow) =>
+        differencesWith('curation/winning_versions', (text) => doubled(text, row, without));
+    await assert.rejects(plant(), { code: 'engine.rows-differ' });
     assert.deepEqual(await compareTown(town, ZONE), []);
+    const differences = await plant(other);
+    assert.ok(
+        differences.some((line) => line.startsWith('an interval, only in the chain')),
+        differences.join('\n'),
+    );
 });
 
 test('a wrong hour after a clock change is found', async () => {
