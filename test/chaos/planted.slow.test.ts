@@ -8,7 +8,8 @@ const SEEDS_MAX = 12;
 
 /** The first of the seeds to try, and what must be among the findings. */
 const FOUND: Readonly<Record<PlantedFault, { readonly from: number; readonly as: RegExp }>> = {
-    'a lost fsync': { from: 1, as: /raw: .*(payload|cut off|is missing)/ },
+    // told by `verify`, or by the first query that reads what was received
+    'a lost fsync': { from: 1, as: /raw: .*(payload|cut off|is missing)|segment at byte \d+: / },
     'a dropped version': { from: 1, as: /an interval, only in the truth/ },
     'a commit before its files': { from: 1, as: /parquet/ },
     'a doubled retry': { from: 1, as: /files: the chain says \d+, the truth \d+/ },
