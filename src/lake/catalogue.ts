@@ -4,7 +4,7 @@ import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type Database, lockWithin, type Transaction } from '../store/database.ts';
-import type { Lake, PartitionKey } from './lake.ts';
+import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { NAMING_LOCK } from './lake-use.ts';
 
 /** Tables that are not cut by day and bucket stand under this one partition. */
@@ -29,6 +29,16 @@ export interface NewFile {
     /** Known of `reading_versions` alone; absent: not known. */
     readonly hasEachIntervalOnce?: boolean;
     readonly parts: readonly (PartitionKey & { readonly rowCount: number })[];
+}
+
+/** Rows of new files by the text of their partition. */
+export function rowsByPartition(files: readonly NewFile[]): Map<string, number> {
+    const rows = new Map<string, number>();
+    for (const part of files.flatMap((file) => file.parts)) {
+        const key = partitionText(part);
+        rows.set(key, (rows.get(key) ?? 0) + part.rowCount);
+    }
+    return rows;
 }
 
 export interface FileRange {

@@ -1,6 +1,6 @@
 import type { CatalogueTable } from '../contracts/lake-tables.ts';
 import type { Transaction } from '../store/database.ts';
-import { insertFiles, type NewFile, retireFiles } from './catalogue.ts';
+import { insertFiles, type NewFile, retireFiles, rowsByPartition } from './catalogue.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 
 /** Somebody else has published one of the partitions since they were planned. */
@@ -23,9 +23,7 @@ export async function swapPartitions(
     partitions: readonly SwappedPartition[],
     files: readonly NewFile[],
 ): Promise<void> {
-    const rowCounts = new Map<string, number>();
-    for (const part of files.flatMap((file) => file.parts))
-        rowCounts.set(partitionText(part), (rowCounts.get(partitionText(part)) ?? 0) + part.rowCount);
+    const rowCounts = rowsByPartition(files);
     const rows = await tx.query(
         `insert into partitions (table_name, market_day, bucket, version, commit_no, row_count, checksum, inputs, stats)
          select $1, d, b, e + 1, $2, r, c, i::jsonb, s::jsonb

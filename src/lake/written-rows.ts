@@ -1,5 +1,5 @@
 import { GridtallyError } from '../kernel/errors.ts';
-import type { NewFile } from './catalogue.ts';
+import { type NewFile, rowsByPartition } from './catalogue.ts';
 import { type PartitionKey, partitionText } from './lake.ts';
 import type { PartitionResult } from './refresh-commit.ts';
 
@@ -27,15 +27,6 @@ export function refuseOtherRows(
                 );
         }
     }
-}
-
-function rowsByPartition(files: readonly NewFile[]): Map<string, number> {
-    const rows = new Map<string, number>();
-    for (const part of files.flatMap((file) => file.parts)) {
-        const key = partitionText(part);
-        rows.set(key, (rows.get(key) ?? 0) + part.rowCount);
-    }
-    return rows;
 }
 
 function expectedRows(of: PartitionResult) {

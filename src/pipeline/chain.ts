@@ -164,7 +164,6 @@ export async function load(
     return { ...result, ...matched, stillWaiting: waiting };
 }
 
-/** What decides between versions. Between those of intervals feeds of registers decide nothing: one that is new makes nothing stale. */
 /** Reads the feeds again only where there are more of them than the last time. */
 function feedsReader(chain: Chain): () => Promise<KnownFeed[]> {
     let known: { readonly feeds: KnownFeed[]; readonly count: number } | undefined;
@@ -178,6 +177,7 @@ function feedsReader(chain: Chain): () => Promise<KnownFeed[]> {
     };
 }
 
+/** What decides between versions. Between those of intervals feeds of registers decide nothing: one that is new makes nothing stale. */
 export function precedenceOf(feeds: readonly KnownFeed[]): FeedStandings {
     return {
         intervals: feeds.filter(({ contract }) => contract.kind === 'interval').map(standingOf),

@@ -2,7 +2,7 @@ import type { EngineSession, EngineValue, TableColumn } from '../engine/engine.t
 import { instantText } from '../kernel/period.ts';
 import { payloadHeaders } from '../raw/find-payload.ts';
 import type { Transaction } from '../store/database.ts';
-import { columnsOf, isWanted, PAGE_ROWS, type ViewOptions } from './published-relations.ts';
+import { appendPage, columnsOf, isWanted, PAGE_ROWS, type ViewOptions } from './published-relations.ts';
 
 const COLUMNS: readonly TableColumn[] = columnsOf([
     'sequence bigint',
@@ -29,17 +29,12 @@ export async function registerPayloads(
     await session.registerRows('payloads', COLUMNS, []);
     if (query !== undefined && !/\bpayloads\b/i.test(query)) return;
     let page: EngineValue[][] = [];
-    const enter = async () => {
-        if (page.length === 0) return;
-        await session.registerRows('payload_page', COLUMNS, page);
-        await session.run('insert into payloads select * from payload_page');
-        await session.run('drop table payload_page');
-        page = [];
-    };
     for await (const { feedId, header } of payloadHeaders(tx, rawFolder, asOf)) {
         const { sequence, feed, sourceKey, receivedAt, length, sha256 } = header;
         page.push([sequence, feedId, feed, sourceKey, instantText(receivedAt), length, sha256]);
-        if (page.length >= pageRows) await enter();
+        if (page.length < pageRows) continue;
+        await appendPage(session, 'payloads', COLUMNS, page);
+        page = [];
     }
-    await enter();
+    if (page.length > 0) await appendPage(session, 'payloads', COLUMNS, page);
 }

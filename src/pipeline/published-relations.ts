@@ -91,11 +91,21 @@ async function copyRelation(
         const rows = await tx.query<Record<string, unknown>>(`fetch ${pageRows} from relation_rows`);
         if (rows.length === 0) break;
         const page = rows.map((row) => columns.map((c) => engineValue(row[c.name], c.type)));
-        await session.registerRows('relation_page', columns, page);
-        await session.run(`insert into ${name} select * from relation_page`);
+        await appendPage(session, name, columns, page);
     }
     await tx.query('close relation_rows');
-    await session.run('drop table if exists relation_page');
+}
+
+/** Adds rows to a table of the session. */
+export async function appendPage(
+    session: EngineSession,
+    table: string,
+    columns: readonly TableColumn[],
+    rows: readonly (readonly EngineValue[])[],
+): Promise<void> {
+    await session.registerRows('relation_page', columns, rows);
+    await session.run(`insert into ${table} select * from relation_page`);
+    await session.run('drop table relation_page');
 }
 
 /** `name type`; a name alone is text. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Chain, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
+import type { Chain } from '../../src/pipeline/chain.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { estimateText } from '../../src/trace/traced-estimate.ts';
 import type { ChainWorld } from './chain-world.ts';
 import { ingestReads } from './register-world.ts';
-import { estimatesOf, OWN, openShapeWorld, shaped, shapedBy, VECTOR } from './shape-world.ts';
+import { estimatesOf, OWN, openShapeWorld, refreshWholly, shaped, shapedBy, VECTOR } from './shape-world.ts';
 import { DAY, HALF_HOUR, MONDAY } from './validation-world.ts';
 
 let world: ChainWorld;
@@ -22,10 +22,7 @@ after(async () => {
     await world.end();
 });
 
-async function refresh(of = chain): Promise<void> {
-    await refreshAll(of);
-    assert.deepEqual((await planRefreshOf(of)).rebuilds, []);
-}
+const refresh = (of = chain) => refreshWholly(of);
 
 test('shape of the class × annual consumption ÷ annual total of the shape: with a consumption of that total, the shape itself', async () => {
     for (const dayNo of [0, 1, 2]) assert.deepEqual(await estimatesOf(world, 'A1', dayNo), shaped(OWN));

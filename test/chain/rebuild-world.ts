@@ -5,10 +5,9 @@ import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { editReadings, withdrawEdit } from '../../src/pipeline/edit-readings.ts';
 import { type RebuildOutcome, rebuildFromRaw } from '../../src/pipeline/rebuild-from-raw.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
-import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { contentOf, type HomeContent } from '../crash/home-content.ts';
 import { type ChainWorld, publishedContent, readingsCsv, variedContract } from './chain-world.ts';
-import { openTown, type TownWorld } from './town-run.ts';
+import { FLAWED_TOWN, openTown, type TownWorld } from './town-run.ts';
 
 const VERSIONS = `select concat_ws('|', market_day, v.channel_no, epoch_us(period_from), coalesce(cast(kwh as varchar), '-'), quality,
         coalesce(source_code, '-'), feed_id, coalesce(version_stamp, -1), sequence, ordinal, epoch_us(received_at)) as line from reading_versions as v`;
@@ -46,18 +45,7 @@ export interface RebuildTown {
 
 /** A town with every flaw, late loads, a feed whose contract changed its unit, and edits, one of them taken back. */
 export async function openRebuildTown(): Promise<RebuildTown> {
-    const town = await openTown({
-        seed: 'rebuilt',
-        homes: 9,
-        from: '2013-03-29',
-        to: '2013-04-02',
-        minutes: 'mixed',
-        feed: 'generic-csv',
-        compress: 'gzip',
-        marketZone: 'Europe/London',
-        flaws: { ...EVERY_FLAW, exchanged: 0.4, moved: 0.4 },
-        bucketSize: 16,
-    });
+    const town = await openTown({ ...FLAWED_TOWN, seed: 'rebuilt' });
     const [first] = await town.query(
         `select meter_id, register_id, interval_minutes as minutes from channels where valid_to is null
            and (valid_from is null or valid_from <= timestamptz '2013-03-29 00:00:00+00') order by channel_no limit 1`,

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import type { EstimationPolicy, LoadShapes } from '../../src/contracts/estimation-policy.ts';
-import type { Chain } from '../../src/pipeline/chain.ts';
+import { type Chain, planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
 import { addHistoryFeed, DAY, halfHours, ingestRows, MONDAY } from './validation-world.ts';
 
@@ -50,6 +51,12 @@ export async function openShapeWorld(): Promise<ChainWorld> {
 export function shapedBy({ workspace }: ChainWorld, policy: Partial<EstimationPolicy> = {}): Chain {
     const estimation = { ...workspace.lake.estimation, loadShapes: SHAPES, ...policy };
     return { ...workspace, lake: { ...workspace.lake, estimation } };
+}
+
+/** Leaves nothing that is stale. */
+export async function refreshWholly(chain: Chain): Promise<void> {
+    await refreshAll(chain);
+    assert.deepEqual((await planRefreshOf(chain)).rebuilds, []);
 }
 
 /** Value and method, or quality, of the intervals of a day, so many days after Monday. */

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { ingestTown, loadTownMaster, townContract } from '../../src/pipeline/town-chain.ts';
+import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { simulateTown } from '../../src/simulate/town.ts';
 import type { TownOptions } from '../../src/simulate/town-options.ts';
 import type { TownTotals } from '../../src/simulate/truth-files.ts';
@@ -18,6 +19,19 @@ const FEED = 'town';
 
 export const WAITING = `select sequence || ' ' || meter_key || ' ' || register_key || ' ' || epoch_ms(period_from) || ' ' || reason as row
     from waiting_rows`;
+
+/** A few homes over a change of the clock with every flaw, exchanges and moves, in two buckets. */
+export const FLAWED_TOWN = {
+    homes: 9,
+    from: '2013-03-29',
+    to: '2013-04-02',
+    minutes: 'mixed',
+    feed: 'generic-csv',
+    compress: 'gzip',
+    marketZone: 'Europe/London',
+    flaws: { ...EVERY_FLAW, exchanged: 0.4, moved: 0.4 },
+    bucketSize: 16,
+} as const;
 
 /** A town through the chain: master data, deliveries in their order, what is loaded late, refresh. */
 export async function openTown(

@@ -11,27 +11,15 @@ import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { onlyDay, traceTotals } from '../../src/pipeline/total-trace.ts';
 import { namedChannels } from '../../src/registry/named-channels.ts';
-import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import type { TracedDay } from '../../src/trace/traced-total.ts';
 import { readingsCsv } from './chain-world.ts';
-import { openTown, type TownWorld } from './town-run.ts';
+import { FLAWED_TOWN, openTown, type TownWorld } from './town-run.ts';
 
 let town: TownWorld;
 const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 before(async () => {
-    town = await openTown({
-        seed: 'traced',
-        homes: 9,
-        from: '2013-03-29',
-        to: '2013-04-02',
-        minutes: 'mixed',
-        feed: 'generic-csv',
-        compress: 'gzip',
-        marketZone: 'Europe/London',
-        flaws: { ...EVERY_FLAW, exchanged: 0.4, moved: 0.4 },
-        bucketSize: 16,
-    });
+    town = await openTown({ ...FLAWED_TOWN, seed: 'traced' });
     await draftPeriod(town.workspace, { from: calendarDate('2013-03-01'), to: calendarDate('2013-04-01') });
 });
 after(() => town.end());
