@@ -1,7 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { addDays, calendarDate, epochDayOf } from '../../src/kernel/calendar-date.ts';
+import {
+    addDays,
+    type CalendarDate,
+    calendarDate,
+    DAY_MS,
+    epochDayOf,
+} from '../../src/kernel/calendar-date.ts';
 import { type RandomStream, randomStream } from '../../src/simulate/random-stream.ts';
 
 /** One payload to deliver; its file lies below the input folder. */
@@ -22,6 +28,8 @@ export interface CrashInput {
     readonly loadedFirst: readonly string[];
     readonly loadedLate: readonly string[];
     readonly from: string;
+    /** Months, such as `2013-04`, that hold a day of the readings. */
+    readonly months: readonly string[];
     /** True where the readings are of real meters. */
     readonly isReal: boolean;
 }
@@ -30,6 +38,8 @@ export interface CrashInputOptions {
     readonly seed: string;
     readonly homes: number;
     readonly days: number;
+    /** First day of the readings; unless told, the last but one of March 2013. */
+    readonly from?: string;
 }
 
 export const READINGS = 'lcl';
@@ -46,16 +56,18 @@ interface Document {
 }
 
 const REAL = path.resolve(import.meta.dirname, '../../../shared/data/lcl/readings');
-const FROM = calendarDate('2013-03-30');
+/** Two days from here hold London's spring clock change, and end in April. */
+const FROM = '2013-03-30';
 const LCL_HEADER = 'LCLid,tstp,energy(kWh/hh)';
 const GENERIC_HEADER = 'meter_id,register,read_at,minutes,value,unit,quality,version';
 const HALF_HOUR_MS = 1_800_000;
 
-/** Writes the payloads of a seed below `folder`; two days hold London's spring clock change and end in April. */
+/** Writes the payloads of a seed below `folder`. */
 export function makeCrashInput(folder: string, options: CrashInputOptions): CrashInput {
     const random = randomStream(options.seed, 'crash input');
     const isReal = existsSync(REAL);
     const homes = isReal ? realHomes(options) : invented(options);
+    const dates = datesOf(options);
     const waiting = ['LATE1', 'LATE2'];
     const documents = [
         ...[...homes].map(([meter, lines]) => ({
@@ -64,7 +76,7 @@ export function makeCrashInput(folder: string, options: CrashInputOptions): Cras
             header: LCL_HEADER,
             lines: withBroken(meter, lines, random),
         })),
-        ...waiting.map((meter) => waitingDocument(meter, options.days, random)),
+        ...waiting.map((meter) => waitingDocument(meter, dates, random)),
         ...correctionDocuments(homes, random),
     ];
     mkdirSync(path.join(folder, 'whole'), { recursive: true });
@@ -87,7 +99,8 @@ export function makeCrashInput(folder: string, options: CrashInputOptions): Cras
         violent: random.shuffled([...pieces, ...again]),
         loadedFirst: meters.slice(0, half),
         loadedLate: [...meters.slice(half, half + 3), ...waiting],
-        from: FROM,
+        from: dates[0] ?? FROM,
+        months: [...new Set(dates.map((date) => date.slice(0, 7)))],
         isReal,
     };
 }
@@ -113,8 +126,9 @@ function splitAtRandom(lines: readonly string[], random: RandomStream): string[]
 }
 
 /** Lines of each home within the days, one for each half-hour. */
-function realHomes({ homes, days }: CrashInputOptions): Map<string, string[]> {
-    const end = addDays(FROM, days);
+function realHomes(options: CrashInputOptions): Map<string, string[]> {
+    const { homes } = options;
+    const dates = new Set<string>(datesOf(options));
     const found = new Map<string, string[]>();
     for (const name of readdirSync(REAL).sort()) {
         if (found.size === homes) break;
@@ -122,19 +136,21 @@ function realHomes({ homes, days }: CrashInputOptions): Map<string, string[]> {
         const seen = new Map<string, string>();
         for (const line of text.split('\n').slice(1)) {
             const stamp = line.split(',')[1] ?? '';
-            if (stamp >= FROM && stamp < end) seen.set(stamp, line);
+            if (dates.has(stamp.slice(0, 10))) seen.set(stamp, line);
         }
         if (seen.size > 48) found.set(name.slice(0, 9), [...seen.values()]);
     }
     return found;
 }
 
-function invented({ seed, homes, days }: CrashInputOptions): Map<string, string[]> {
+function invented(options: CrashInputOptions): Map<string, string[]> {
+    const { seed, homes } = options;
     const random = randomStream(seed, 'invented homes');
+    const dates = datesOf(options);
     return new Map(
         Array.from({ length: homes }, (_, i) => {
             const meter = `MAC${String(i + 1).padStart(6, '0')}`;
-            const lines = instants(days)
+            const lines = instants(dates)
                 .filter(() => !random.chance(0.01))
                 .map((at) => `${meter},${stampText(at)}, 0.${random.between(0, 999)} `);
             return [meter, lines];
@@ -149,8 +165,8 @@ function withBroken(meter: string, lines: readonly string[], random: RandomStrea
     return lines.toSpliced(at, 0, `${meter},2013-03-31 25:00:00,1_000`);
 }
 
-function waitingDocument(meter: string, days: number, random: RandomStream): Document {
-    const lines = instants(days).map((at) => genericLine(meter, at, `0.${random.between(0, 999)}`, 'A', 1));
+function waitingDocument(meter: string, dates: readonly CalendarDate[], random: RandomStream): Document {
+    const lines = instants(dates).map((at) => genericLine(meter, at, `0.${random.between(0, 999)}`, 'A', 1));
     return { feed: WAITING, name: meter, header: GENERIC_HEADER, lines };
 }
 
@@ -191,9 +207,16 @@ function genericLine(meter: string, at: number, value: string, quality: string, 
     return `${meter},,${new Date(at).toISOString()},30,${value},kWh,${quality},${version}`;
 }
 
-function instants(days: number): number[] {
-    const from = epochDayOf(FROM) * 86_400_000;
-    return Array.from({ length: days * 48 }, (_, i) => from + i * HALF_HOUR_MS);
+/** Half-hours of UTC days. */
+function instants(dates: readonly CalendarDate[]): number[] {
+    return dates.flatMap((date) =>
+        Array.from({ length: 48 }, (_, i) => epochDayOf(date) * DAY_MS + i * HALF_HOUR_MS),
+    );
+}
+
+function datesOf({ from = FROM, days }: CrashInputOptions): CalendarDate[] {
+    const first = calendarDate(from);
+    return Array.from({ length: days }, (_, i) => addDays(first, i));
 }
 
 function stampText(at: number): string {

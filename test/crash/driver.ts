@@ -12,12 +12,14 @@ import { type MasterFile, type MasterFiles, makeCrashHome, writeMasterFiles } fr
 import { type CrashInput, type Delivery, makeCrashInput } from './crash-input.ts';
 import { contentOf, differences, type HomeContent } from './home-content.ts';
 import { Storm, type StormCounts } from './storm.ts';
-import { MONTHS, type Stage } from './worker-plan.ts';
+import type { Stage } from './worker-plan.ts';
 
 export interface CrashRunOptions {
     readonly seed: string;
     readonly homes: number;
     readonly days: number;
+    /** First day; see `CrashInputOptions`. */
+    readonly from?: string;
     readonly killsPerStage: number;
     /** Workers at a time. */
     readonly parallel: number;
@@ -56,7 +58,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
         try {
             await loadAll(violent, masterFiles.first);
             await storm.run();
-            end = await judgeViolent(violent, storm, masterFiles, expected);
+            end = await judgeViolent(violent, storm, { ...input, masterFiles, expected });
         } finally {
             await violent.close();
         }
@@ -85,7 +87,7 @@ export async function quietContent(
         for (const [feed, deliveries] of Map.groupBy(input.quiet, (delivery: Delivery) => delivery.feed)) {
             await ingest(workspace, feed, deliveries);
         }
-        await publish(workspace);
+        await publish(workspace, input.months);
         const rows = input.quiet.reduce((sum, delivery) => sum + delivery.rows, 0);
         const wrong = await countFindings(workspace, { rows, acknowledged: new Map() });
         if (wrong.length > 0) throw new Error(`the quiet run is wrong: ${wrong.join('; ')}`);
@@ -99,18 +101,21 @@ export async function loadAll(workspace: Workspace, files: readonly MasterFile[]
     for (const file of files) await load(workspace, file);
 }
 
-async function publish(workspace: Workspace): Promise<void> {
+async function publish(workspace: Workspace, months: readonly string[]): Promise<void> {
     await parseReceived(workspace);
     await refreshAll(workspace);
-    for (const month of MONTHS) await draftPeriod(workspace, monthPeriod(month));
+    for (const month of months) await draftPeriod(workspace, monthPeriod(month));
 }
 
 /** After the last worker: one quiet run, then counts, raw store and orphans, each of which must leave the content as it is. */
 export async function judgeViolent(
     workspace: Workspace,
     counted: ExpectedCounts,
-    masterFiles: MasterFiles,
-    expected: HomeContent,
+    {
+        months,
+        masterFiles,
+        expected,
+    }: Pick<CrashInput, 'months'> & { readonly masterFiles: MasterFiles; readonly expected: HomeContent },
 ): Promise<{ findings: string[]; orphansSwept: number }> {
     const findings: string[] = [];
     // The first difference is shown, not what follows from it.
@@ -119,7 +124,7 @@ export async function judgeViolent(
         findings.push(...differences(expected, await contentOf(workspace), when));
     };
     await loadAll(workspace, masterFiles.late);
-    await publish(workspace);
+    await publish(workspace, months);
     await compare('after the last run');
     findings.push(...(await countFindings(workspace, counted)));
 
@@ -128,7 +133,7 @@ export async function judgeViolent(
     for (const missing of raw.missing) findings.push(`raw store lacks ${missing}`);
     if (raw.entered !== raw.unknown.length)
         findings.push(`entered ${raw.entered} of ${raw.unknown.length} segments`);
-    await publish(workspace);
+    await publish(workspace, months);
     await compare('after segments that nobody acknowledged were entered');
 
     const now = Date.now() + 60_000;

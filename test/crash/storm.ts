@@ -35,6 +35,7 @@ export class Storm {
     readonly #home: string;
     readonly #masterFiles: MasterFiles;
     readonly #options: StormOptions;
+    readonly #months: readonly string[];
     readonly #pieces: readonly Delivery[];
     readonly #queue: Delivery[];
     readonly #rowsOf = new Map<string, number>();
@@ -48,6 +49,7 @@ export class Storm {
         this.#home = home;
         this.#masterFiles = masterFiles;
         this.#options = options;
+        this.#months = input.months;
         this.#pieces = input.violent;
         this.#queue = [...input.violent];
     }
@@ -90,6 +92,7 @@ export class Storm {
                 wanted: this.#wanted(),
                 take: (count) => this.#take(count),
                 masterFiles: this.#masterFiles,
+                months: this.#months,
                 isPlanted: this.#options.isPlanted === true,
             });
             await this.#runPlan(plan);

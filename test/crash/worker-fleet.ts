@@ -143,7 +143,7 @@ export async function runFleet(options: FleetOptions): Promise<FleetRun> {
         await loadAll(workspace, masterFiles.first);
         const fleet = new Fleet(shared, input, { ...options, compileCache: path.join(root, 'compiled') });
         await fleet.run(workspace, masterFiles);
-        const end = await judgeViolent(workspace, fleet, masterFiles, expected);
+        const end = await judgeViolent(workspace, fleet, { ...input, masterFiles, expected });
         const { kills, receiverKills } = fleet;
         const seconds = (performance.now() - startedAt) / 1000;
         return { findings: [...fleet.findings, ...end.findings], kills, receiverKills, seconds };

@@ -22,8 +22,6 @@ export type Stage = (typeof STAGES)[number];
 
 const REFRESHING: ReadonlySet<Stage> = new Set(['curate', 'roll-up', 'commit', 'publish']);
 
-export const MONTHS = ['2013-03', '2013-04'];
-
 export interface WorkerPlan {
     readonly stage: Stage | undefined;
     readonly crash: string;
@@ -38,6 +36,8 @@ export interface PlanningInputs {
     /** Gives the next deliveries, never none. */
     readonly take: (count: number) => Delivery[];
     readonly masterFiles: MasterFiles;
+    /** Of which two are drafted. */
+    readonly months: readonly string[];
     readonly isPlanted: boolean;
 }
 
@@ -54,7 +54,8 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
     if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });
     if (random.chance(0.05)) steps.push({ kind: 'compact' });
     if ((stage !== undefined && REFRESHING.has(stage)) || isAhead) steps.push({ kind: 'refresh' });
-    if (stage === 'draft' || isAhead) steps.push({ kind: 'draft', months: random.shuffled(MONTHS) });
+    if (stage === 'draft' || isAhead)
+        steps.push({ kind: 'draft', months: random.shuffled(inputs.months).slice(0, 2) });
     return {
         stage,
         steps,

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { WorkerStep } from './worker-step.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
-/** A worker has seconds of work; one that takes so long waits for something that will not come. */
-const WORKER_MS_MAX = 90_000;
+/** A worker has a minute of work at most; one that takes so long waits for something that will not come. */
+const WORKER_MS_MAX = 240_000;
 
 export interface WorkerOptions {
     readonly home: string;
