@@ -6,7 +6,7 @@ import {
     type RuleSettings,
     type ValidationPolicy,
 } from '../src/contracts/validation-rules.ts';
-import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../src/lake/dimension-snapshot.ts';
 import { type Chain, type IngestProgress, ingest, load, refreshAll } from '../src/pipeline/chain.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { type HomeOptions, initHome } from '../src/store/home.ts';
@@ -28,7 +28,7 @@ export async function withTownHome<T>(
         const points = path.join(folder, 'town', 'master', 'metering-points.csv');
         await load(workspace, { kind: 'metering-points', file: points });
         // that of the day before is there, in a home at work: it is made anew only where registrations have changed
-        await channelSnapshot(workspace.lake);
+        await dimensionSnapshot(workspace.lake, 'channels');
         return await work(workspace);
     } finally {
         await workspace.close();

@@ -3,7 +3,7 @@ import type { Workspace } from '../src/cli/workspace.ts';
 import type { Engine, EngineSession } from '../src/engine/engine.ts';
 import { SparkSession } from '../src/engine/spark-connect/session.ts';
 import { distinctPaths, liveFiles } from '../src/lake/catalogue.ts';
-import { channelSnapshot } from '../src/lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../src/lake/dimension-snapshot.ts';
 import { useLake } from '../src/lake/lake-use.ts';
 import { refreshAll } from '../src/pipeline/chain.ts';
 import { readStatus } from '../src/pipeline/status.ts';
@@ -190,7 +190,7 @@ async function byHand(town: ReceivedTown, small: ReceivedTown): Promise<SparkSid
 async function receiveTown(folder: string, workspace: Workspace): Promise<ReceivedTown> {
     for (const name of ['readings.csv', 'corrections.csv']) await ingestFile(workspace, folder, name);
     const versions = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
-    const { path: channels } = await useLake(workspace.lake, (inUse) => channelSnapshot(inUse));
+    const { path: channels } = await useLake(workspace.lake, (inUse) => dimensionSnapshot(inUse, 'channels'));
     return { folder, workspace, versions, channels };
 }
 

@@ -235,6 +235,46 @@ export const CHANNEL_SNAPSHOT = columns(`
     valid_to timestamp
     expected_from date`);
 
+/** One row per agreement and validity in local days, as believed when the snapshot was taken. */
+const AGREEMENTS = columns(`
+    agreement_id string
+    account_id string
+    customer_id string
+    metering_point_id string
+    tariff_id string
+    move_in date
+    move_out date`);
+
+/** One row per metering point, attribute and validity in local days. */
+const METERING_POINT_ATTRIBUTES = columns(`
+    metering_point_id string
+    attribute string
+    value string
+    valid_from date
+    valid_to date`);
+
+/** One row per tariff and validity in local days; `kwh_price` where one price holds for each kWh, `structure` is JSON. */
+const TARIFFS = columns(`
+    plan_id string
+    name string
+    kwh_price decimal(18,8)
+    fixed_charge decimal(18,8)
+    valid_from date
+    valid_to date
+    structure string`);
+
+/** Master data as the engine reads them: each a committed snapshot, made anew when a load or a registration has changed it. */
+export const DIMENSIONS = {
+    channels: CHANNEL_SNAPSHOT,
+    agreements: AGREEMENTS,
+    metering_point_attributes: METERING_POINT_ATTRIBUTES,
+    tariffs: TARIFFS,
+} as const;
+
+export type Dimension = keyof typeof DIMENSIONS;
+
+export const DIMENSION_NAMES = Object.keys(DIMENSIONS) as Dimension[];
+
 /** One row per line of a bill, as `gridtally sql` shows it, with what the bill says for all of its lines. */
 export const BILL_LINES = columns(`
     bill_id string
@@ -290,4 +330,4 @@ export const RECEIVED_TABLES = [
 export type VersionTable = 'reading_versions' | 'register_versions';
 
 /** Whatever has files in the catalogue: also what is a copy of rows in Postgres. */
-export type CatalogueTable = LakeTable | 'channels' | 'bill_lines';
+export type CatalogueTable = LakeTable | Dimension | 'bill_lines';

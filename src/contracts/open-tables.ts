@@ -1,6 +1,7 @@
 import {
     BILL_LINES,
-    CHANNEL_SNAPSHOT,
+    DIMENSIONS,
+    type Dimension,
     type LakeColumn,
     READS_DAILY,
     READS_HOURLY,
@@ -14,7 +15,7 @@ export interface OpenTable {
     /** Columns by whose smallest and largest values readers choose files; days, instants and whole numbers. */
     readonly chosenBy: readonly string[];
     /** Tables of one name here get their versions together, so that equal versions are of one commit. */
-    readonly versionedAs: 'readings' | 'channels' | 'bills';
+    readonly versionedAs: 'readings' | Dimension | 'bills';
 }
 
 export const OPEN_TABLES = {
@@ -40,9 +41,28 @@ export const OPEN_TABLES = {
     channels: {
         description:
             'One row per channel: the meter, register and metering point that channel_no stands for.',
-        columns: CHANNEL_SNAPSHOT,
+        columns: DIMENSIONS.channels,
         chosenBy: ['channel_no'],
         versionedAs: 'channels',
+    },
+    agreements: {
+        description:
+            'One row per agreement and validity: who is billed for a metering point, on which tariff.',
+        columns: DIMENSIONS.agreements,
+        chosenBy: ['move_in', 'move_out'],
+        versionedAs: 'agreements',
+    },
+    metering_point_attributes: {
+        description: 'One row per metering point, attribute and validity, such as its region.',
+        columns: DIMENSIONS.metering_point_attributes,
+        chosenBy: ['valid_from', 'valid_to'],
+        versionedAs: 'metering_point_attributes',
+    },
+    tariffs: {
+        description: 'One row per tariff and validity, with its structure as JSON.',
+        columns: DIMENSIONS.tariffs,
+        chosenBy: ['valid_from', 'valid_to'],
+        versionedAs: 'tariffs',
     },
     bill_lines: {
         description: 'One row per line of a bill.',

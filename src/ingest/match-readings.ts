@@ -3,7 +3,7 @@ import type { EngineSession } from '../engine/engine.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { commitVersions } from '../lake/append.ts';
 import { distinctPaths, liveFiles, type NewFile, openCommit } from '../lake/catalogue.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
 import {
     matchedBeliefAt,
     partitionsOfChanges,
@@ -84,7 +84,7 @@ async function foreseeMoves(
 ): Promise<ComingReadings> {
     const { looked } = await partitionsToLookAt(lake, true);
     if (looked.length === 0) return { versions: [], expected: [] };
-    const channels = await channelSnapshot(lake);
+    const channels = await dimensionSnapshot(lake, 'channels');
     await engine.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
     await findDisplaced(lake, engine, feeds, looked);
     // what is released is there by then
@@ -113,7 +113,7 @@ async function matchVersions(
         return { moved: 0, displaced: 0 };
     }
     // of all channels of the home: not for a load that no reading has waited for
-    const channels = await channelSnapshot(lake);
+    const channels = await dimensionSnapshot(lake, 'channels');
     const session = await lake.engine.openSession();
     try {
         await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);

@@ -5,7 +5,7 @@ import { addDays, type CalendarDate, calendarDate, epochDayOf, utcDateOf } from 
 import { marketDayOf, marketDayPeriod } from '../kernel/market-day.ts';
 import { changesWithin, offsetAt, type Zone, zoneOf } from '../kernel/zone.ts';
 import { localDays, type QuietSpan, quietSpans } from '../kernel/zone-table.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 
 // the day of `FIRST_STAMP_US`
@@ -35,7 +35,7 @@ export async function openParseSession(lake: Lake): Promise<ParseSession> {
         engine,
         fixedOffsetUs,
         async prepare(contract) {
-            const snapshot = await channelSnapshot(lake);
+            const snapshot = await dimensionSnapshot(lake, 'channels');
             const { clock } = contract.reading.stamp;
             const { identifies } = contract.reading;
             const key = `${snapshot.path} ${contract.kind} ${identifies} ${JSON.stringify(clock)}`;

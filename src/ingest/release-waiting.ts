@@ -5,7 +5,7 @@ import { crashPoint } from '../kernel/faults.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { commitVersions } from '../lake/append.ts';
 import { distinctPaths, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
-import { registrationVersion } from '../lake/channel-snapshot.ts';
+import { registrationVersion } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { ComingReadings } from '../lake/refresh-state.ts';
 import type { Transaction } from '../store/database.ts';

@@ -1,6 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { BILL_LINES, type CatalogueTable, CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
+import {
+    BILL_LINES,
+    type CatalogueTable,
+    DIMENSIONS,
+    type Dimension,
+    LAKE_TABLES,
+    type LakeTable,
+} from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Lake } from './lake.ts';
@@ -136,6 +143,6 @@ async function hasRepeats(session: EngineSession, lake: Lake, file: CataloguedFi
 }
 
 function columnsOf(table: CatalogueTable) {
-    if (table === 'channels') return CHANNEL_SNAPSHOT;
-    return table === 'bill_lines' ? BILL_LINES : LAKE_TABLES[table];
+    if (table === 'bill_lines') return BILL_LINES;
+    return table in DIMENSIONS ? DIMENSIONS[table as Dimension] : LAKE_TABLES[table as LakeTable];
 }

@@ -5,7 +5,6 @@ import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { inTurns } from '../kernel/turns.ts';
 import { distinctPaths, type LiveFile, liveFilesByTable, type NewFile } from './catalogue.ts';
-import { channelSnapshot } from './channel-snapshot.ts';
 import {
     decideVersions,
     FILE_ORDER,
@@ -17,6 +16,7 @@ import {
     rollUp,
 } from './curation-job.ts';
 import { refreshDayMarks } from './day-marks.ts';
+import { dimensionSnapshot } from './dimension-snapshot.ts';
 import { findStaleEstimates } from './estimate-gaps.ts';
 import {
     estimationFingerprints,
@@ -171,7 +171,7 @@ async function readJobInputs(
         rebuilds,
         versionFiles: files.reading_versions,
         previous: files,
-        channels: await channelSnapshot(lake),
+        channels: await dimensionSnapshot(lake, 'channels'),
         feeds: feeds.intervals,
         validation: await readValidationInputs(lake, lake.db, rebuilds),
         estimation: estimationInputs(lake, rules, rebuilds, feeds.registers),

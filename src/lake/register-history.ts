@@ -5,7 +5,7 @@ import { marketDayOf } from '../kernel/market-day.ts';
 import { instantText, type Period } from '../kernel/period.ts';
 import type { ChannelEntry } from '../registry/channel-directory.ts';
 import { distinctPaths, liveFiles } from './catalogue.ts';
-import { channelSnapshot } from './channel-snapshot.ts';
+import { dimensionSnapshot } from './dimension-snapshot.ts';
 import type { Lake } from './lake.ts';
 import { decideRegisterReads, type RegisterFeed } from './register-reads.ts';
 import { type DecidedVersion, decidedVersion } from './version-history.ts';
@@ -39,7 +39,7 @@ export async function decideReadsAgain(
         `select * from register_files
           where read_at >= timestamptz '${instantText(period.from)}' and read_at < timestamptz '${instantText(period.to)}'`,
     );
-    const { path } = await channelSnapshot(lake);
+    const { path } = await dimensionSnapshot(lake, 'channels');
     await session.registerFiles('register_channels', CHANNEL_SNAPSHOT, [path]);
     const names = { versions: 'register_versions', channels: 'register_channels' };
     await decideRegisterReads(session, { ...names, feeds });

@@ -1,3 +1,4 @@
+import type { Dimension } from '../contracts/lake-tables.ts';
 import { lockWithin } from '../store/database.ts';
 import { insertFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
@@ -15,7 +16,7 @@ export interface ReplacedPartition extends PartitionKey {
  */
 export async function replacePartitions(
     lake: Lake,
-    table: 'channels' | 'bill_lines',
+    table: Dimension | 'bill_lines',
     replaced: readonly ReplacedPartition[],
     detail: object,
 ): Promise<void> {

@@ -2,7 +2,7 @@ import type { LakeTable } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { type KnownLake, readKnownLake } from '../lake/as-of.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
-import { registrationVersion, standingSnapshot } from '../lake/channel-snapshot.ts';
+import { standingSnapshot } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { FeedStandings } from '../lake/refresh-state.ts';
 import { readSpanInputs, type SpanInputs } from '../lake/register-advances.ts';
@@ -93,6 +93,6 @@ async function lookWithin(
 }
 
 async function channelsNow(lake: Lake, tx: Transaction): Promise<LookedChannels> {
-    const standing = await standingSnapshot(lake, await registrationVersion(tx), tx);
+    const standing = await standingSnapshot(lake, 'channels', tx);
     return standing === undefined ? { rows: await channelDirectory(tx) } : { path: standing };
 }

@@ -5,7 +5,7 @@ import { countRecords } from '../ingest/payload-records.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { distinctPaths, type LiveFile, liveFiles } from '../lake/catalogue.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { findDeliveries } from '../raw/find-delivery.ts';
@@ -128,7 +128,7 @@ async function registerTouched(session: EngineSession, lake: Lake, found: FoundP
     const register = async (table: LakeTable, files: readonly LiveFile[]) =>
         session.registerFiles(`all_${table}`, LAKE_TABLES[table], distinctPaths(files));
     await register('reading_versions', await liveFiles(lake, 'reading_versions'));
-    const channels = await channelSnapshot(lake);
+    const channels = await dimensionSnapshot(lake, 'channels');
     await session.registerFiles('channels', CHANNEL_SNAPSHOT, [channels.path]);
     await session.materialise(
         'touched',

@@ -1,6 +1,7 @@
 import { exportBillLines } from '../billing/bill-lines-export.ts';
+import { DIMENSION_NAMES } from '../contracts/lake-tables.ts';
 import type { DatePeriod } from '../kernel/calendar-date.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
 import {
     closeOpenTables,
     type PublishedLog,
@@ -10,7 +11,7 @@ import {
 import type { Chain } from './chain.ts';
 
 /**
- * Brings the tables that other programs read up to what is published: channels, bill lines (of periods that begin within `billedWithin`, or
+ * Brings the tables that other programs read up to what is published: master data, bill lines (of periods that begin within `billedWithin`, or
  * all), then the logs. Where the home has them switched off, it takes away those that are there.
  */
 export async function publishOpen(
@@ -21,7 +22,7 @@ export async function publishOpen(
         await closeOpenTables(lake);
         return [];
     }
-    await channelSnapshot(lake);
+    for (const dimension of DIMENSION_NAMES) await dimensionSnapshot(lake, dimension);
     if (options.bills !== 'none')
         await exportBillLines(lake, options.bills === 'all' ? undefined : options.bills);
     return options.rebuild === true ? rebuildOpenTables(lake) : publishOpenTables(lake);

@@ -1,8 +1,9 @@
 import type { EngineSession, EngineValue, TableColumn } from '../engine/engine.ts';
 import { instantText } from '../kernel/period.ts';
+import { appendPage, PAGE_ROWS } from '../lake/relation-rows.ts';
 import { payloadHeaders } from '../raw/find-payload.ts';
 import type { Transaction } from '../store/database.ts';
-import { appendPage, columnsOf, isWanted, PAGE_ROWS, type ViewOptions } from './published-relations.ts';
+import { columnsOf, isWanted, type ViewOptions } from './published-relations.ts';
 
 const COLUMNS: readonly TableColumn[] = columnsOf([
     'sequence bigint',

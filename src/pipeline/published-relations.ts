@@ -1,12 +1,19 @@
-import type { EngineSession, EngineValue, TableColumn } from '../engine/engine.ts';
+import { DIMENSIONS } from '../contracts/lake-tables.ts';
+import type { EngineSession, TableColumn } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
-import { instantText } from '../kernel/period.ts';
+import { standingSnapshot } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
+import { copyRelation, type Relation } from '../lake/relation-rows.ts';
 import { readCustomers } from '../registry/agreement-reader.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import { knownAtText } from '../registry/channel-directory.ts';
-import type { SqlValue, Transaction } from '../store/database.ts';
+import {
+    DIMENSION_QUERIES,
+    QUERIED_DIMENSIONS,
+    type QueriedDimension,
+} from '../registry/dimension-queries.ts';
+import type { Transaction } from '../store/database.ts';
 
 export interface ViewOptions {
     /** UTC epoch milliseconds: everything as it was known then. */
@@ -18,8 +25,6 @@ export interface ViewOptions {
     /** Rows of a table of Postgres that pass through this process at a time; tests set it low. */
     readonly pageRows?: number;
 }
-
-export const PAGE_ROWS = 20_000;
 
 /** Whether a published table is to be there. A query that asks for the tables themselves, such as `show tables`, is given all. */
 export function isWanted({ query }: ViewOptions, table: string): boolean {
@@ -40,18 +45,43 @@ export async function registerRelations(
     lake: Lake,
     options: ViewOptions,
 ): Promise<void> {
-    const { asOf, pageRows = PAGE_ROWS } = options;
+    const { asOf, pageRows } = options;
     const knownAt = asOf === undefined ? {} : { knownAt: asOf };
     const today = marketDayOf(lake.zone, asOf ?? lake.clock.now());
     if (isWanted(options, 'customers')) await registerCustomers(tx, session, options, today);
-    for (const { name, columns, query, usesToday } of QUERIES) {
+    const parameters = [knownAtText(knownAt)];
+    const paged = { parameters, ...(pageRows === undefined ? {} : { pageRows }) };
+    for (const dimension of QUERIED_DIMENSIONS) {
+        if (!isWanted(options, dimension)) continue;
+        const { text: query } = DIMENSION_QUERIES[dimension];
+        const relation = { table: `lake_${dimension}`, columns: DIMENSIONS[dimension], query, ...paged };
+        await registerDimension(tx, session, lake, { dimension, relation, isAsOf: asOf !== undefined });
+        const current = dimension === 'tariffs' ? `, ${isCurrentOn(today)} as is_current` : '';
+        await session.run(
+            `create or replace temp view ${dimension} as select *${current} from lake_${dimension}`,
+        );
+    }
+    for (const { name, columns, query } of QUERIES) {
         if (!isWanted(options, name)) continue;
-        const typed = columnsOf(columns);
-        const parameters = [knownAtText(knownAt), ...(usesToday ? [today] : [])];
-        await session.registerRows(name, typed, []);
-        await copyRelation(tx, session, { name, columns: typed, query, parameters, pageRows });
+        await copyRelation(tx, session, { table: name, columns: columnsOf(columns), query, ...paged });
     }
 }
+
+/** The committed snapshot, where it says what the transaction sees; else, and of an earlier instant, the rows themselves. */
+async function registerDimension(
+    tx: Transaction,
+    session: EngineSession,
+    lake: Lake,
+    wanted: { readonly dimension: QueriedDimension; readonly relation: Relation; readonly isAsOf: boolean },
+): Promise<void> {
+    const { dimension, relation, isAsOf } = wanted;
+    const standing = isAsOf ? undefined : await standingSnapshot(lake, dimension, tx);
+    if (standing === undefined) await copyRelation(tx, session, relation);
+    else await session.registerFiles(relation.table, relation.columns, [standing]);
+}
+
+const isCurrentOn = (day: CalendarDate) =>
+    `coalesce(valid_from <= date '${day}', true) and coalesce(valid_to > date '${day}', true)`;
 
 async function registerCustomers(
     tx: Transaction,
@@ -74,53 +104,12 @@ async function registerCustomers(
     );
 }
 
-async function copyRelation(
-    tx: Transaction,
-    session: EngineSession,
-    relation: {
-        readonly name: string;
-        readonly columns: readonly TableColumn[];
-        readonly query: string;
-        readonly parameters: readonly SqlValue[];
-        readonly pageRows: number;
-    },
-): Promise<void> {
-    const { name, columns, query, parameters, pageRows } = relation;
-    await tx.query(`declare relation_rows no scroll cursor for ${query}`, parameters);
-    for (;;) {
-        const rows = await tx.query<Record<string, unknown>>(`fetch ${pageRows} from relation_rows`);
-        if (rows.length === 0) break;
-        const page = rows.map((row) => columns.map((c) => engineValue(row[c.name], c.type)));
-        await appendPage(session, name, columns, page);
-    }
-    await tx.query('close relation_rows');
-}
-
-/** Adds rows to a table of the session. */
-export async function appendPage(
-    session: EngineSession,
-    table: string,
-    columns: readonly TableColumn[],
-    rows: readonly (readonly EngineValue[])[],
-): Promise<void> {
-    await session.registerRows('relation_page', columns, rows);
-    await session.run(`insert into ${table} select * from relation_page`);
-    await session.run('drop table relation_page');
-}
-
 /** `name type`; a name alone is text. */
 export function columnsOf(texts: readonly string[]): TableColumn[] {
     return texts.map((text) => {
         const [name, type] = text.split(' ');
         return { name: name ?? '', type: type ?? 'string' };
     });
-}
-
-function engineValue(value: unknown, type: string): EngineValue {
-    if (value === null || value === undefined) return null;
-    if (type === 'timestamp' && typeof value === 'number') return instantText(value);
-    if (typeof value === 'object') return JSON.stringify(value);
-    return value as EngineValue;
 }
 
 // $1: the instant, or null for now; a draft is of the instant at which it was written, and one that was replaced since is gone
@@ -130,62 +119,7 @@ const QUERIES: readonly {
     readonly name: string;
     readonly columns: readonly string[];
     readonly query: string;
-    /** $2 is the local day. */
-    readonly usesToday?: true;
 }[] = [
-    {
-        name: 'tariffs',
-        columns: [
-            'plan_id',
-            'name',
-            'kwh_price decimal(18,8)',
-            'fixed_charge decimal(18,8)',
-            'valid_from date',
-            'valid_to date',
-            'is_current boolean',
-            'structure',
-        ],
-        usesToday: true,
-        query: `
-            select t.tariff_id as plan_id, v.name, p.kwh_price, p.fixed_charge, lower(v.valid_during) as valid_from,
-                   upper(v.valid_during) as valid_to, v.valid_during @> $2::date as is_current, v.structure
-              from tariff_versions v join tariffs t using (tariff_no)
-              cross join lateral (
-                  select case when bool_and(c ->> 'kind' in ('subscription', 'energy-flat'))
-                              then sum((c ->> 'pricePerKwh')::numeric) end as kwh_price,
-                         coalesce(sum((c ->> 'pricePerDay')::numeric), 0) as fixed_charge
-                    from jsonb_array_elements(v.structure -> 'charges') as c) p
-             where ${believedAt('v', '$1')} order by t.tariff_id collate "C", lower(v.valid_during)`,
-    },
-    {
-        name: 'agreements',
-        columns: [
-            'agreement_id',
-            'account_id',
-            'customer_id',
-            'metering_point_id',
-            'tariff_id',
-            'move_in date',
-            'move_out date',
-        ],
-        query: `
-            select a.agreement_id, c.account_id, u.customer_id, m.metering_point_id, t.tariff_id,
-                   lower(v.valid_during) as move_in, upper(v.valid_during) as move_out
-              from agreement_versions v join agreements a using (agreement_no) join accounts c using (account_no)
-              left join account_holders h on h.account_no = c.account_no and ${believedAt('h', '$1')}
-              left join customers u on u.customer_no = h.customer_no
-              join metering_points m using (metering_point_no) join tariffs t using (tariff_no)
-             where ${believedAt('v', '$1')} order by a.agreement_id collate "C", lower(v.valid_during)`,
-    },
-    {
-        name: 'metering_point_attributes',
-        columns: ['metering_point_id', 'attribute', 'value', 'valid_from date', 'valid_to date'],
-        query: `
-            select m.metering_point_id, a.attribute, a.value, lower(a.valid_during) as valid_from, upper(a.valid_during) as valid_to
-              from metering_point_attributes a join metering_points m using (metering_point_no)
-             where ${believedAt('a', '$1')}
-             order by m.metering_point_id collate "C", a.attribute collate "C", lower(a.valid_during) nulls first`,
-    },
     {
         name: 'refused_payloads',
         columns: [
@@ -259,4 +193,8 @@ const QUERIES: readonly {
 ];
 
 /** Names of the tables that `registerRelations` registers. */
-export const RELATIONS: readonly string[] = ['customers', ...QUERIES.map(({ name }) => name)];
+export const RELATIONS: readonly string[] = [
+    'customers',
+    ...QUERIED_DIMENSIONS,
+    ...QUERIES.map(({ name }) => name),
+];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ParseTotals, parsePending } from '../ingest/parse-pending.ts';
 import { type ErrorCode, GridtallyError } from '../kernel/errors.ts';
-import { registrationVersion } from '../lake/channel-snapshot.ts';
+import { registrationVersion } from '../lake/dimension-snapshot.ts';
 import type { RefreshProgress, RefreshResult } from '../lake/refresh.ts';
 import { newestSegmentNo, queueState } from '../raw/segment-queue.ts';
 import { type Chain, feedsOf, precedenceOf, refreshAll } from './chain.ts';

@@ -2,7 +2,7 @@ import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
-import { channelSnapshot } from '../lake/channel-snapshot.ts';
+import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { materialiseModel, viewModel } from '../lake/session-models.ts';
@@ -98,7 +98,7 @@ export async function clockDrift(lake: Lake, question: DriftQuestion): Promise<C
     return useLake(lake, async (inUse) => {
         const session = await inUse.engine.openSession();
         try {
-            const { path } = await channelSnapshot(inUse);
+            const { path } = await dimensionSnapshot(inUse, 'channels');
             await session.registerFiles('channels', CHANNEL_SNAPSHOT, [path]);
             const files = await liveFiles(inUse, 'reading_versions', question);
             await session.registerFiles('version_files', LAKE_TABLES.reading_versions, distinctPaths(files));

@@ -55,6 +55,8 @@ const TARIFFS = `tariffs:
           - { id: energy, kind: energy-flat, price_per_kwh: 0.142280 }
         taxes: [{ id: vat, label: VAT, percent: 5 }]
 `;
+const ATTRIBUTES =
+    'metering_point_id,attribute,value,valid_from\nP1,region,north,2013-05-01\nP2,region,south,\n';
 const AGREEMENTS =
     'agreement_id,account_id,metering_point_id,tariff_id,move_in\nG1,A1,P1,flat,2013-05-01\nG2,A2,P2,flat,2013-05-01\n';
 
@@ -65,6 +67,7 @@ export async function openOpenTablesWorld(): Promise<OpenTablesWorld> {
     world.contract('waits', variedContract('generic-csv', 'waits', { unknownMeter: 'wait' }));
     for (const [kind, text] of Object.entries(MASTER_DATA))
         await world.load(kind as keyof typeof MASTER_DATA, `${kind}.csv`, text);
+    await world.load('attributes', 'attributes.csv', ATTRIBUTES);
     await world.load('tariffs', 'tariffs.yaml', TARIFFS);
     await world.load('agreements', 'agreements.csv', AGREEMENTS);
     const seen: SeenVersion[] = [];

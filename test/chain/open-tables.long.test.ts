@@ -1,6 +1,6 @@
 // test limit: 300 s
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { OPEN_TABLE_NAMES, OPEN_TABLES, type OpenTableName } from '../../src/contracts/open-tables.ts';
@@ -97,6 +97,33 @@ test('versions that were swept are no longer in the log, and those that are have
     }
 });
 
+test('the documented sums by region are those of the readings', async () => {
+    const query =
+        /```sql\n(select a\.value as region[^`]+)```/.exec(
+            readFileSync('docs/open-tables.md', 'utf8'),
+        )?.[1] ?? '';
+    const session = await world.workspace.lake.engine.openSession();
+    try {
+        for (const table of ['reads_daily', 'channels', 'metering_point_attributes'] as const) {
+            const folder = world.folderOf(table);
+            const { files } = await snapshotOf(folder, versionsIn(folder).at(-1) ?? 0);
+            const paths = [...files.keys()].map((file) => path.join(folder, file));
+            await session.registerFiles(table, columnsOf(table), paths);
+        }
+        const found = await session.rows(
+            `select region, sum(kwh) as kwh from (${query}) group by region order by region`,
+        );
+        const expected = await world.query(
+            `select case when metering_point_id = 'P1' then 'north' else 'south' end as region, sum(kwh) as kwh
+               from reads_interval group by 1 order by 1`,
+        );
+        assert.equal(expected.length, 2);
+        assert.deepEqual(found, expected);
+    } finally {
+        await session.close();
+    }
+});
+
 test('equal versions of the three tables of readings are of one commit', async () => {
     const { db } = world.workspace.lake;
     const rows = await db.query<{ tables: number; commits: number }>(
@@ -147,18 +174,27 @@ test('statistics are the true bounds of every file', async () => {
             );
             assert.ok(files.size > 0);
             for (const [file, add] of files) {
-                const list = chosenBy.flatMap((c) => [`min(${c}) as a_${c}`, `max(${c}) as b_${c}`]);
+                const list = chosenBy.flatMap((c) => [
+                    `min(${c}) as a_${c}`,
+                    `max(${c}) as b_${c}`,
+                    `count(*) filter (where ${c} is null) as nulls_${c}`,
+                ]);
                 await session.registerFiles('f', columnsOf(table), [path.join(world.folderOf(table), file)]);
                 const [row] = await session.rows(`select count(*) as n, ${list.join(', ')} from f`);
                 const text = (value: unknown) =>
                     typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)Z$/, '$1.000Z') : value;
                 const bounds = (side: string) =>
-                    Object.fromEntries(chosenBy.map((c) => [c, text(row?.[`${side}_${c}`])]));
+                    Object.fromEntries(
+                        chosenBy.flatMap((c) => {
+                            const bound = text(row?.[`${side}_${c}`]);
+                            return bound === null ? [] : [[c, bound]];
+                        }),
+                    );
                 assert.deepEqual(JSON.parse(add.stats), {
                     numRecords: Number(row?.n),
                     minValues: bounds('a'),
                     maxValues: bounds('b'),
-                    nullCount: Object.fromEntries(chosenBy.map((c) => [c, 0])),
+                    nullCount: Object.fromEntries(chosenBy.map((c) => [c, Number(row?.[`nulls_${c}`])])),
                 });
             }
         }

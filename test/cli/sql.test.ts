@@ -129,6 +129,12 @@ test('what is no query is refused, and nothing of it is done', async () => {
             ['delete from tariffs', 'delete'],
             ['drop table customers', 'drop'],
             ['insert into tariffs (plan_id) values (1)', 'insert'],
+            ['insert into reads_daily select * from reads_daily', 'insert'],
+            ['update reads_hourly set kwh = 0', 'update'],
+            [
+                'merge into tariffs as t using tariffs as s on s.plan_id = t.plan_id when matched then delete',
+                'merge',
+            ],
             [`attach '${target}'`, 'attach'],
             ['set threads = 1', 'set'],
             ['call pragma_version()', 'call'],

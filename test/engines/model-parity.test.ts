@@ -12,9 +12,9 @@ import { addDays, calendarDate } from '../../src/kernel/calendar-date.ts';
 import { instantText } from '../../src/kernel/period.ts';
 import { zoneOf } from '../../src/kernel/zone.ts';
 import { liveFiles } from '../../src/lake/catalogue.ts';
-import { channelSnapshot } from '../../src/lake/channel-snapshot.ts';
 import { decideVersions, type JobInputs, PUBLISHED_TABLES, rollUp } from '../../src/lake/curation-job.ts';
 import { registerMarks } from '../../src/lake/day-marks.ts';
+import { dimensionSnapshot } from '../../src/lake/dimension-snapshot.ts';
 import { estimationInputs, estimationRules } from '../../src/lake/estimation-inputs.ts';
 import { useLake } from '../../src/lake/lake-use.ts';
 import type { RebuildKind } from '../../src/lake/refresh-plan.ts';
@@ -194,7 +194,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         })),
         versionFiles: await liveFiles(lake, 'reading_versions'),
         previous,
-        channels: await useLake(lake, (inUse) => channelSnapshot(inUse)),
+        channels: await useLake(lake, (inUse) => dimensionSnapshot(inUse, 'channels')),
         feeds: feeds.intervals,
         validation: await readValidationInputs({ ...lake, validation: MANY_MARKS }, lake.db, states),
         estimation: estimationInputs({ ...lake, estimation: ESTIMATION }, rules, states, feeds.registers),

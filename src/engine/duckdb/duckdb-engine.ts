@@ -298,7 +298,7 @@ export class DuckdbSession implements EngineSession {
         const explained = statementType === StatementType.EXPLAIN ? EXPLAINED.exec(text)?.[1] : undefined;
         if (explained === undefined) {
             const name = StatementType[statementType].toLowerCase().replaceAll('_', ' ');
-            throw new GridtallyError('sql.refused', `this is no query, but a statement of the kind ${name}`);
+            throw noQuery(name);
         }
         await this.#refuseUnlessQuery(explained, await this.#connection.extractStatements(explained));
     }
@@ -340,10 +340,17 @@ const PARQUET = 'format parquet, compression zstd, row_group_size 122880';
 /** `explain analyze` runs what it explains. */
 const EXPLAINED = /^\s*explain\s+(?:analyze\s+)?(?:\([^)]*\)\s*)?(.*)$/is;
 
-/** What a confined session may not do, the engine tells as a lack of permission. */
+/** What a confined session may not do, the engine tells as a lack of permission; views cannot be changed anyhow. */
 function explainRefusal(error: Error): never {
+    const deed = /^Binder Error: Can only (delete|update|merge)/.exec(error.message)?.[1];
+    if (deed !== undefined) throw noQuery(deed);
+    if (/^Catalog Error: \w+ is not an? table/.test(error.message)) throw noQuery('insert');
     if (!error.message.startsWith('Permission Error')) throw error;
     throw new GridtallyError('sql.refused', error.message.split('\n')[0] ?? error.message, { cause: error });
+}
+
+function noQuery(kind: string): GridtallyError {
+    return new GridtallyError('sql.refused', `this is no query, but a statement of the kind ${kind}`);
 }
 
 /** As ranges rather than a computed key, so that the engine skips what lies outside. */
