@@ -4,6 +4,7 @@ import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
 import { zoneOf } from '../kernel/zone.ts';
 import { type Output, openOutput } from './output.ts';
+import { stopServerOnSignal } from './stop-on-signal.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 export interface CommonOptions {
@@ -30,18 +31,24 @@ export function homeFolder(options: CommonOptions): string {
     return folder;
 }
 
-/** Opens the home, runs the command, and closes it whatever happens. */
+/**
+ * Opens the home, runs the command, and closes it whatever happens. A signal stops what a server runs for it; with `hasOwnSignals` the command
+ * sees to signals itself.
+ */
 export async function withWorkspace(
     options: CommonOptions,
     work: (workspace: Workspace, output: Output) => Promise<void>,
+    { hasOwnSignals = false }: { readonly hasOwnSignals?: boolean } = {},
 ): Promise<void> {
     const output = openOutput(options.json === true);
     const workspace = await openWorkspace(homeFolder(options));
+    const takeBack = hasOwnSignals ? () => {} : stopServerOnSignal(workspace);
     try {
         for (const notice of workspace.notices) output.notice(notice);
         await work(workspace, output);
     } finally {
         await workspace.close();
+        takeBack();
     }
 }
 

@@ -5,6 +5,7 @@ import { type CommonOptions, command, wholeNumber, withWorkspace } from './comma
 import { counted, type Output } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
+import { stopServerOnSignal } from './stop-on-signal.ts';
 
 interface WorkCommandOptions extends CommonOptions {
     readonly follow?: boolean;
@@ -23,42 +24,48 @@ export function addWorkCommand(program: Command): void {
 }
 
 async function workCommand(options: WorkCommandOptions): Promise<void> {
-    await withWorkspace(options, async (workspace, output) => {
-        const stop = stopSignal(output);
-        if (options.follow === true) output.notice('at work, until SIGTERM or Ctrl-C');
-        const result = await work(workspace, {
-            isFollowing: options.follow === true,
-            pollMs: Math.max(options.pollSeconds, 1) * 1000,
-            stop,
-            onProgress: (progress) =>
-                output.progress(
-                    progress.stage === 'parse'
-                        ? `parse: ${counted(progress.done, 'payload')}`
-                        : `refresh: ${refreshText(progress)}`,
-                ),
-            onRound: (round) => {
-                if (options.follow === true) output.notice(workText(round));
-            },
-            onSetback: ({ code, message }) => output.notice(`${code}: ${message}; trying again`),
-        });
-        const how = result.ended === 'idle' ? 'nothing is left to do' : 'stopped; the rest is left to others';
-        const refused = await refusedFeeds(workspace);
-        output.result({ ...result, refusedFeeds: refusedFeedDocuments(refused) }, [
-            workText(result),
-            ...refusedFeedText(refused),
-            how,
-        ]);
-        if (refused.some((feed) => feed.payloadsUnparsed > 0)) process.exitCode = 1;
-    });
+    await withWorkspace(
+        options,
+        async (workspace, output) => {
+            const stop = stopSignal(output, () => stopServerOnSignal(workspace));
+            if (options.follow === true) output.notice('at work, until SIGTERM or Ctrl-C');
+            const result = await work(workspace, {
+                isFollowing: options.follow === true,
+                pollMs: Math.max(options.pollSeconds, 1) * 1000,
+                stop,
+                onProgress: (progress) =>
+                    output.progress(
+                        progress.stage === 'parse'
+                            ? `parse: ${counted(progress.done, 'payload')}`
+                            : `refresh: ${refreshText(progress)}`,
+                    ),
+                onRound: (round) => {
+                    if (options.follow === true) output.notice(workText(round));
+                },
+                onSetback: ({ code, message }) => output.notice(`${code}: ${message}; trying again`),
+            });
+            const how =
+                result.ended === 'idle' ? 'nothing is left to do' : 'stopped; the rest is left to others';
+            const refused = await refusedFeeds(workspace);
+            output.result({ ...result, refusedFeeds: refusedFeedDocuments(refused) }, [
+                workText(result),
+                ...refusedFeedText(refused),
+                how,
+            ]);
+            if (refused.some((feed) => feed.payloadsUnparsed > 0)) process.exitCode = 1;
+        },
+        { hasOwnSignals: true },
+    );
 }
 
-/** The first signal ends the work in good order; a second one ends the process, which loses nothing that was published. */
-function stopSignal(output: Output): AbortSignal {
+/** The first signal ends the work in good order and calls `onFirst`; a second one ends the process, which loses nothing that was published. */
+function stopSignal(output: Output, onFirst: () => void): AbortSignal {
     const stop = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         process.once(signal, () => {
             output.notice(`${signal}: ending after the step under way`);
             stop.abort();
+            onFirst();
         });
     }
     return stop.signal;

@@ -14,6 +14,8 @@ export interface Engine {
     readonly jobLimits: JobLimits;
     /** Throws `engine.unsupported` for a need that is not among the engine's capabilities. */
     openSession(wishes?: SessionWishes): Promise<EngineSession>;
+    /** Stops what runs now in any session; the interrupted calls reject. */
+    cancel(): Promise<void>;
     close(): Promise<void>;
 }
 

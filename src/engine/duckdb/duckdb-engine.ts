@@ -78,6 +78,9 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
             sessions.add(session);
             return session;
         },
+        async cancel() {
+            await Promise.all([...sessions].map((session) => session.cancel()));
+        },
         async close() {
             isClosed = true;
             for (const session of sessions) await session.close();

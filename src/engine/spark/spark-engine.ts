@@ -58,6 +58,9 @@ export function sparkEngine(options: SparkOptions): Engine {
             sessions.add(session);
             return session;
         },
+        async cancel() {
+            await Promise.all([...sessions].map((session) => session.cancel()));
+        },
         async close() {
             for (const session of sessions) await session.close();
         },
