@@ -42,7 +42,7 @@ export async function withWorkspace(
 ): Promise<void> {
     const output = openOutput(options.json === true);
     const workspace = await openWorkspace(homeFolder(options));
-    const takeBack = hasOwnSignals ? () => {} : stopServerOnSignal(workspace);
+    const takeBack = hasOwnSignals ? () => {} : stopOnSignal(workspace);
     try {
         for (const notice of workspace.notices) output.notice(notice);
         await work(workspace, output);
@@ -50,6 +50,11 @@ export async function withWorkspace(
         await workspace.close();
         takeBack();
     }
+}
+
+/** Signals stop what a server runs for this process; what runs in the process itself ends with it. */
+export function stopOnSignal({ lake }: Workspace): () => void {
+    return lake.bulkEngine === lake.engine ? () => {} : stopServerOnSignal(lake.bulkEngine);
 }
 
 /** An option's value as a UTC instant in epoch milliseconds. */

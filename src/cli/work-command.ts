@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type WorkCounts, work } from '../pipeline/work.ts';
-import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
+import { type CommonOptions, command, stopOnSignal, wholeNumber, withWorkspace } from './command-context.ts';
 import { counted, type Output } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
-import { stopServerOnSignal } from './stop-on-signal.ts';
 
 interface WorkCommandOptions extends CommonOptions {
     readonly follow?: boolean;
@@ -27,7 +26,7 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
     await withWorkspace(
         options,
         async (workspace, output) => {
-            const stop = stopSignal(output, () => stopServerOnSignal(workspace));
+            const stop = stopSignal(output, () => stopOnSignal(workspace));
             if (options.follow === true) output.notice('at work, until SIGTERM or Ctrl-C');
             const result = await work(workspace, {
                 isFollowing: options.follow === true,

@@ -1,6 +1,7 @@
 // test limit: 1500 s
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
@@ -18,6 +19,16 @@ const TOKEN = 'right';
 const ASKER = path.join(import.meta.dirname, 'spark-asker.ts');
 // keeps both threads busy for hours; its tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
 const LONG_QUERY = `select count(*) as n from range(0, 900000000000, 1, 2) where sha2(cast(id as string), 512) = 'x'`;
+
+// a sum that no map side can make smaller: 300,000 texts of 128 characters pass from stage to stage
+const LARGE_SHUFFLE =
+    'from (select s.* from sums as s inner join (select count(distinct sha2(cast(id as string), 512)) as n from range(300000)) on n > 0) as sums';
+
+// what makes the server look for queries that nobody listens to every second instead of every few minutes
+const HURRIED = {
+    'spark.connect.execute.manager.detachedTimeout': '2s',
+    'spark.connect.execute.manager.maintenanceInterval': '1s',
+};
 
 let server: SparkServer | undefined;
 let port: number;
@@ -69,6 +80,50 @@ test('no server at the address', { skip }, () =>
     assertRefused('engine.unreachable', /^sc:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/),
 );
 
+// the first, because it has a server of its own: a start takes ten seconds
+test('a full disk of the server or of the lake, and a lake that it does not see, and the next refresh completes', {
+    skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
+}, async () => {
+    const address = `sc://127.0.0.1:${port}/;token=${TOKEN}`;
+    const [small, full, unseen] = [
+        await openWorld(address),
+        await openWorld(address),
+        await openWorld(address),
+    ];
+    const inLake = (of: ChainWorld, table: string) => path.join(of.homeFolder, 'lake', table);
+    mkdirSync(inLake(full, 'reads_interval'));
+    const cramped = await startSparkServer({
+        port,
+        token: TOKEN,
+        roomKib: 8 * 1024,
+        // a page; and room enough where only the files are missing
+        rooms: { [inLake(full, 'reads_interval')]: 4, [inLake(unseen, 'reading_versions')]: 1024 },
+    });
+    const forget = overrideModel(
+        'curation/present_hours',
+        (text) => text.replace('from sums', LARGE_SHUFFLE),
+        ['sha2'],
+    );
+    try {
+        await assertRefused('engine.disk-full', /No space left on device/, small);
+    } finally {
+        forget();
+    }
+    await assertRefused(
+        'engine.disk-full',
+        /write below .*reads_interval[\s\S]*No space left on device/,
+        full,
+    );
+    await assertRefused('engine.lake-unreachable', /reading_versions/, unseen);
+    await cramped.end();
+    await serverUp();
+    for (const mended of [small, full, unseen]) {
+        await refreshAll(mended.workspace);
+        await assertAsWithout(mended);
+        await mended.end();
+    }
+});
+
 test('a token that the server does not take', { skip }, async () => {
     await serverUp();
     const wrong = await openWorld(`sc://127.0.0.1:${port}/;token=wrong`);
@@ -106,6 +161,19 @@ test('a model that the other engine alone cannot run is run', { skip }, async ()
     await one.end();
 });
 
+test('a process that is told to end stops what the server runs for it, and ends as told', {
+    skip,
+}, async () => {
+    const asker = await askLong();
+    const ended = once(asker, 'exit');
+    asker.kill('SIGTERM');
+    assert.deepEqual(await ended, [null, 'SIGTERM']);
+    // this server lets a query that nobody listens to go on for minutes
+    const askedAt = performance.now();
+    await assertIdle();
+    assert.ok(performance.now() - askedAt < 60_000);
+});
+
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
     const first = await serverUp();
     const forget = overrideModel(
@@ -122,7 +190,7 @@ test('a server that dies in mid-refresh, and the next refresh completes', { skip
         const refused = assertRefused('engine.lost', /was lost while it was asked to compute received_hours/);
         await Promise.race([refused, untilItComputes(writtenBefore)]);
         await first.end();
-        server = await startSparkServer({ port, token: TOKEN });
+        server = await startSparkServer({ port, token: TOKEN, settings: HURRIED });
         await refused;
     } finally {
         forget();
@@ -143,94 +211,39 @@ async function assertAsWithout(one: ChainWorld): Promise<void> {
     }
 }
 
-// a sum that no map side can make smaller: 300,000 texts of 128 characters pass from stage to stage
-const LARGE_SHUFFLE =
-    'from (select s.* from sums as s inner join (select count(distinct sha2(cast(id as string), 512)) as n from range(300000)) on n > 0) as sums';
-
-// what makes the server look for queries that nobody listens to every second instead of every few minutes
-const HURRIED = {
-    'spark.connect.execute.manager.detachedTimeout': '2s',
-    'spark.connect.execute.manager.maintenanceInterval': '1s',
-};
-let isHurried = false;
-
-async function restart(
-    rooms: { roomKib?: number; rooms?: Record<string, number> } = {},
-): Promise<SparkServer> {
-    await server?.end();
-    server = await startSparkServer({ port, token: TOKEN, settings: HURRIED, ...rooms });
-    isHurried = true;
-    return server;
-}
-
-test('a full disk of the server or of the lake, and a lake that it does not see, and the next refresh completes', {
-    skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
-}, async () => {
-    const address = `sc://127.0.0.1:${port}/;token=${TOKEN}`;
-    const [small, full, unseen] = [
-        await openWorld(address),
-        await openWorld(address),
-        await openWorld(address),
-    ];
-    const inLake = (of: ChainWorld, table: string) => path.join(of.homeFolder, 'lake', table);
-    mkdirSync(inLake(full, 'reads_interval'));
-    await restart({
-        roomKib: 8 * 1024,
-        // a page; and room enough where only the files are missing
-        rooms: { [inLake(full, 'reads_interval')]: 4, [inLake(unseen, 'reading_versions')]: 1024 },
-    });
-    const forget = overrideModel(
-        'curation/present_hours',
-        (text) => text.replace('from sums', LARGE_SHUFFLE),
-        ['sha2'],
-    );
-    try {
-        await assertRefused('engine.disk-full', /No space left on device/, small);
-    } finally {
-        forget();
-    }
-    await assertRefused(
-        'engine.disk-full',
-        /write below .*reads_interval[\s\S]*No space left on device/,
-        full,
-    );
-    await assertRefused('engine.lake-unreachable', /reading_versions/, unseen);
-    await restart();
-    for (const mended of [small, full, unseen]) {
-        await refreshAll(mended.workspace);
-        await assertAsWithout(mended);
-        await mended.end();
-    }
-});
-
 test('a process that is killed leaves nothing that runs on the server, beyond the time that the server allows', {
     skip,
 }, async () => {
-    // minutes, unless set
-    if (!isHurried || server === undefined) server = await restart();
-    const address = `${server.address}/;token=${TOKEN}`;
-    const asker = spawn(process.execPath, [...process.execArgv, ASKER, address, LONG_QUERY], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const ended = new Promise((resolve) => asker.once('exit', resolve));
-    let isRunning = false;
-    for await (const line of asker.stdout) {
-        isRunning = /runs/.test(String(line));
-        if (isRunning) break;
-    }
-    assert.ok(isRunning, 'the query is under way when its process is killed');
+    const asker = await askLong();
     asker.kill('SIGKILL');
-    await ended;
-    const engine = sparkEngine({ address });
+    await assertIdle();
+});
+
+/** A process whose query is under way on the server. */
+async function askLong(): Promise<ChildProcess> {
+    const { address } = await serverUp();
+    const args = [...process.execArgv, ASKER, `${address}/;token=${TOKEN}`, LONG_QUERY];
+    const asker = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const isRunning = once(asker.stdout, 'data').then(() => true);
+    assert.ok(
+        await Promise.race([isRunning, once(asker, 'exit').then(() => false)]),
+        'it asks until it is told to end',
+    );
+    return asker;
+}
+
+/** A query that needs the server's two threads is answered; it waits for ever where the tasks of another go on. */
+async function assertIdle(): Promise<void> {
+    const { address } = await serverUp();
+    const engine = sparkEngine({ address: `${address}/;token=${TOKEN}` });
     try {
         const session = await engine.openSession();
-        // needs the server's two threads, and waits for ever where the tasks go on
         const next = await session.rows('select count(*) as n from range(0, 1000, 1, 2)');
         assert.deepEqual(next, [{ n: 1000n }]);
     } finally {
         await engine.close();
     }
-});
+}
 
 function writtenJobs(): number {
     const folder = path.join(world.homeFolder, 'lake/reads_interval');
@@ -274,9 +287,7 @@ test('what is running is cancelled', { skip }, async () => {
             running,
             (error) => error instanceof GridtallyError && error.code === 'engine.interrupted',
         );
-        // needs the server's two threads, and waits for ever where the tasks go on
-        const next = await session.rows('select count(*) as n from range(0, 1000, 1, 2)');
-        assert.deepEqual(next, [{ n: 1000n }]);
+        await assertIdle();
     } finally {
         await engine.close();
     }
