@@ -18,11 +18,12 @@ export async function publishOpen(
     { home, lake }: Pick<Chain, 'home' | 'lake'>,
     options: { readonly bills: 'all' | 'none' | DatePeriod; readonly rebuild?: boolean },
 ): Promise<PublishedLog[]> {
+    // queries read them too
+    for (const dimension of DIMENSION_NAMES) await dimensionSnapshot(lake, dimension);
     if (!home.openTables) {
         await closeOpenTables(lake);
         return [];
     }
-    for (const dimension of DIMENSION_NAMES) await dimensionSnapshot(lake, dimension);
     if (options.bills !== 'none')
         await exportBillLines(lake, options.bills === 'all' ? undefined : options.bills);
     return options.rebuild === true ? rebuildOpenTables(lake) : publishOpenTables(lake);
