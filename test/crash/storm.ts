@@ -17,6 +17,8 @@ export interface StormOptions {
     readonly stages?: readonly Stage[];
     readonly isPlanted?: boolean;
     readonly compileCache: string;
+    /** Days of the readings: a worker publishes up to all of them. */
+    readonly days: number;
 }
 
 export interface StormCounts {
@@ -27,6 +29,9 @@ export interface StormCounts {
     readonly serverKills: number;
     readonly workers: number;
 }
+
+// on a machine that others use
+const MS_OF_A_DAY = 3_000;
 
 /** Parallel workers on one home, of which most are killed; what they do is drawn from the seed, how they overlap is not. */
 export class Storm {
@@ -101,7 +106,12 @@ export class Storm {
 
     async #runPlan(plan: WorkerPlan): Promise<void> {
         const serverKillsBefore = this.#serverKills;
-        const end = await runWorker({ ...plan, home: this.#home, compileCache: this.#options.compileCache });
+        const end = await runWorker({
+            ...plan,
+            home: this.#home,
+            compileCache: this.#options.compileCache,
+            extraMs: this.#options.days * MS_OF_A_DAY,
+        });
         const given = deliveriesOf(plan.steps);
         for (const { sequence, sourceKey } of end.acknowledged) {
             this.acknowledged.set(sequence, sourceKey);

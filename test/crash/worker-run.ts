@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { WorkerStep } from './worker-step.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
-/** A worker has a minute of work at most; one that takes so long waits for something that will not come. */
-const WORKER_MS_MAX = 240_000;
+/** A worker has seconds of work; one that takes so long waits for something that will not come. */
+const WORKER_MS_MAX = 90_000;
 
 export interface WorkerOptions {
     readonly home: string;
@@ -14,6 +14,8 @@ export interface WorkerOptions {
     readonly crash: string;
     /** GRIDTALLY_FORGET_UNSYNCED. */
     readonly forget: string;
+    /** Beside the usual time, what much work may take; milliseconds. */
+    readonly extraMs?: number;
     /** Kills it from outside after so long, unless it has ended. */
     readonly killAfterMs?: number;
     /** Keeps compiled modules, so that a worker starts sooner. */
@@ -53,7 +55,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
         killed = why;
         child.kill('SIGKILL');
     };
-    const timers = [setTimeout(kill('stuck'), WORKER_MS_MAX)];
+    const timers = [setTimeout(kill('stuck'), WORKER_MS_MAX + (options.extraMs ?? 0))];
     if (options.killAfterMs !== undefined) timers.push(setTimeout(kill('killed'), options.killAfterMs));
     const [code, signal] = await once(child, 'close');
     for (const timer of timers) clearTimeout(timer);
