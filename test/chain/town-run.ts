@@ -5,7 +5,7 @@ import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { simulateTown } from '../../src/simulate/town.ts';
 import type { TownOptions } from '../../src/simulate/town-options.ts';
 import type { TownTotals } from '../../src/simulate/truth-files.ts';
-import { type ChainWorld, openChainWorld, shippedContract } from './chain-world.ts';
+import { type ChainWorld, openChainWorld, shippedContract, type WorldOptions } from './chain-world.ts';
 
 export interface TownWorld extends ChainWorld {
     readonly townFolder: string;
@@ -35,14 +35,16 @@ export const FLAWED_TOWN = {
 
 /** A town through the chain: master data, deliveries in their order, what is loaded late, refresh. */
 export async function openTown(
-    options: Omit<TownOptions, 'outFolder' | 'feedName'> & { bucketSize?: number; engine?: string },
+    options: Omit<TownOptions, 'outFolder' | 'feedName'> &
+        Pick<WorldOptions, 'bucketSize' | 'engine' | 'estimates'>,
 ): Promise<TownWorld> {
-    const { bucketSize, engine, ...town } = options;
+    const { bucketSize, engine, estimates, ...town } = options;
     const world = await openChainWorld({
         marketZone: town.marketZone,
         threads: 'all',
         ...(bucketSize ? { bucketSize } : {}),
         ...(engine ? { engine } : {}),
+        ...(estimates ? { estimates } : {}),
     });
     try {
         const townFolder = path.join(world.folder, 'town');

@@ -21,7 +21,7 @@ const GENERIC = fileURLToPath(new URL('../../feeds/generic-csv.odcs.yaml', impor
 /** A home of London with small buckets, and the contracts of its own feeds. */
 export async function makeCrashHome(
     folder: string,
-    options: { readonly databaseUrl?: string } = {},
+    options: { readonly databaseUrl?: string; readonly engine?: string } = {},
 ): Promise<void> {
     await initHome(folder, { marketZone: 'Europe/London', bucketSize: 32, ...options });
     const feeds = path.join(folder, 'feeds');

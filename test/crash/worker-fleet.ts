@@ -26,6 +26,8 @@ export interface FleetOptions {
     readonly receivers: number;
     /** Workers to kill before the rest may end in peace. */
     readonly kills: number;
+    /** Address of a server that works for the shared home; the quiet one has none. */
+    readonly engine?: string;
 }
 
 export interface FleetRun {
@@ -54,11 +56,14 @@ export class SharedHome {
     readonly #release: () => Promise<void>;
     #started = 0;
 
-    static async make(root: string): Promise<SharedHome> {
+    static async make(root: string, engine?: string): Promise<SharedHome> {
         const serverFolder = path.join(root, 'server');
         const lease = await leaseServer(serverFolder);
         const folder = path.join(root, 'shared');
-        await makeCrashHome(folder, { databaseUrl: urlOf(lease.address) });
+        await makeCrashHome(folder, {
+            databaseUrl: urlOf(lease.address),
+            ...(engine === undefined ? {} : { engine }),
+        });
         const otherMount = path.join(root, 'another mount');
         symlinkSync(folder, otherMount);
         return new SharedHome(folder, otherMount, serverFolder, () => lease.release());
@@ -137,7 +142,7 @@ export async function runFleet(options: FleetOptions): Promise<FleetRun> {
     const masterFiles = writeMasterFiles(path.join(root, 'master'), input);
     const expected = await quietContent(quiet, input, masterFiles);
     await removeScratchFolder(quiet);
-    const shared = await SharedHome.make(root);
+    const shared = await SharedHome.make(root, options.engine);
     const workspace = await openWorkspace(shared.folder);
     try {
         await loadAll(workspace, masterFiles.first);
