@@ -236,6 +236,7 @@ table loads (
     changed_count integer not null,
     constraint loads_pkey PRIMARY KEY (load_no)
 );
+CREATE INDEX loads_by_kind ON loads USING btree (kind, load_no);
 
 table matched_readings (
     is_only boolean not null default true,

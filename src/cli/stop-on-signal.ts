@@ -1,23 +1,30 @@
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 // a server out of reach does not keep anybody waiting
 const PATIENCE_MS = 3_000;
 
 /**
- * From now on a signal that ends this process first stops what the server of this engine runs for it, so that nobody pays for a job whose result
- * is awaited no more. Nothing published is lost: the next run goes on. Gives what takes this back.
+ * From now on a signal that ends this process first ends what the server of this engine runs for it, so that nobody pays for a job whose result
+ * is awaited no more; a second one does not wait for that. Nothing published is lost: the next run goes on. Gives what takes this back.
  */
-export function stopServerOnSignal(server: Pick<Engine, 'cancel'>): () => void {
+export function stopServerOnSignal(server: Pick<Engine, 'close'>): () => void {
     const takeBack = () => {
-        for (const signal of SIGNALS) process.removeListener(signal, stop);
+        for (const signal of ENDING_SIGNALS) process.removeListener(signal, stop);
     };
     const stop = (signal: NodeJS.Signals) => {
         takeBack();
-        const isStopped = server.cancel().catch(() => {});
-        void Promise.race([isStopped, sleep(PATIENCE_MS)]).then(() => process.kill(process.pid, signal));
+        const isStopped = server.close().catch(() => {});
+        void Promise.race([isStopped, sleep(PATIENCE_MS)]).then(() => endBy(signal));
     };
-    for (const signal of SIGNALS) process.on(signal, stop);
+    for (const signal of ENDING_SIGNALS) process.on(signal, stop);
     return takeBack;
+}
+
+/** As the signal would have without a listener; the first process of a container is not ended by one of its own. */
+function endBy(signal: NodeJS.Signals): void {
+    process.kill(process.pid, signal);
+    setTimeout(() => process.exit(128 + constants.signals[signal]), 500);
 }

@@ -14,8 +14,7 @@ export interface Engine {
     readonly jobLimits: JobLimits;
     /** Throws `engine.unsupported` for a need that is not among the engine's capabilities. */
     openSession(wishes?: SessionWishes): Promise<EngineSession>;
-    /** Stops what runs now in any session; the interrupted calls reject. */
-    cancel(): Promise<void>;
+    /** Ends all sessions with what runs in them, on a server too; those calls reject. No session opens after it. */
     close(): Promise<void>;
 }
 

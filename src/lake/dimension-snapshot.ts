@@ -1,6 +1,7 @@
-import { CHANNEL_SNAPSHOT, DIMENSIONS, type Dimension } from '../contracts/lake-tables.ts';
+import { CHANNEL_SNAPSHOT, DIMENSION_NAMES, DIMENSIONS, type Dimension } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
+import { fingerprint } from '../kernel/hash.ts';
 import { channelDirectory, highestChannelNo } from '../registry/channel-directory.ts';
 import { DIMENSION_QUERIES, loadsVersion } from '../registry/dimension-queries.ts';
 import type { Database, Transaction } from '../store/database.ts';
@@ -14,7 +15,7 @@ import { replacePartitions } from './replaced-partitions.ts';
 export interface DimensionSnapshot {
     /** Absolute. */
     readonly path: string;
-    /** Of master data; its content is at least as new. */
+    /** Of master data and of how it is made; its content is at least as new. */
     readonly version: string;
 }
 
@@ -61,10 +62,11 @@ async function newestSnapshot(
     dimension: Dimension,
     db: Pick<Database, 'query'>,
 ): Promise<DimensionSnapshot | { version: string }> {
-    const version =
+    const version = `${FORMS[dimension]}:${
         dimension === 'channels'
             ? await registrationVersion(db)
-            : await loadsVersion(db, DIMENSION_QUERIES[dimension].changedBy);
+            : await loadsVersion(db, DIMENSION_QUERIES[dimension].changedBy)
+    }`;
     const known = await db.query<{ checksum: string }>(
         'select checksum from partitions where table_name = $1',
         [dimension],
@@ -97,7 +99,18 @@ async function writeSnapshot(lake: Lake, dimension: Dimension, version: string):
     }
 }
 
-/** Total orders, the same on every engine. */
+/** Says how a snapshot is made: one that another version of gridtally made otherwise is made anew. */
+const FORMS = Object.fromEntries(
+    DIMENSION_NAMES.map((dimension) => [
+        dimension,
+        fingerprint([
+            DIMENSIONS[dimension],
+            dimension === 'channels' ? '' : DIMENSION_QUERIES[dimension].text,
+        ]).slice(0, 12),
+    ]),
+) as Readonly<Record<Dimension, string>>;
+
+/** Total orders, of code points, as the queries have them; the engine keeps no order of a table by itself. */
 const ORDERS: Readonly<Record<Dimension, string>> = {
     channels: 'channel_no nulls last, valid_from nulls first',
     agreements: 'agreement_id nulls last, move_in nulls first',

@@ -11,7 +11,7 @@ import {
 import type { Chain } from './chain.ts';
 
 /**
- * Brings the tables that other programs read up to what is published: master data, bill lines (of periods that begin within `billedWithin`, or
+ * Brings the tables that other programs read up to what is published: master data, bill lines (of periods that begin within `bills`, or
  * all), then the logs. Where the home has them switched off, it takes away those that are there.
  */
 export async function publishOpen(

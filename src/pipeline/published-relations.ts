@@ -37,7 +37,7 @@ const ASKS_FOR_TABLES =
 
 /**
  * Registers the published tables whose rows are in Postgres: master data and bills as believed now, or at `asOf`; what is current goes
- * by the local day of that instant. The engine holds them, and spills.
+ * by the local day of that instant. The engine holds rows, and spills.
  */
 export async function registerRelations(
     tx: Transaction,
@@ -53,12 +53,16 @@ export async function registerRelations(
     const paged = { parameters, ...(pageRows === undefined ? {} : { pageRows }) };
     for (const dimension of QUERIED_DIMENSIONS) {
         if (!isWanted(options, dimension)) continue;
-        const { text: query } = DIMENSION_QUERIES[dimension];
-        const relation = { table: `lake_${dimension}`, columns: DIMENSIONS[dimension], query, ...paged };
-        await registerDimension(tx, session, lake, { dimension, relation, isAsOf: asOf !== undefined });
-        const current = dimension === 'tariffs' ? `, ${isCurrentOn(today)} as is_current` : '';
+        const rows = await registerDimension(tx, session, lake, {
+            dimension,
+            isAsOf: asOf !== undefined,
+            ...paged,
+        });
+        const shown = DIMENSIONS[dimension].map(({ name }) => name);
+        // before the long text at the end
+        if (dimension === 'tariffs') shown.splice(-1, 0, `${isCurrentOn(today)} as is_current`);
         await session.run(
-            `create or replace temp view ${dimension} as select *${current} from lake_${dimension}`,
+            `create or replace temp view ${dimension} as select ${shown.join(', ')} from ${rows}`,
         );
     }
     for (const { name, columns, query } of QUERIES) {
@@ -67,17 +71,29 @@ export async function registerRelations(
     }
 }
 
-/** The committed snapshot, where it says what the transaction sees; else, and of an earlier instant, the rows themselves. */
+/**
+ * The committed snapshot, where it says what the transaction sees; else, and of an earlier instant, the rows themselves. Gives the name of the relation:
+ * of either its own, because a transaction that is repeated may find the other.
+ */
 async function registerDimension(
     tx: Transaction,
     session: EngineSession,
     lake: Lake,
-    wanted: { readonly dimension: QueriedDimension; readonly relation: Relation; readonly isAsOf: boolean },
-): Promise<void> {
-    const { dimension, relation, isAsOf } = wanted;
+    wanted: { readonly dimension: QueriedDimension; readonly isAsOf: boolean } & Pick<
+        Relation,
+        'parameters' | 'pageRows'
+    >,
+): Promise<string> {
+    const { dimension, isAsOf, ...paged } = wanted;
+    const columns = DIMENSIONS[dimension];
     const standing = isAsOf ? undefined : await standingSnapshot(lake, dimension, tx);
-    if (standing === undefined) await copyRelation(tx, session, relation);
-    else await session.registerFiles(relation.table, relation.columns, [standing]);
+    if (standing !== undefined) {
+        await session.registerFiles(`${dimension}_file`, columns, [standing]);
+        return `${dimension}_file`;
+    }
+    const table = `${dimension}_rows`;
+    await copyRelation(tx, session, { table, columns, query: DIMENSION_QUERIES[dimension].text, ...paged });
+    return table;
 }
 
 const isCurrentOn = (day: CalendarDate) =>

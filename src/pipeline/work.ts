@@ -4,6 +4,8 @@ import { type ErrorCode, GridtallyError } from '../kernel/errors.ts';
 import { registrationVersion } from '../lake/dimension-snapshot.ts';
 import type { RefreshProgress, RefreshResult } from '../lake/refresh.ts';
 import { newestSegmentNo, queueState } from '../raw/segment-queue.ts';
+import { loadsVersion } from '../registry/dimension-queries.ts';
+import { MASTER_DATA_KINDS } from '../registry/master-data-kind.ts';
 import { type Chain, feedsOf, precedenceOf, refreshAll } from './chain.ts';
 
 export interface WorkOptions {
@@ -96,6 +98,7 @@ async function homeState(chain: Chain): Promise<string> {
         commits?.newest,
         await newestSegmentNo(db),
         await registrationVersion(db),
+        await loadsVersion(db, MASTER_DATA_KINDS),
         precedenceOf(feeds),
         // a mended contract frees what waited for it
         feeds.map(({ contractNo, refusal }) => [contractNo, refusal?.message]),

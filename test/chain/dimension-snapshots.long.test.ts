@@ -90,7 +90,7 @@ test('a load makes those of its kind anew, and until then queries read the rows'
     assert.deepEqual(await world.query('select customer_id from agreements'), [{ customer_id: 'C2' }]);
 });
 
-test('processes that want a snapshot at once make one', async () => {
+test('callers that want a snapshot at once make one', async () => {
     const { lake } = world.workspace;
     await world.load('tariffs', 'tariffs.yaml', tariff('0.75'));
     const made = await Promise.all([1, 2, 3, 4].map(() => dimensionSnapshot(lake, 'tariffs')));

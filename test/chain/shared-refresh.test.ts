@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/engine.ts';
+import { standingSnapshot } from '../../src/lake/dimension-snapshot.ts';
 import type { Lake } from '../../src/lake/lake.ts';
 import { isInLog } from '../../src/lake/open-table-log.ts';
 import { currentPlan, refresh } from '../../src/lake/refresh.ts';
@@ -11,6 +15,7 @@ import { work } from '../../src/pipeline/work.ts';
 import { type ChainWorld, openChainWorld, type ReadingRow, readingsCsv } from './chain-world.ts';
 import { addHistoryFeed, ingestRows } from './validation-world.ts';
 
+const COMMAND = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const HOUR = 3_600_000;
 const FIRST_DAY = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
@@ -137,6 +142,43 @@ test('a worker that is stopped leaves the rest, and the next one does it', async
     assert.equal(second.ended, 'idle');
     assert.equal(first.rebuilt + first.merged + second.rebuilt + second.merged, 2);
     assert.deepEqual(await namelessFiles(), []);
+});
+
+test('a follower publishes master data that are loaded while nothing else comes', async () => {
+    const { lake } = world.workspace;
+    const stop = new AbortController();
+    const following = work(world.workspace, { isFollowing: true, pollMs: 20, stop: stop.signal });
+    const standing = () => standingSnapshot(lake, 'metering_point_attributes', lake.db);
+    const changed = async (from: string | undefined) => {
+        for (;;) {
+            const now = await standing();
+            if (now !== undefined && now !== from) return now;
+            await sleep(20);
+        }
+    };
+    const before = await changed(undefined);
+    const [point] = await world.query('select metering_point_id as id from channels limit 1');
+    const text = `metering_point_id,attribute,value\n${point?.id},region,north\n`;
+    await world.load('attributes', 'attributes.csv', text);
+    assert.notEqual(await changed(before), before);
+    stop.abort();
+    await following;
+});
+
+test('work that follows ends in good order when its terminal is closed', async () => {
+    const args = [COMMAND, 'work', '--follow', '--home', world.homeFolder];
+    const command = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = once(command, 'exit');
+    let said = '';
+    await new Promise<void>((resolve) => {
+        command.stderr.on('data', (chunk) => {
+            said += chunk;
+            if (said.includes('at work')) resolve();
+        });
+    });
+    command.kill('SIGHUP');
+    assert.deepEqual(await ended, [0, null]);
+    assert.match(said, /SIGHUP: ending after the step under way/);
 });
 
 test('a follower takes up what comes later, and ends when it is told', async () => {

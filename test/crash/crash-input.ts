@@ -8,6 +8,8 @@ import {
     DAY_MS,
     epochDayOf,
 } from '../../src/kernel/calendar-date.ts';
+import { marketDayOf } from '../../src/kernel/market-day.ts';
+import { zoneOf } from '../../src/kernel/zone.ts';
 import { type RandomStream, randomStream } from '../../src/simulate/random-stream.ts';
 
 /** One payload to deliver; its file lies below the input folder. */
@@ -28,7 +30,7 @@ export interface CrashInput {
     readonly loadedFirst: readonly string[];
     readonly loadedLate: readonly string[];
     readonly from: string;
-    /** Months, such as `2013-04`, that hold a day of the readings. */
+    /** Months, such as `2013-04`, that hold a market day of the readings. */
     readonly months: readonly string[];
     /** True where the readings are of real meters. */
     readonly isReal: boolean;
@@ -58,6 +60,7 @@ interface Document {
 const REAL = path.resolve(import.meta.dirname, '../../../shared/data/lcl/readings');
 /** Two days from here hold London's spring clock change, and end in April. */
 const FROM = '2013-03-30';
+const LONDON = zoneOf('Europe/London');
 const LCL_HEADER = 'LCLid,tstp,energy(kWh/hh)';
 const GENERIC_HEADER = 'meter_id,register,read_at,minutes,value,unit,quality,version';
 const HALF_HOUR_MS = 1_800_000;
@@ -100,7 +103,7 @@ export function makeCrashInput(folder: string, options: CrashInputOptions): Cras
         loadedFirst: meters.slice(0, half),
         loadedLate: [...meters.slice(half, half + 3), ...waiting],
         from: dates[0] ?? FROM,
-        months: [...new Set(dates.map((date) => date.slice(0, 7)))],
+        months: [...new Set(instants(dates).map((at) => marketDayOf(LONDON, at).slice(0, 7)))],
         isReal,
     };
 }

@@ -17,6 +17,8 @@ import { canLimitRoom, freePort, type SparkServer, startSparkServer } from './sp
 const skip = SPARK_SKIP;
 const TOKEN = 'right';
 const ASKER = path.join(import.meta.dirname, 'spark-asker.ts');
+const SLOW_MODEL = path.join(import.meta.dirname, 'slow-model.ts');
+const COMMAND = path.join(import.meta.dirname, '../../src/cli/main.ts');
 // keeps both threads busy for hours; its tasks look whether they are to stop: Spark's sorts and aggregates of text over a range do not
 const LONG_QUERY = `select count(*) as n from range(0, 900000000000, 1, 2) where sha2(cast(id as string), 512) = 'x'`;
 
@@ -31,6 +33,7 @@ const HURRIED = {
 };
 
 let server: SparkServer | undefined;
+let isHurried = false;
 let port: number;
 let world: ChainWorld;
 
@@ -80,49 +83,48 @@ test('no server at the address', { skip }, () =>
     assertRefused('engine.unreachable', /^sc:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/),
 );
 
-// the first, because it has a server of its own: a start takes ten seconds
+// before all that need a server as it is: a start takes ten seconds
 test('a full disk of the server or of the lake, and a lake that it does not see, and the next refresh completes', {
     skip: skip || (canLimitRoom() ? false : 'this account may not mount a small file system'),
 }, async () => {
     const address = `sc://127.0.0.1:${port}/;token=${TOKEN}`;
-    const [small, full, unseen] = [
-        await openWorld(address),
-        await openWorld(address),
-        await openWorld(address),
-    ];
+    const worlds = [await openWorld(address), await openWorld(address), await openWorld(address)] as const;
+    try {
+        await assertRefusedForRoom(...worlds);
+        await server?.end();
+        server = undefined;
+        await serverUp();
+        for (const mended of worlds) {
+            await refreshAll(mended.workspace);
+            await assertAsWithout(mended);
+        }
+    } finally {
+        for (const one of worlds) await one.end();
+    }
+});
+
+/** Leaves a server on which a large step of the first, a file of the second and what the third has received find no room or no place. */
+async function assertRefusedForRoom(small: ChainWorld, full: ChainWorld, unseen: ChainWorld): Promise<void> {
     const inLake = (of: ChainWorld, table: string) => path.join(of.homeFolder, 'lake', table);
     mkdirSync(inLake(full, 'reads_interval'));
-    const cramped = await startSparkServer({
+    server = await startSparkServer({
         port,
         token: TOKEN,
         roomKib: 8 * 1024,
         // a page; and room enough where only the files are missing
         rooms: { [inLake(full, 'reads_interval')]: 4, [inLake(unseen, 'reading_versions')]: 1024 },
     });
-    const forget = overrideModel(
-        'curation/present_hours',
-        (text) => text.replace('from sums', LARGE_SHUFFLE),
-        ['sha2'],
-    );
+    const shuffling = (text: string) => text.replace('from sums', LARGE_SHUFFLE);
+    const forget = overrideModel('curation/present_hours', shuffling, ['sha2']);
     try {
         await assertRefused('engine.disk-full', /No space left on device/, small);
     } finally {
         forget();
     }
-    await assertRefused(
-        'engine.disk-full',
-        /write below .*reads_interval[\s\S]*No space left on device/,
-        full,
-    );
+    const noRoom = /write below .*reads_interval[\s\S]*No space left on device/;
+    await assertRefused('engine.disk-full', noRoom, full);
     await assertRefused('engine.lake-unreachable', /reading_versions/, unseen);
-    await cramped.end();
-    await serverUp();
-    for (const mended of [small, full, unseen]) {
-        await refreshAll(mended.workspace);
-        await assertAsWithout(mended);
-        await mended.end();
-    }
-});
+}
 
 test('a token that the server does not take', { skip }, async () => {
     await serverUp();
@@ -161,17 +163,24 @@ test('a model that the other engine alone cannot run is run', { skip }, async ()
     await one.end();
 });
 
-test('a process that is told to end stops what the server runs for it, and ends as told', {
-    skip,
-}, async () => {
-    const asker = await askLong();
-    const ended = once(asker, 'exit');
-    asker.kill('SIGTERM');
-    assert.deepEqual(await ended, [null, 'SIGTERM']);
-    // this server lets a query that nobody listens to go on for minutes
-    const askedAt = performance.now();
-    await assertIdle();
-    assert.ok(performance.now() - askedAt < 60_000);
+test('a command that is told to end ends what the server runs for it', { skip }, async () => {
+    const { address } = await serverUp();
+    const one = await openWorld(`${address}/;token=${TOKEN}`);
+    try {
+        const writtenBefore = writtenJobs(one);
+        const args = ['--import', SLOW_MODEL, COMMAND, 'refresh', '--home', one.homeFolder];
+        const command = spawn(process.execPath, args, { stdio: 'ignore' });
+        const ended = once(command, 'exit');
+        await Promise.race([untilItComputes(writtenBefore, one), ended]);
+        command.kill('SIGTERM');
+        assert.deepEqual(await ended, [null, 'SIGTERM']);
+        // this server lets a query that nobody listens to go on for minutes
+        const askedAt = performance.now();
+        await assertIdle();
+        assert.ok(performance.now() - askedAt < 60_000);
+    } finally {
+        await one.end();
+    }
 });
 
 test('a server that dies in mid-refresh, and the next refresh completes', { skip }, async () => {
@@ -186,11 +195,12 @@ test('a server that dies in mid-refresh, and the next refresh completes', { skip
         ['sha2'],
     );
     try {
-        const writtenBefore = writtenJobs();
+        const writtenBefore = writtenJobs(world);
         const refused = assertRefused('engine.lost', /was lost while it was asked to compute received_hours/);
-        await Promise.race([refused, untilItComputes(writtenBefore)]);
+        await Promise.race([refused, untilItComputes(writtenBefore, world)]);
         await first.end();
         server = await startSparkServer({ port, token: TOKEN, settings: HURRIED });
+        isHurried = true;
         await refused;
     } finally {
         forget();
@@ -213,7 +223,12 @@ async function assertAsWithout(one: ChainWorld): Promise<void> {
 
 test('a process that is killed leaves nothing that runs on the server, beyond the time that the server allows', {
     skip,
+    timeout: 240_000,
 }, async () => {
+    if (!isHurried) {
+        await server?.end();
+        server = await startSparkServer({ port, token: TOKEN, settings: HURRIED });
+    }
     const asker = await askLong();
     asker.kill('SIGKILL');
     await assertIdle();
@@ -245,15 +260,15 @@ async function assertIdle(): Promise<void> {
     }
 }
 
-function writtenJobs(): number {
-    const folder = path.join(world.homeFolder, 'lake/reads_interval');
+function writtenJobs(of: ChainWorld): number {
+    const folder = path.join(of.homeFolder, 'lake/reads_interval');
     const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
     return names.filter((name) => name.endsWith('_SUCCESS')).length;
 }
 
 /** The job has written its intervals, and goes on to the slow model, which is the next: no other step can be under way. */
-async function untilItComputes(writtenBefore: number): Promise<void> {
-    while (writtenJobs() === writtenBefore) await new Promise((resolve) => setTimeout(resolve, 100));
+async function untilItComputes(writtenBefore: number, of: ChainWorld): Promise<void> {
+    while (writtenJobs(of) === writtenBefore) await new Promise((resolve) => setTimeout(resolve, 100));
     await new Promise((resolve) => setTimeout(resolve, 10_000));
 }
 
@@ -287,7 +302,9 @@ test('what is running is cancelled', { skip }, async () => {
             running,
             (error) => error instanceof GridtallyError && error.code === 'engine.interrupted',
         );
-        await assertIdle();
+        // in the same session, of which only what ran was to stop
+        const next = await session.rows('select count(*) as n from range(0, 1000, 1, 2)');
+        assert.deepEqual(next, [{ n: 1000n }]);
     } finally {
         await engine.close();
     }

@@ -78,9 +78,6 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
             sessions.add(session);
             return session;
         },
-        async cancel() {
-            await Promise.all([...sessions].map((session) => session.cancel()));
-        },
         async close() {
             isClosed = true;
             for (const session of sessions) await session.close();
@@ -288,7 +285,9 @@ export class DuckdbSession implements EngineSession {
             throw new Error(`one statement is expected, and there are ${statements.count}`);
         if (this.#isConfined && statements) await this.#refuseUnlessQuery(query, statements);
         const answer = this.#connection.runAndReadAll(query);
-        const result = await this.#watched('answer a query', answer).catch(explainRefusal);
+        const result = await this.#watched('answer a query', answer).catch((error) =>
+            explainRefusal(error, query),
+        );
         const names = result.deduplicatedColumnNames();
         return result
             .getRows()
@@ -296,7 +295,9 @@ export class DuckdbSession implements EngineSession {
     }
 
     async #refuseUnlessQuery(text: string, statements: DuckDBExtractedStatements): Promise<void> {
-        const { statementType } = await statements.prepare(0).catch(explainRefusal);
+        const { statementType } = await statements
+            .prepare(0)
+            .catch((error) => explainRefusal(error, EXPLAINED.exec(text)?.[1] ?? text));
         if (statementType === StatementType.SELECT) return;
         const explained = statementType === StatementType.EXPLAIN ? EXPLAINED.exec(text)?.[1] : undefined;
         if (explained === undefined) {
@@ -343,17 +344,19 @@ const PARQUET = 'format parquet, compression zstd, row_group_size 122880';
 /** `explain analyze` runs what it explains. */
 const EXPLAINED = /^\s*explain\s+(?:analyze\s+)?(?:\([^)]*\)\s*)?(.*)$/is;
 
-/** What a confined session may not do, the engine tells as a lack of permission; views cannot be changed anyhow. */
-function explainRefusal(error: Error): never {
-    const deed = /^Binder Error: Can only (delete|update|merge)/.exec(error.message)?.[1];
-    if (deed !== undefined) throw noQuery(deed);
-    if (/^Catalog Error: \w+ is not an? table/.test(error.message)) throw noQuery('insert');
+/** What a confined session may not do, the engine tells as a lack of permission, and what cannot be done to a view by what it could be done to. */
+function explainRefusal(error: Error, text: string): never {
+    const [kind = ''] = /\w+/.exec(text) ?? [];
+    const isOfViews = /^(Binder|Catalog) Error: (can only |.* is not an? table)/i.test(error.message);
+    if (isOfViews && !/^(select|with|from|explain)$/i.test(kind)) throw noQuery(kind.toLowerCase(), error);
     if (!error.message.startsWith('Permission Error')) throw error;
     throw new GridtallyError('sql.refused', error.message.split('\n')[0] ?? error.message, { cause: error });
 }
 
-function noQuery(kind: string): GridtallyError {
-    return new GridtallyError('sql.refused', `this is no query, but a statement of the kind ${kind}`);
+function noQuery(kind: string, cause?: Error): GridtallyError {
+    return new GridtallyError('sql.refused', `this is no query, but a statement of the kind ${kind}`, {
+        ...(cause === undefined ? {} : { cause }),
+    });
 }
 
 /** As ranges rather than a computed key, so that the engine skips what lies outside. */

@@ -196,10 +196,6 @@ export class SparkEngineSession implements EngineSession {
     async cancel(): Promise<void> {
         this.#stop.abort();
         this.#stop = new AbortController();
-        // what asked tells the server by itself; here it is known to have heard
-        await this.#spark.interrupt().catch((error: unknown) => {
-            throw explainSparkError(error, { deed: 'stop what runs' });
-        });
     }
 
     async close(): Promise<void> {

@@ -41,6 +41,7 @@ const VERSION_MAJOR_MIN = 4;
 export function sparkEngine(options: SparkOptions): Engine {
     const address = readAddress(options.address);
     const sessions = new Set<SparkEngineSession>();
+    let isClosed = false;
     return {
         dialect: 'spark',
         capabilities: CAPABILITIES,
@@ -50,6 +51,13 @@ export function sparkEngine(options: SparkOptions): Engine {
         async openSession(wishes: SessionWishes = {}) {
             requireCapabilities({ dialect: 'spark', capabilities: CAPABILITIES }, wishes);
             const spark = await connect(address, options);
+            if (isClosed) {
+                await spark.close();
+                throw new GridtallyError(
+                    'engine.interrupted',
+                    'the engine was closed while a session was opened',
+                );
+            }
             const session = new SparkEngineSession(spark, {
                 listingMs: options.listingMs ?? LISTING_MS,
                 onClose: () => sessions.delete(session),
@@ -58,11 +66,9 @@ export function sparkEngine(options: SparkOptions): Engine {
             sessions.add(session);
             return session;
         },
-        async cancel() {
-            await Promise.all([...sessions].map((session) => session.cancel()));
-        },
         async close() {
-            for (const session of sessions) await session.close();
+            isClosed = true;
+            await Promise.all([...sessions].map((session) => session.close()));
         },
     };
 }
