@@ -42,7 +42,12 @@ const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
 ]);
 
 // one job of two million rows keeps the engine within about 1 GB and its two threads busy
-const JOB_LIMITS: JobLimits = { maxRows: 2_000_000, maxPartitions: 62, maxRowsHeld: 2_000_000 };
+const JOB_LIMITS: JobLimits = {
+    maxRows: 2_000_000,
+    maxPartitions: 62,
+    maxRowsHeld: 2_000_000,
+    holdsSmallSteps: true,
+};
 
 // to make an instance and end it takes 20 ms of a core, as long as many a small query
 const KEPT_INSTANCES_MAX = 2;

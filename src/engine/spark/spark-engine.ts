@@ -29,7 +29,12 @@ const CAPABILITIES: ReadonlySet<EngineCapability> = new Set();
 
 // A server has its own memory and spills by itself, and each job costs it seconds of planning: a market's day of 2 million channels,
 // 96 million rows in 123 buckets, is one job. A claim takes a lock of the database for each partition, which has about 6,000.
-const JOB_LIMITS: JobLimits = { maxRows: 200_000_000, maxPartitions: 1_000, maxRowsHeld: 2_000_000 };
+const JOB_LIMITS: JobLimits = {
+    maxRows: 200_000_000,
+    maxPartitions: 1_000,
+    maxRowsHeld: 2_000_000,
+    holdsSmallSteps: false,
+};
 
 /** The first version whose SQL has all that models use, such as `is not distinct from`. */
 const VERSION_MAJOR_MIN = 4;
