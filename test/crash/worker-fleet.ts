@@ -17,6 +17,8 @@ const COMMAND = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const STAGES = ['parse', 'append', 'curate', 'roll-up', 'commit'] as const;
 /** A worker has seconds of work; one that takes so long waits for something that will not come. */
 const WORKER_MS_MAX = 90_000;
+/** The same where a server works for it, which plans its first jobs slowly. */
+const SERVED_WORKER_MS_MAX = 400_000;
 
 export interface FleetOptions {
     readonly seed: string;
@@ -53,6 +55,7 @@ export class SharedHome {
     readonly folder: string;
     readonly otherMount: string;
     readonly #serverFolder: string;
+    readonly #isServed: boolean;
     readonly #release: () => Promise<void>;
     #started = 0;
 
@@ -66,18 +69,24 @@ export class SharedHome {
         });
         const otherMount = path.join(root, 'another mount');
         symlinkSync(folder, otherMount);
-        return new SharedHome(folder, otherMount, serverFolder, () => lease.release());
+        return new SharedHome({ folder, otherMount, serverFolder, isServed: engine !== undefined }, () =>
+            lease.release(),
+        );
     }
 
     private constructor(
-        folder: string,
-        otherMount: string,
-        serverFolder: string,
+        place: {
+            readonly folder: string;
+            readonly otherMount: string;
+            readonly serverFolder: string;
+            readonly isServed: boolean;
+        },
         release: () => Promise<void>,
     ) {
-        this.folder = folder;
-        this.otherMount = otherMount;
-        this.#serverFolder = serverFolder;
+        this.folder = place.folder;
+        this.otherMount = place.otherMount;
+        this.#serverFolder = place.serverFolder;
+        this.#isServed = place.isServed;
         this.#release = release;
     }
 
@@ -85,7 +94,7 @@ export class SharedHome {
     startWorker(args: readonly string[], env: Readonly<Record<string, string>> = {}): FleetWorker {
         this.#started += 1;
         const home = this.#started % 2 === 0 ? this.otherMount : this.folder;
-        return new FleetWorker(home, args, env);
+        return new FleetWorker(home, args, env, this.#isServed ? SERVED_WORKER_MS_MAX : WORKER_MS_MAX);
     }
 
     async remove(): Promise<void> {
@@ -99,8 +108,10 @@ export class FleetWorker {
     /** It has opened its home and listens to SIGTERM. */
     readonly isAtWork: Promise<void>;
     readonly #child: ChildProcess;
+    readonly #msMax: number;
 
-    constructor(home: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+    constructor(home: string, args: readonly string[], env: Readonly<Record<string, string>>, msMax: number) {
+        this.#msMax = msMax;
         this.#child = spawn(process.execPath, [COMMAND, 'work', '--json', '--home', home, ...args], {
             env: { ...process.env, ...env },
             stdio: ['ignore', 'pipe', 'pipe'],
@@ -126,7 +137,7 @@ export class FleetWorker {
         this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
             said += text;
         });
-        const stuck = setTimeout(() => this.#child.kill('SIGABRT'), WORKER_MS_MAX);
+        const stuck = setTimeout(() => this.#child.kill('SIGABRT'), this.#msMax);
         const [code, signal] = await once(this.#child, 'close');
         clearTimeout(stuck);
         return { code, signal, said, result: printed === '' ? undefined : JSON.parse(printed) };

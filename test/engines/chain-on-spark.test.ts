@@ -62,13 +62,20 @@ test('a town with every flaw is published and billed as by the engine in the pro
 /** Everything that curation publishes, estimates, marks and the change feed among it, and every document of a bill. */
 const COMPARED = [...PUBLISHED_TABLES, 'day_marks', 'changed_channel_days'] as const;
 
+/** Of these the town has many rows. */
+const FILLED = [
+    'reads_interval',
+    'reads_hourly',
+    'reads_daily',
+    'reading_estimates',
+    'reading_marks',
+    'changed_channel_days',
+] as const;
+
 async function assertEqualHomes(one: TownWorld, other: TownWorld): Promise<void> {
     const [a, b] = [await contentOf(one), await contentOf(other)];
-    for (const table of COMPARED) {
-        // the town has nothing that rules reject
-        if (table !== 'rejected_readings') assert.ok((a.get(table)?.length ?? 0) > 10, table);
-        assert.deepEqual(a.get(table), b.get(table), table);
-    }
+    for (const table of COMPARED) assert.deepEqual(a.get(table), b.get(table), table);
+    for (const table of FILLED) assert.ok((a.get(table)?.length ?? 0) > 10, table);
     const bills = await documents(one);
     assert.ok(bills.length > 10);
     assert.deepEqual(bills, await documents(other));
@@ -119,7 +126,8 @@ async function correct(town: TownWorld): Promise<void> {
     const { parsed } = await town.ingest('town', { 'correction.csv': text });
     assert.deepEqual([parsed.quarantined, parsed.waiting], [0, 0]);
     const result = await refreshAll(town.workspace);
-    assert.deepEqual([result.rebuilt, result.merged, result.changedChannelDays], [0, 1, 1]);
+    // days beside it may have estimates that were made of it
+    assert.deepEqual([result.rebuilt, result.merged > 0, result.changedChannelDays > 0], [0, true, true]);
 }
 
 test('a day of many buckets is one job of the server, and what is published is of each bucket', {
@@ -127,24 +135,25 @@ test('a day of many buckets is one job of the server, and what is published is o
 }, async () => {
     const world = await openChainWorld({
         marketZone: 'Europe/London',
-        bucketSize: 1,
+        bucketSize: 16,
         engine: server.address,
     });
     try {
         const at = Date.UTC(2013, 4, 1);
-        const meters = Array.from({ length: 300 }, (_, i) => `M${i}`);
+        // channels are counted from 1, so the first of the buckets is not full
+        const meters = Array.from({ length: 1600 }, (_, i) => `M${i}`);
         const rows = meters.flatMap((meter) =>
             [0, 1].map((n) => ({ meter, at: at + n * 900_000, kwh: '0.5' })),
         );
         await world.ingest('generic-csv', { 'day.csv': readingsCsv(rows) });
-        assert.equal((await refreshAll(world.workspace)).rebuilt, 300);
+        assert.equal((await refreshAll(world.workspace)).rebuilt, 101);
         const folder = path.join(world.homeFolder, 'lake', 'reads_interval');
         const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
         assert.equal(names.filter((name) => name.endsWith('_SUCCESS')).length, 1);
         const [found] = await world.query(
             'select count(distinct meter_id) as meters, sum(kwh) as kwh from reads_daily',
         );
-        assert.deepEqual(found, { meters: 300n, kwh: '300.000000' });
+        assert.deepEqual(found, { meters: 1600n, kwh: '1600.000000' });
     } finally {
         await world.end();
     }
