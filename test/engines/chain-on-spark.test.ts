@@ -143,7 +143,7 @@ test('a day of many buckets is one job of the server, and what is published is o
         // channels are counted from 1, so the first of the buckets is not full
         const meters = Array.from({ length: 1600 }, (_, i) => `M${i}`);
         const rows = meters.flatMap((meter) =>
-            [0, 1].map((n) => ({ meter, at: at + n * 900_000, kwh: '0.5' })),
+            [0, 1].map((n) => ({ meter, at: at + n * 1_800_000, kwh: '0.5' })),
         );
         await world.ingest('generic-csv', { 'day.csv': readingsCsv(rows) });
         assert.equal((await refreshAll(world.workspace)).rebuilt, 101);
