@@ -1,7 +1,9 @@
+import { stopServerOnSignal } from '../../src/cli/stop-on-signal.ts';
 import { sparkEngine } from '../../src/engine/spark/spark-engine.ts';
 
-// A process that asks a server and is killed: says `runs` once the server has told that tasks of the query are under way.
+// A process that asks a server and is killed, or told to end: says `runs` once the server has told that tasks of the query are under way.
 const [address = '', query = ''] = process.argv.slice(2);
 const engine = sparkEngine({ address });
+stopServerOnSignal(engine);
 const session = await engine.openSession({ onProgress: () => process.stdout.write('runs\n') });
 await session.rows(query);
