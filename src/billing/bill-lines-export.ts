@@ -1,10 +1,10 @@
 import { BILL_LINES } from '../contracts/lake-tables.ts';
 import type { EngineSession, EngineValue } from '../engine/engine.ts';
 import type { CalendarDate, DatePeriod } from '../kernel/calendar-date.ts';
-import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
-import { freshFolder, type Lake } from '../lake/lake.ts';
+import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
-import { type ReplacedPartition, replacePartitions } from '../lake/replaced-partitions.ts';
+import { appendPage } from '../lake/relation-rows.ts';
+import { type ReplacedPartition, replacePartitions, writeReplaced } from '../lake/replaced-partitions.ts';
 import type { Transaction } from '../store/database.ts';
 
 /** A batch is the bills of periods that begin on one day, of so many account numbers: what one file holds. */
@@ -70,18 +70,15 @@ async function writeBatch(session: EngineSession, lake: Lake, batch: Batch): Pro
     await session.registerRows('batch_lines', BILL_LINES, []);
     for (let at = 0; at < billNos.length; at += BILLS_AT_ONCE) {
         const rows = await billLineRows(lake.db, billNos.slice(at, at + BILLS_AT_ONCE));
-        await session.registerRows('page_lines', BILL_LINES, rows);
-        await session.run('insert into batch_lines select * from page_lines');
+        await appendPage(session, 'batch_lines', BILL_LINES, rows);
     }
-    const folder = freshFolder(lake, 'bill_lines');
-    await makeFolderDurably(folder);
-    const file = await session.writeFile(
-        'select * from batch_lines order by bill_id nulls last, line_no nulls last',
-        `${folder}/${marketDay}-${bucket}.parquet`,
-    );
-    await syncWrittenFiles([file.path], lake.folder);
-    const parts = [{ marketDay, bucket, rowCount: file.rowCount }];
-    return { marketDay, bucket, checksum, files: [{ ...file, parts }] };
+    return writeReplaced(session, lake, {
+        table: 'bill_lines',
+        name: `${marketDay}-${bucket}`,
+        query: 'select * from batch_lines order by bill_id nulls last, line_no nulls last',
+        key: { marketDay, bucket },
+        checksum,
+    });
 }
 
 async function billLineRows(

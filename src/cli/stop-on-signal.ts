@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 
-export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 // a server out of reach does not keep anybody waiting
 const PATIENCE_MS = 3_000;
 
@@ -11,15 +11,22 @@ const PATIENCE_MS = 3_000;
  * is awaited no more; a second one does not wait for that. Nothing published is lost: the next run goes on. Gives what takes this back.
  */
 export function stopServerOnSignal(server: Pick<Engine, 'close'>): () => void {
-    const takeBack = () => {
-        for (const signal of ENDING_SIGNALS) process.removeListener(signal, stop);
-    };
-    const stop = (signal: NodeJS.Signals) => {
-        takeBack();
+    return onFirstSignal((signal) => {
         const isStopped = server.close().catch(() => {});
         void Promise.race([isStopped, sleep(PATIENCE_MS)]).then(() => endBy(signal));
+    });
+}
+
+/** The next signal that would end this process is for `react` instead, and those after it for nobody. Gives what takes this back. */
+export function onFirstSignal(react: (signal: NodeJS.Signals) => void): () => void {
+    const takeBack = () => {
+        for (const signal of ENDING_SIGNALS) process.removeListener(signal, first);
     };
-    for (const signal of ENDING_SIGNALS) process.on(signal, stop);
+    const first = (signal: NodeJS.Signals) => {
+        takeBack();
+        react(signal);
+    };
+    for (const signal of ENDING_SIGNALS) process.on(signal, first);
     return takeBack;
 }
 

@@ -5,7 +5,7 @@ import { type CommonOptions, command, stopOnSignal, wholeNumber, withWorkspace }
 import { counted, type Output } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
-import { ENDING_SIGNALS } from './stop-on-signal.ts';
+import { onFirstSignal } from './stop-on-signal.ts';
 
 interface WorkCommandOptions extends CommonOptions {
     readonly follow?: boolean;
@@ -61,13 +61,11 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
 /** The first signal ends the work in good order and calls `onFirst`; a second one ends the process, which loses nothing that was published. */
 function stopSignal(output: Output, onFirst: () => void): AbortSignal {
     const stop = new AbortController();
-    const first = (name: NodeJS.Signals) => {
-        for (const signal of ENDING_SIGNALS) process.removeListener(signal, first);
-        output.notice(`${name}: ending after the step under way`);
+    onFirstSignal((signal) => {
+        output.notice(`${signal}: ending after the step under way`);
         stop.abort();
         onFirst();
-    };
-    for (const signal of ENDING_SIGNALS) process.on(signal, first);
+    });
     return stop.signal;
 }
 

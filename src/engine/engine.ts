@@ -14,7 +14,7 @@ export interface Engine {
     readonly jobLimits: JobLimits;
     /** Throws `engine.unsupported` for a need that is not among the engine's capabilities. */
     openSession(wishes?: SessionWishes): Promise<EngineSession>;
-    /** Ends all sessions with what runs in them, on a server too; those calls reject. No session opens after it. */
+    /** Ends all sessions with what runs in them, on a server too; those calls reject. A session of a server that is being opened meanwhile is ended too. */
     close(): Promise<void>;
 }
 

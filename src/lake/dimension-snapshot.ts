@@ -1,16 +1,15 @@
 import { CHANNEL_SNAPSHOT, DIMENSION_NAMES, DIMENSIONS, type Dimension } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import { channelDirectory, highestChannelNo } from '../registry/channel-directory.ts';
 import { DIMENSION_QUERIES, loadsVersion } from '../registry/dimension-queries.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import { liveFiles, WHOLE_TABLE } from './catalogue.ts';
 import { channelRow } from './channel-row.ts';
-import { freshFolder, type Lake } from './lake.ts';
+import type { Lake } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { appendPage, copyRelation } from './relation-rows.ts';
-import { replacePartitions } from './replaced-partitions.ts';
+import { replacePartitions, writeReplaced } from './replaced-partitions.ts';
 
 export interface DimensionSnapshot {
     /** Absolute. */
@@ -83,17 +82,15 @@ async function writeSnapshot(lake: Lake, dimension: Dimension, version: string):
             isolation: 'repeatable read',
             readOnly: true,
         });
-        const folder = freshFolder(lake, dimension);
-        await makeFolderDurably(folder);
-        const file = await session.writeFile(
-            `select * from dimension_rows order by ${ORDERS[dimension]}`,
-            `${folder}/${dimension}.parquet`,
-        );
-        await syncWrittenFiles([file.path], lake.folder);
-        const parts = [{ ...WHOLE_TABLE, rowCount: file.rowCount }];
-        const replaced = [{ ...WHOLE_TABLE, checksum: version, files: [{ ...file, parts }] }];
-        await replacePartitions(lake, dimension, replaced, { masterData: version });
-        return file.path;
+        const written = await writeReplaced(session, lake, {
+            table: dimension,
+            name: dimension,
+            query: `select * from dimension_rows order by ${ORDERS[dimension]}`,
+            key: WHOLE_TABLE,
+            checksum: version,
+        });
+        await replacePartitions(lake, dimension, [written], { masterData: version });
+        return written.path;
     } finally {
         await session.close();
     }

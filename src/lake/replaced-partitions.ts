@@ -1,7 +1,12 @@
 import type { Dimension } from '../contracts/lake-tables.ts';
+import type { EngineSession } from '../engine/engine.ts';
+import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { lockWithin } from '../store/database.ts';
 import { insertFiles, type NewFile, openCommit, retireFiles } from './catalogue.ts';
-import { type Lake, type PartitionKey, partitionText } from './lake.ts';
+import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
+
+/** A table that is a copy of rows in Postgres. */
+export type CopiedTable = Dimension | 'bill_lines';
 
 /** What a partition holds from now on; no files: nothing. */
 export interface ReplacedPartition extends PartitionKey {
@@ -10,13 +15,41 @@ export interface ReplacedPartition extends PartitionKey {
     readonly checksum: string;
 }
 
+/** Writes the rows of a query, in its order, to one new file, durably: what the partition holds from now on. */
+export async function writeReplaced(
+    session: EngineSession,
+    lake: Lake,
+    {
+        table,
+        name,
+        query,
+        key,
+        checksum,
+    }: {
+        readonly table: CopiedTable;
+        /** Of the file, without its extension. */
+        readonly name: string;
+        readonly query: string;
+        readonly key: PartitionKey;
+        readonly checksum: string;
+    },
+): Promise<ReplacedPartition & { readonly path: string }> {
+    const folder = freshFolder(lake, table);
+    await makeFolderDurably(folder);
+    const file = await session.writeFile(query, `${folder}/${name}.parquet`);
+    await syncWrittenFiles([file.path], lake.folder);
+    const { marketDay, bucket } = key;
+    const parts = [{ marketDay, bucket, rowCount: file.rowCount }];
+    return { marketDay, bucket, checksum, files: [{ ...file, parts }], path: file.path };
+}
+
 /**
  * Commits new content of whole partitions of a table that is a copy of rows in Postgres. One such commit of a table at a time: so they become
  * visible in the order of their numbers, by which an open table's versions go.
  */
 export async function replacePartitions(
     lake: Lake,
-    table: Dimension | 'bill_lines',
+    table: CopiedTable,
     replaced: readonly ReplacedPartition[],
     detail: object,
 ): Promise<void> {

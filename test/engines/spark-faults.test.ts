@@ -187,9 +187,9 @@ test('a server that dies in mid-refresh, and the next refresh completes', { skip
         ['sha2'],
     );
     try {
-        const writtenBefore = writtenJobs(world);
+        const writtenBefore = writtenJobs();
         const refused = assertRefused('engine.lost', /was lost while it was asked to compute received_hours/);
-        await Promise.race([refused, untilItComputes(writtenBefore, world)]);
+        await Promise.race([refused, untilItComputes(writtenBefore)]);
         await first.end();
         server = await startSparkServer({ port, token: TOKEN, settings: HURRIED });
         isHurried = true;
@@ -252,15 +252,15 @@ async function assertIdle(): Promise<void> {
     }
 }
 
-function writtenJobs(of: ChainWorld): number {
-    const folder = path.join(of.homeFolder, 'lake/reads_interval');
+function writtenJobs(): number {
+    const folder = path.join(world.homeFolder, 'lake/reads_interval');
     const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
     return names.filter((name) => name.endsWith('_SUCCESS')).length;
 }
 
 /** The job has written its intervals, and goes on to the slow model, which is the next: no other step can be under way. */
-async function untilItComputes(writtenBefore: number, of: ChainWorld): Promise<void> {
-    while (writtenJobs(of) === writtenBefore) await new Promise((resolve) => setTimeout(resolve, 100));
+async function untilItComputes(writtenBefore: number): Promise<void> {
+    while (writtenJobs() === writtenBefore) await new Promise((resolve) => setTimeout(resolve, 100));
     await new Promise((resolve) => setTimeout(resolve, 10_000));
 }
 
