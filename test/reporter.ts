@@ -38,7 +38,7 @@ function recordOf(event: FinishedEvent): TestRecord {
     if (skip !== undefined) return { kind: 'skip', name, reason: typeof skip === 'string' ? skip : '' };
     if (todo !== undefined)
         return { kind: 'skip', name, reason: typeof todo === 'string' ? `to do: ${todo}` : '' };
-    if (event.type === 'test:pass') return { kind: 'pass', name };
+    if (event.type === 'test:pass') return { kind: 'pass', name, wallMs: event.data.details.duration_ms };
     return { kind: 'fail', name, line: line ?? 0, message: messageOf(event.data) };
 }
 

@@ -2,8 +2,9 @@
  * What `npm test` runs: every `*.test.ts` below `test`, or those whose path contains an argument, as in
  * `npm test -- raw`. The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  *
- * GRIDTALLY_LONG=1 includes `*.long.test.ts`, as the build machine does, and a word that names one runs it; GRIDTALLY_SLOW=1 includes `*.slow.test.ts`, and `npm test -- slow` runs nothing else; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
- * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file. `test/engines` needs servers and runs only
+ * GRIDTALLY_LONG=1 includes `*.long.test.ts`, as the build machine does, and a word that names one runs it; GRIDTALLY_SLOW=1 includes `*.slow.test.ts`, and `npm test -- slow` runs nothing else; GRIDTALLY_LONG_UNTIL, in seconds since 1970, is when no other long file
+ * begins, and brings the others forward; GRIDTALLY_TEST_CONCURRENCY says how many files run at once;
+ * GRIDTALLY_TEST_LIMIT_S replaces the time limit of every file; GRIDTALLY_TEST_TIMES=1 prints what each test took. `test/engines` needs servers and runs only
  * when an argument names it; `npm run test:engines` installs what it needs.
  *
  * In a run of all files, homes that are made by `openChainWorld` share one database server, each in a schema of its own: to make and start
@@ -12,7 +13,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { startSharedDatabase } from './shared-database.ts';
-import { endTestsWithRunner, runSuite } from './suite.ts';
+import { endTestsWithRunner, runSuite, timeForLongFiles } from './suite.ts';
 
 let leave = async () => {};
 endTestsWithRunner(() => leave());
@@ -38,6 +39,7 @@ try {
             ...(process.env.GRIDTALLY_SLOW === '1' || patterns.includes('slow') ? ['slow' as const] : []),
         ],
         concurrency,
+        ...timeForLongFiles(),
         print: (line) => process.stdout.write(`${line}\n`),
     });
 } finally {

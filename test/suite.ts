@@ -5,7 +5,7 @@ import path from 'node:path';
 
 /** What `reporter.ts` writes about one test file, line by line. */
 export type TestRecord =
-    | { readonly kind: 'pass'; readonly name: string }
+    | { readonly kind: 'pass'; readonly name: string; readonly wallMs: number }
     | { readonly kind: 'skip'; readonly name: string; readonly reason: string }
     | { readonly kind: 'fail'; readonly name: string; readonly line: number; readonly message: string }
     | { readonly kind: 'end'; readonly announced: number; readonly finished: number };
@@ -36,7 +36,15 @@ export interface SuiteOptions {
     /** Kinds of files that only run when asked for: `*.long.test.ts`, `*.slow.test.ts`. A long one also runs when a pattern names it. */
     readonly included: readonly ('long' | 'slow')[];
     readonly concurrency: number;
+    /** Past it, in ms since 1970, no long file begins; those that did not are named. They come after the others then. */
+    readonly longUntilMs?: number;
     readonly print: (line: string) => void;
+}
+
+/** What GRIDTALLY_LONG_UNTIL says, in seconds since 1970. */
+export function timeForLongFiles(): Pick<SuiteOptions, 'longUntilMs'> {
+    const until = process.env.GRIDTALLY_LONG_UNTIL;
+    return until === undefined ? {} : { longUntilMs: Number(until) * 1000 };
 }
 
 const LIMIT_MS = 120_000;
@@ -53,8 +61,13 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
     let skipped = 0;
     let failed = 0;
     const queue = [...files];
+    const late: string[] = [];
     const work = async () => {
         for (let file = queue.shift(); file !== undefined && !isEnding; file = queue.shift()) {
+            if (isLong(file) && Date.now() > (options.longUntilMs ?? Number.POSITIVE_INFINITY)) {
+                late.push(file);
+                continue;
+            }
             const run = await runFile(options.folder, file);
             const outcome = judge(run);
             passed += outcome.passed;
@@ -73,28 +86,37 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
         failed += 1;
         options.print('not ok - no test ran');
     }
+    for (const file of late) options.print(`not run - ${file}: the time for long ones was over`);
     if (skipped > 0) options.print(`${skipped} skipped, see the reasons above`);
     options.print(`${passed} passed, ${failed} failed`);
     return failed === 0 ? 0 : 1;
 }
 
-/** The files to run, slow and long ones first so that they do not run alone at the end. Engines need servers: only when asked for. */
+const isSlow = (file: string) => file.endsWith('.slow.test.ts');
+const isLong = (file: string) => file.endsWith('.long.test.ts');
+
+/**
+ * The files to run, slow and long ones first so that they do not run alone at the end. Where there may be no time for all long ones they come
+ * last, and from hour to hour another is the first of them. Engines need servers: only when asked for.
+ */
 function chooseFiles(options: SuiteOptions): string[] {
     const isAskedFor = (file: string) =>
         options.patterns.length === 0
             ? !file.startsWith('engines/')
             : options.patterns.some((pattern) => file.includes(pattern));
-    const isSlow = (file: string) => file.endsWith('.slow.test.ts');
-    const isLong = (file: string) => file.endsWith('.long.test.ts');
     const isIncluded = (file: string) => {
         if (isSlow(file)) return options.included.includes('slow');
         return !isLong(file) || options.patterns.length > 0 || options.included.includes('long');
     };
     const weight = (file: string) => (isSlow(file) ? 2 : Number(isLong(file)));
-    return globSync('**/*.test.ts', { cwd: options.folder })
+    const files = globSync('**/*.test.ts', { cwd: options.folder })
         .map((file) => file.split(path.sep).join('/'))
         .filter((file) => isAskedFor(file) && isIncluded(file))
         .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
+    if (options.longUntilMs === undefined) return files;
+    const long = files.filter(isLong);
+    const first = long.length === 0 ? 0 : Math.floor(Date.now() / 3_600_000) % long.length;
+    return [...files.filter((file) => !isLong(file)), ...long.slice(first), ...long.slice(0, first)];
 }
 
 /** Judges a run: every way in which a file can look right without having been tested is a fault. */
@@ -128,12 +150,19 @@ function describeOutcome(run: FileRun, outcome: FileOutcome): string[] {
     const seconds = (run.wallMs / 1000).toFixed(1);
     const counts = `${outcome.passed} passed, ${outcome.faults.length} failed, ${seconds} s`;
     const lines = [`${outcome.faults.length === 0 ? 'ok' : 'NOT OK'} ${run.file}: ${counts}`];
+    if (process.env.GRIDTALLY_TEST_TIMES === '1') lines.push(...timesOf(run));
     for (const skip of outcome.skipped) lines.push(`skipped - ${skip}`);
     for (const fault of outcome.faults) lines.push(`not ok - ${run.file}: ${fault}`);
     if (outcome.faults.length > 0 && run.output.trim() !== '') {
         lines.push(`output of ${run.file}:`, run.output.trimEnd());
     }
     return lines;
+}
+
+function timesOf(run: FileRun): string[] {
+    return run.records.flatMap((record) =>
+        record.kind === 'pass' ? [`${(record.wallMs / 1000).toFixed(1).padStart(8)} s  ${record.name}`] : [],
+    );
 }
 
 async function runFile(folder: string, file: string): Promise<FileRun> {

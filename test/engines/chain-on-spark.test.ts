@@ -10,8 +10,6 @@ import { refreshAll } from '../../src/pipeline/chain.ts';
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { openChainWorld, readingsCsv } from '../chain/chain-world.ts';
-import { checkLclCase } from '../chain/lcl-case.ts';
-import { LCL_SKIP } from '../chain/lcl-files.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
 import { runFleet } from '../crash/worker-fleet.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
@@ -171,9 +169,3 @@ test('several processes that share a home and a server, some of them killed, giv
     assert.deepEqual(run.findings, []);
     assert.ok(run.kills >= fleet.kills);
 });
-
-test(
-    'sixty real homes give the same figures, with no change but the address of the engine',
-    { skip: skip || LCL_SKIP },
-    () => checkLclCase(server.address),
-);

@@ -1,5 +1,5 @@
 /**
- * Fills the cache folder with the programs that read open tables in `open-table-readers.test.ts`: Python's deltalake, DuckDB with its delta
+ * Fills the cache folder with the programs that read open tables in `open-table-readers.long.test.ts`: Python's deltalake, DuckDB with its delta
  * extension, and the Delta reader of Spark. What is there is left as it is; what cannot be had is told, and its tests skip.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,9 +1,10 @@
 /**
  * What `npm run test:engines` runs: the tests that need a Spark server or a reader of open tables, which are first installed outside of the
- * tree, once. Where Java or Python is absent they skip and say so. One file at a time, because a server takes two cores.
+ * tree, once. Where Java or Python is absent they skip and say so. Two files at once: a server that plans leaves a core idle. The long ones are
+ * included; GRIDTALLY_LONG_UNTIL and the other settings of `npm test` hold here too.
  */
 import path from 'node:path';
-import { endTestsWithRunner, runSuite } from '../suite.ts';
+import { endTestsWithRunner, runSuite, timeForLongFiles } from '../suite.ts';
 import { installReaders } from './install-readers.ts';
 import { installSpark } from './install-spark.ts';
 import { shareSparkServer } from './spark-server.ts';
@@ -26,7 +27,8 @@ try {
         folder: path.join(import.meta.dirname, '..'),
         patterns: named.length > 0 ? named : ['engines/'],
         included: ['long', 'slow'],
-        concurrency: 1,
+        concurrency: Number(process.env.GRIDTALLY_TEST_CONCURRENCY ?? 2),
+        ...timeForLongFiles(),
         print: (line) => process.stdout.write(`${line}\n`),
     });
 } finally {

@@ -23,6 +23,7 @@ async function trial(
     files: Record<string, string>,
     patterns: readonly string[] = [],
     included: readonly ('long' | 'slow')[] = [],
+    longUntilMs?: number,
 ): Promise<Trial> {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally suite '));
     for (const [name, text] of Object.entries(files)) {
@@ -31,7 +32,8 @@ async function trial(
     }
     const lines: string[] = [];
     const print = (line: string) => lines.push(line);
-    const code = await runSuite({ folder, patterns, included, concurrency: 2, print });
+    const time = longUntilMs === undefined ? {} : { longUntilMs };
+    const code = await runSuite({ folder, patterns, included, concurrency: 2, ...time, print });
     rmSync(folder, { recursive: true });
     return { code, lines };
 }
@@ -103,6 +105,18 @@ test('slow files and engines run only when asked for', async () => {
     assert.equal((await trial(files)).lines.at(-1), '2 passed, 0 failed');
     assert.equal((await trial(files, [], ['slow'])).lines.at(-1), '4 passed, 0 failed');
     assert.equal((await trial(files, ['engines'])).lines.at(-1), '2 passed, 0 failed');
+});
+
+test('long files that their time leaves no room for are named, and the others run', async () => {
+    const files = { 'a.long.test.ts': GOOD, 'b.test.ts': GOOD, 'c.long.test.ts': GOOD };
+    const late = await trial(files, [], ['long'], Date.now() - 1000);
+    assert.deepEqual(late.lines.filter((line) => line.startsWith('not run')).toSorted(), [
+        'not run - a.long.test.ts: the time for long ones was over',
+        'not run - c.long.test.ts: the time for long ones was over',
+    ]);
+    assert.deepEqual([late.code, late.lines.at(-1)], [0, '2 passed, 0 failed']);
+    const inTime = await trial(files, [], ['long'], Date.now() + 60_000);
+    assert.equal(inTime.lines.at(-1), '6 passed, 0 failed');
 });
 
 test('long files run where they are included, and where a pattern names them', async () => {
