@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import { EDIT_FEED, isEditFeed } from '../contracts/edit-feed.ts';
+import type { FeedContract } from '../contracts/feed-contract.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
 import type { RefreshResult } from '../lake/refresh.ts';
+import { contractOf, homeContracts } from '../parsers/feed-catalogue.ts';
 import { type IngestResult, ingest, refreshAll } from '../pipeline/chain.ts';
 import { type RefusedFeed, refusedFeeds } from '../pipeline/refused-feeds.ts';
+import type { IncomingPayload } from '../raw/receive.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
@@ -18,6 +21,7 @@ interface IngestOptions extends CommonOptions {
     readonly feed: string;
     readonly refresh?: boolean;
     readonly strict?: boolean;
+    readonly key?: string;
 }
 
 /** What an ingest did, as its text and its exit status tell it. */
@@ -32,6 +36,7 @@ export function addIngestCommand(program: Command): void {
     command(program, 'ingest <path...>', 'receive files and parse them by their feed')
         .requiredOption('--feed <name>', 'feed whose contract the files follow')
         .option('--refresh', 'then rebuild what is stale')
+        .option('--key <text>', 'what the sender names this delivery by, where the feed wants it so')
         .option('--strict', 'exit with 1 where a row is quarantined')
         .action(ingestCommand);
 }
@@ -45,7 +50,9 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         );
     }
     await withWorkspace(options, async (workspace, output) => {
-        const result = await ingest(workspace, options.feed, incomingFiles(paths), ({ stage, done }) =>
+        const { contract } = contractOf(options.feed, homeContracts(workspace.home.folder));
+        const files = deliveries(incomingFiles(paths), contract, options.key);
+        const result = await ingest(workspace, options.feed, files, ({ stage, done }) =>
             output.progress(`${stage}: ${counted(done, 'payload')}`),
         );
         const refused = await refusedFeeds(workspace);
@@ -65,6 +72,27 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         );
         if (isIncomplete(report) || (options.strict && result.parsed.quarantined > 0)) process.exitCode = 1;
     });
+}
+
+/** The files under the names by which the feed tells its deliveries apart. */
+function deliveries(
+    files: readonly IncomingPayload[],
+    { feed, delivery }: FeedContract,
+    key: string | undefined,
+): IncomingPayload[] {
+    if (delivery.sourceKey === 'fileName') {
+        if (key === undefined) return [...files];
+        throw new GridtallyError(
+            'usage.invalid',
+            `the feed ${feed} names its deliveries by their files (sourceKey: fileName), so --key says nothing`,
+        );
+    }
+    if (key === undefined || files.length !== 1)
+        throw new GridtallyError(
+            'usage.invalid',
+            `the feed ${feed} names each delivery by a key of its sender (sourceKey: idempotencyKey): give one file and its --key`,
+        );
+    return files.map((file) => ({ ...file, sourceKey: key }));
 }
 
 /** Whether some file gave no row at all: it was refused, now or when it came first, or cannot be parsed. */

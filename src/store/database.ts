@@ -92,11 +92,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     try {
         await connections.withClient(async (client) => {
             const { rows } = await client.query<{ server_version_num: string }>('show server_version_num');
-            const version = Number(rows[0]?.server_version_num);
-            if (version < OLDEST_SERVER) {
-                const major = Math.floor(version / 10_000);
-                throw new GridtallyError('database.too-old', `the database server is PostgreSQL ${major}`);
-            }
+            refuseOldServer(Number(rows[0]?.server_version_num));
             await makeSchema(client, options.schema);
         });
     } catch (error) {
@@ -105,6 +101,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     }
     connections.waitPatiently();
     return new PooledDatabase(connections);
+}
+
+/**
+ * Throws `database.too-old`.
+ * @param version as `server_version_num` tells it, such as 150004 for 15.4
+ */
+export function refuseOldServer(version: number): void {
+    if (version >= OLDEST_SERVER) return;
+    const major = Math.floor(version / 10_000);
+    throw new GridtallyError('database.too-old', `the database server is PostgreSQL ${major}`);
 }
 
 async function makeSchema(client: pg.PoolClient, schema: string): Promise<void> {

@@ -4,8 +4,10 @@ import { exportBills } from '../../src/billing/bill-export.ts';
 import { listBills, loadBill } from '../../src/billing/bill-queries.ts';
 import { draftBills } from '../../src/billing/draft-bills.ts';
 import { contentHash } from '../../src/billing/rate-bills.ts';
+import { ratePeriod } from '../../src/billing/rate-period.ts';
 import type { BillingInputs, RatingAgreement } from '../../src/billing/rating-dimensions.ts';
 import type { TariffStructure } from '../../src/contracts/tariff-structure.ts';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { fixedClock } from '../../src/kernel/clock.ts';
 import { migrate } from '../../src/store/migrations.ts';
 import { openScratchDatabase } from '../store/scratch-home.ts';
@@ -128,6 +130,7 @@ test('a stored bill has the content that its hash says, and listing and export n
     const bill = await loadBill(db, 'B-AC1-2013-05-01_2013-05-03-1');
     assert.equal(contentHash(bill.document), bill.contentSha256);
     assert.deepEqual(bill.madeFrom['tariffVersions'], [1]);
+    await assertMadeFrom();
     await assert.rejects(loadBill(db, 'B-none'), /there is no bill/);
     const [first] = await listBills(db, { limit: 1 });
     assert.deepEqual(
@@ -140,6 +143,37 @@ test('a stored bill has the content that its hash says, and listing and export n
     const ndjson = await text(exportBills(db, { table: 'bills', format: 'ndjson' }));
     assert.equal(JSON.parse(ndjson.split('\n')[0] ?? '').amount_due, '2.94');
 });
+
+/** Each of what a bill is made from changes what is recorded of it, and nothing else. */
+async function assertMadeFrom(): Promise<void> {
+    const plain = inputs();
+    const recorded = async (changed: Partial<BillingInputs>) => {
+        const [first] = (await ratePeriod(lake.engine, { ...plain, ...changed })).bills();
+        assert.ok(first);
+        return first.madeFrom;
+    };
+    const before = await recorded({});
+    assert.deepEqual(before, (await loadBill(db, 'B-AC1-2013-05-01_2013-05-03-1')).madeFrom);
+    const calendarVersions = [
+        { calendarId: 'c', validFrom: null, validTo: null, definition: { rules: [{ band: 'day' }] } },
+    ];
+    const holidays = [{ holidaySet: 'england', date: calendarDate('2013-05-01') }];
+    const of = (part: Partial<BillingInputs['dimensions']>) => ({
+        dimensions: { ...plain.dimensions, ...part },
+    });
+    const CHANGES: readonly (readonly [string, Partial<BillingInputs>])[] = [
+        ['lakeCommitNo', { lakeCommitNo: plain.lakeCommitNo + 1 }],
+        ['partitions', { partitionVersions: { ...plain.partitionVersions, '2013-05-01/9': 3 } }],
+        ['calendars', of({ calendarVersions })],
+        ['calendars', of({ holidays })],
+        ['horizonTo', { horizonTo: calendarDate('2013-05-09') }],
+    ];
+    for (const [name, change] of CHANGES) {
+        const after = await recorded(change);
+        assert.notDeepEqual(after[name], before[name], name);
+        assert.deepEqual({ ...after, [name]: null }, { ...before, [name]: null }, name);
+    }
+}
 
 test('a changed price replaces drafts, a closed account loses its draft, a sealed bill stays', async () => {
     await db.query(`update bills set state = 'sealed' where bill_id like 'B-AC5-%'`);

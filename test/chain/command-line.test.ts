@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { runCommand } from '../cli/run-command.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
 
+const SHIPPED = path.join(import.meta.dirname, '../../feeds');
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
 
@@ -76,4 +79,35 @@ test('commands that find nothing to do say so, and exit with 0', async () => {
     assert.deepEqual([code, out], [0, 'nothing to join\n']);
     const sound = await json('verify', 'raw');
     assert.deepEqual([sound.code, (sound.value as { isSound: boolean }).isSound], [0, true]);
+});
+
+test('a feed whose sender names its deliveries takes one file under a key, once whatever the file is called', async () => {
+    const shipped = readFileSync(path.join(SHIPPED, 'generic-csv.odcs.yaml'), 'utf8');
+    const keyed = shipped
+        .replaceAll('generic-csv', 'keyed')
+        .replace(/^( *)- property: format$/m, '$1- property: sourceKey\n$1  value: idempotencyKey\n$&');
+    assert.match(keyed, /idempotencyKey/);
+    world.contract('keyed', keyed);
+    const rows = readingsCsv([{ meter: 'K', at: FROM, kwh: '7.5' }]);
+    const files = ['one.csv', 'two.csv'].map((name) => path.join(world.homeFolder, name));
+    for (const file of files) writeFileSync(file, rows);
+    const [one = '', two = ''] = files;
+    const received = async (...args: string[]) => {
+        const { code, value } = await json('ingest', ...args);
+        return [code, (value as { received?: object }).received];
+    };
+    assert.deepEqual(await received(one, '--feed', 'keyed', '--key', 'k1'), [0, { payloads: 1, repeats: 0 }]);
+    assert.deepEqual(await received(two, '--feed', 'keyed', '--key', 'k1'), [0, { payloads: 1, repeats: 1 }]);
+    assert.deepEqual(await received(two, '--feed', 'keyed', '--key', 'k2'), [0, { payloads: 1, repeats: 0 }]);
+    const names = await world.query(`select source_key from payloads where feed = 'keyed' order by 1`);
+    assert.deepEqual(names, [{ source_key: 'k1' }, { source_key: 'k2' }]);
+    for (const [args, message] of [
+        [[one, '--feed', 'keyed'], /give one file and its --key/],
+        [[...files, '--feed', 'keyed', '--key', 'k3'], /give one file and its --key/],
+        [[one, '--feed', 'generic-csv', '--key', 'k3'], /sourceKey: fileName/],
+    ] as const) {
+        const { code, value } = await json('ingest', ...args);
+        assert.equal(code, 2);
+        assert.match((value as { error: { message: string } }).error.message, message);
+    }
 });

@@ -36,6 +36,36 @@ test('the summary counts every row, and its sums are counted apart and add up', 
     );
 });
 
+test('the summary tells what was refused by its rule, coverage, the largest bills and one in full, where all is, and what to do next', async () => {
+    const quarantined = [...first.out.matchAll(/^ {4}row\.[a-z-]+ +([\d,]+)$/gm)].map(([, n]) =>
+        Number(n?.replaceAll(',', '')),
+    );
+    const [, total] = /^ {2}quarantined +([\d,]+)/m.exec(first.out) ?? [];
+    assert.ok(quarantined.length > 1);
+    assert.equal(
+        quarantined.reduce((sum, n) => sum + n, 0),
+        Number(total?.replaceAll(',', '')),
+    );
+    const [, expected, coverage] =
+        /^intervals expected +([\d,]+) {2}coverage (\d+\.\d{3}) %$/m.exec(first.out) ?? [];
+    const intervals = (label: string) =>
+        Number(new RegExp(`^ {2}${label} +([\\d,]+)$`, 'm').exec(first.out)?.[1]?.replaceAll(',', ''));
+    const covered = Number(expected?.replaceAll(',', '')) - intervals('missing');
+    assert.equal(coverage, ((covered / Number(expected?.replaceAll(',', ''))) * 100).toFixed(3));
+    const [, list = ''] = /^Ten largest bills of \d{4}-\d{2}\n([\s\S]*?)\n\n/m.exec(first.out) ?? [];
+    const dues = [...list.matchAll(/(\d+\.\d{2}) +GBP/g)].map(([, due]) => Number(due));
+    assert.equal(dues.length, 10);
+    assert.deepEqual(
+        dues,
+        dues.toSorted((a, b) => b - a),
+    );
+    const [, billId = ''] = /npx gridtally bill show (\S+) --home/.exec(first.out) ?? [];
+    const bill = await runCommand(path.join(town, 'home'), 'bill', 'show', billId);
+    assert.ok(bill.out.length > 200 && first.out.includes(bill.out.trim()), bill.out);
+    const [, folderTold] = /Everything lies in (.*):$/m.exec(first.out) ?? [];
+    assert.equal(folderTold, town);
+});
+
 test('energy by region has both directions, and is what the status counts', async () => {
     const status = await runCommand(path.join(town, 'home'), 'status', '--json');
     const { kwh } = JSON.parse(status.out) as { kwh: string };

@@ -11,6 +11,7 @@ import {
 import { marketDayOf } from '../../src/kernel/market-day.ts';
 import { zoneOf } from '../../src/kernel/zone.ts';
 import { type RandomStream, randomStream } from '../../src/simulate/random-stream.ts';
+import { LCL_FOLDER } from '../chain/lcl-files.ts';
 
 /** One payload to deliver; its file lies below the input folder. */
 export interface Delivery {
@@ -57,7 +58,7 @@ interface Document {
     readonly lines: readonly string[];
 }
 
-const REAL = path.resolve(import.meta.dirname, '../../../shared/data/lcl/readings');
+const REAL = path.join(LCL_FOLDER, 'readings');
 /** Two days from here hold London's spring clock change, and end in April. */
 const FROM = '2013-03-30';
 const LONDON = zoneOf('Europe/London');

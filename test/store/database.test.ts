@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { lockWithin, openDatabase } from '../../src/store/database.ts';
+import { lockWithin, openDatabase, refuseOldServer } from '../../src/store/database.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
 import { openScratchDatabase, urlOf } from './scratch-home.ts';
 
@@ -44,6 +44,18 @@ describe('values from the database', () => {
     it('stop the run where a bigint is beyond what a number holds', async () => {
         await assert.rejects(db.query('select 9007199254740992::bigint'), { name: 'AssertionError' });
         assert.deepEqual(await db.query('select 1 as one'), [{ one: 1 }]);
+    });
+});
+
+describe('a server', () => {
+    it('older than PostgreSQL 15 is refused, and 15 is not', () => {
+        for (const version of [90_624, 140_020, 149_999])
+            assert.throws(() => refuseOldServer(version), {
+                name: 'GridtallyError',
+                code: 'database.too-old',
+            });
+        assert.throws(() => refuseOldServer(140_020), /PostgreSQL 14$/);
+        for (const version of [150_000, 180_004]) refuseOldServer(version);
     });
 });
 
