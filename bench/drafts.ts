@@ -1,27 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { draftBills } from '../src/billing/draft-bills.ts';
 import { ratePeriod } from '../src/billing/rate-period.ts';
 import type { BillingInputs } from '../src/billing/rating-dimensions.ts';
-import type { CalendarDefinition, Rounding, TariffStructure } from '../src/contracts/tariff-structure.ts';
+import { readRatingDimensions } from '../src/billing/registered-dimensions.ts';
+import { LAKE_TABLES } from '../src/contracts/lake-tables.ts';
 import { duckdbEngine } from '../src/engine/duckdb/duckdb-engine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { addDays, type CalendarDate, calendarDate, listDays } from '../src/kernel/calendar-date.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { marketDayPeriod } from '../src/kernel/market-day.ts';
 import { zoneOf } from '../src/kernel/zone.ts';
+import { channelDirectory } from '../src/registry/channel-directory.ts';
+import { loadMasterData } from '../src/registry/load-master-data.ts';
+import type { MasterDataKind } from '../src/registry/master-data-kind.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { migrate } from '../src/store/migrations.ts';
 
 /** One run beside its peer; seconds of wall clock. */
 export interface DraftsRun {
-    /** From committed curated files to the sums that bills need. */
+    /** From committed curated files and master data in memory to the sums that bills need. */
     readonly sumSeconds: number;
-    /** From committed curated files to documents in memory. */
+    /** From the same to documents in memory. */
     readonly rateSeconds: number;
-    /** From committed curated files to drafts in the database. */
+    /** From committed curated files and master data in the database to drafts in the database. */
     readonly seconds: number;
     readonly peers: { readonly duckdb: { readonly seconds: number } };
 }
@@ -52,10 +56,9 @@ export async function benchDrafts(size: DraftsSize, runs: number): Promise<Draft
     const db = await openDatabase({ home: path.join(folder, 'home'), schema: 'gridtally' });
     try {
         const files = await generateReadings(engine, folder, size);
-        const inputs = benchInputs(size, files);
-        await registerAccounts(db, size);
+        await registerTown(db, folder, size);
         const done: DraftsRun[] = [];
-        for (let run = 0; run < runs; run++) done.push(await runOnce(db, engine, size, files, inputs));
+        for (let run = 0; run < runs; run++) done.push(await runOnce(db, engine, size, files));
         return { rows: size.customers * size.days * QUARTER_HOURS, bills: size.customers, runs: done };
     } finally {
         await engine.close();
@@ -69,20 +72,23 @@ async function runOnce(
     db: Database,
     engine: Engine,
     size: DraftsSize,
-    files: readonly string[],
-    inputs: BillingInputs,
+    files: CuratedFiles,
 ): Promise<DraftsRun> {
     await db.query('truncate bills cascade');
-    const peer = await timed(() => runPeer(engine, size, files));
+    const peer = await timed(() => runPeer(engine, size, files.intervals));
+    const inputs = await readInputs(db, size, files);
     const rated = await timed(async () => {
         const period = await ratePeriod(engine, inputs);
         const sumSeconds = sinceStart();
         for (const _ of period.bills());
         return sumSeconds;
     });
-    const drafted = await timed(() => draftBills({ db, engine, clock: systemClock }, async () => inputs));
-    if (drafted.value.drafted !== size.customers)
-        throw new Error(`${drafted.value.drafted} drafts for ${size.customers} customers`);
+    const drafted = await timed(() =>
+        draftBills({ db, engine, clock: systemClock }, () => readInputs(db, size, files)),
+    );
+    const { drafted: bills, incomplete } = drafted.value;
+    if (bills !== size.customers || incomplete > 0)
+        throw new Error(`${bills} drafts for ${size.customers} customers, ${incomplete} of them incomplete`);
     return {
         sumSeconds: rated.value,
         rateSeconds: rated.seconds,
@@ -114,10 +120,19 @@ function sinceStart(): number {
     return Math.round(performance.now() - startedAt) / 1000;
 }
 
+/** As a refresh leaves them: of each market day and bucket the intervals, and the gaps, of which there are none. */
+interface CuratedFiles {
+    readonly intervals: readonly string[];
+    readonly gaps: readonly string[];
+}
+
 /** One file for each market day and bucket, sorted as the lake sorts; Wh precision, 0.5 % estimated. */
-async function generateReadings(engine: Engine, folder: string, size: DraftsSize): Promise<string[]> {
+async function generateReadings(engine: Engine, folder: string, size: DraftsSize): Promise<CuratedFiles> {
     const session = await engine.openSession();
-    const files: string[] = [];
+    const files = { intervals: [] as string[], gaps: [] as string[] };
+    const none = LAKE_TABLES.reading_gaps.map(
+        ({ name, type }) => `cast(null as ${session.typeName(type)}) as ${name}`,
+    );
     try {
         for (const [dayNo, day] of daysOf(size).entries()) {
             const dayFromUs = marketDayPeriod(ZONE, day).from * 1000;
@@ -125,7 +140,10 @@ async function generateReadings(engine: Engine, folder: string, size: DraftsSize
                 const file = path.join(folder, `reads-${day}-${first}.parquet`);
                 const last = Math.min(first + CHANNELS_OF_A_BUCKET, size.customers + 1);
                 await session.writeFile(readingsSql(day, dayNo, dayFromUs, first, last), file);
-                files.push(file);
+                files.intervals.push(file);
+                const gaps = path.join(folder, `gaps-${day}-${first}.parquet`);
+                await session.writeFile(`select ${none.join(', ')} where false order by 1`, gaps);
+                files.gaps.push(gaps);
             }
         }
         return files;
@@ -193,107 +211,86 @@ async function runPeer(engine: Engine, size: DraftsSize, files: readonly string[
     }
 }
 
-const ROUNDING: Rounding = { mode: 'half-up', amountDigits: 2, scope: 'line' };
-const TARIFF: TariffStructure = {
-    currency: 'GBP',
-    charges: [
-        {
-            id: 'standing',
-            label: 'Standing charge',
-            group: 'energy',
-            kind: 'subscription',
-            pricePerDay: '0.2345',
-            rounding: ROUNDING,
-        },
-        {
-            id: 'energy',
-            label: 'Energy',
-            group: 'energy',
-            kind: 'energy-bands',
-            calendarId: 'two-rate',
-            pricePerKwhByBand: { day: '0.1728', night: '0.0799' },
-            rounding: ROUNDING,
-        },
-    ],
-    taxes: [
-        {
-            id: 'vat',
-            label: 'VAT',
-            group: 'energy',
-            percent: '5',
-            rounding: { mode: 'half-up', amountDigits: 2 },
-        },
-    ],
-};
-const TWO_RATE: CalendarDefinition = {
-    rules: [{ band: 'night', localTimes: [{ from: '00:00', to: '07:00' }] }, { band: 'day' }],
-};
+const TARIFF = `tariffs:
+  - tariff_id: TOU
+    name: Night and day
+    versions:
+      - valid_from: 2010-01-01
+        rounding: { mode: half-up, amount_digits: 2, scope: line }
+        charges:
+          - { id: standing, label: Standing charge, kind: subscription, price_per_day: 0.2345 }
+          - id: energy
+            label: Energy
+            kind: energy-bands
+            calendar_id: two-rate
+            price_per_kwh_by_band: { day: 0.1728, night: 0.0799 }
+        taxes:
+          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-up, amount_digits: 2 } }
+`;
+const CALENDAR = `calendars:
+  - calendar_id: two-rate
+    versions:
+      - rules:
+          - { band: night, local_times: [{ from: '00:00', to: '07:00' }] }
+          - { band: day }
+`;
 
-function benchInputs(size: DraftsSize, files: readonly string[]): BillingInputs {
-    const numbers = Array.from({ length: size.customers }, (_, i) => i + 1);
-    const to = addDays(FROM, size.days);
-    return {
-        period: { from: FROM, to },
-        zone: ZONE,
-        currency: 'GBP',
-        dimensions: {
-            agreements: numbers.map((no) => ({
-                agreementNo: no,
-                agreementId: `AG${no}`,
-                accountNo: no,
-                accountId: `AC${no}`,
-                customerId: `C${no}`,
-                meteringPointNo: no,
-                meteringPointId: `MP${no}`,
-                tariffNo: 1,
-                tariffId: 'TOU',
-                validFrom: FROM,
-                validTo: null,
-            })),
-            tariffVersions: [
-                {
-                    tariffVersionNo: 1,
-                    tariffNo: 1,
-                    tariffId: 'TOU',
-                    validFrom: FROM,
-                    validTo: null,
-                    structure: TARIFF,
-                },
-            ],
-            calendarVersions: [
-                { calendarId: 'two-rate', validFrom: null, validTo: null, definition: TWO_RATE },
-            ],
-            holidays: [],
-            priceSeries: [],
-        },
-        channels: numbers.map((no) => ({
-            channelNo: no,
-            meteringPointId: `MP${no}`,
-            meterId: `M${no}`,
-            flow: 'to_customer',
-            intervalMinutes: 15,
-            validFromMs: null,
-            validToMs: null,
-            expectedFrom: null,
-        })),
-        readsIntervalFiles: files,
-        gapFiles: [],
-        registerHolds: [],
-        markFiles: { reading_marks: [], day_marks: [] },
-        horizonTo: to,
-        lakeCommitNo: 1,
-        partitionVersions: {},
-    };
+/** All that `gridtally bill` reads before it sums: master data from the database, and which files are current. */
+async function readInputs(db: Database, size: DraftsSize, files: CuratedFiles): Promise<BillingInputs> {
+    const period = { from: FROM, to: addDays(FROM, size.days) };
+    return db.transaction(
+        async (tx) => ({
+            period,
+            zone: ZONE,
+            currency: 'GBP',
+            dimensions: await readRatingDimensions(tx, { period, zone: ZONE }),
+            channels: await channelDirectory(tx),
+            readsIntervalFiles: files.intervals,
+            gapFiles: files.gaps,
+            registerHolds: [],
+            markFiles: { reading_marks: [], day_marks: [] },
+            horizonTo: period.to,
+            lakeCommitNo: 1,
+            partitionVersions: Object.fromEntries(files.intervals.map((file) => [path.basename(file), 1])),
+        }),
+        { isolation: 'repeatable read', readOnly: true },
+    );
 }
 
-async function registerAccounts(db: Database, size: DraftsSize): Promise<void> {
+/** Loads what a retailer would: a customer, an account, a meter and an agreement for each number from 1, in this order. */
+async function registerTown(db: Database, folder: string, size: DraftsSize): Promise<void> {
     await migrate(db);
-    const numbers = `generate_series(1, ${size.customers}) as n`;
-    await db.query(`insert into customers (customer_id) select 'C' || n from ${numbers};
-        insert into accounts (account_id) select 'AC' || n from ${numbers};
-        insert into metering_points (metering_point_id) select 'MP' || n from ${numbers};
-        insert into agreements (agreement_id) select 'AG' || n from ${numbers};
-        insert into tariffs (tariff_id) values ('TOU');
-        insert into tariff_versions (tariff_no, name, valid_during, is_open_ended, structure, known_from)
-        values (1, 'TOU', '[2010-01-01,)', true, '{}', now())`);
+    const csv = (header: string, line: (n: string) => string) => {
+        const lines = Array.from({ length: size.customers }, (_, i) => line(String(i + 1).padStart(7, '0')));
+        return `${header}\n${lines.join('\n')}\n`;
+    };
+    const texts: readonly (readonly [MasterDataKind, string])[] = [
+        ['customers', csv('customer_id', (n) => `C${n}`)],
+        ['accounts', csv('account_id,customer_id', (n) => `AC${n},C${n}`)],
+        [
+            'metering-points',
+            csv('metering_point_id,meter_id,interval_minutes,valid_from', (n) => `MP${n},M${n},15,${FROM}`),
+        ],
+        ['calendars', CALENDAR],
+        ['tariffs', TARIFF],
+        [
+            'agreements',
+            csv(
+                'agreement_id,account_id,metering_point_id,tariff_id,move_in,move_out',
+                (n) => `AG${n},AC${n},MP${n},TOU,${FROM},`,
+            ),
+        ],
+    ];
+    for (const [kind, text] of texts) {
+        const file = path.join(folder, `${kind}.${text.includes('versions:') ? 'yaml' : 'csv'}`);
+        writeFileSync(file, text);
+        await loadMasterData(db, {
+            kind,
+            file,
+            zone: ZONE,
+            currency: 'GBP',
+            bucketSize: 16_384,
+            clock: systemClock,
+        });
+    }
 }
