@@ -36,7 +36,7 @@ export async function benchChain(options: ChainOptions): Promise<void> {
             }
             pairs.push({ ours, duckdb });
         }
-        report(options, pairs);
+        report(options, pairs, day.generateSeconds);
     });
 }
 
@@ -44,7 +44,11 @@ async function side(name: 'gridtally' | 'duckdb', folder: string, rows: number):
     return { rows, ...(await runWorker<Omit<Side, 'rows'>>('chain-worker.ts', [name, folder])) };
 }
 
-function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Side }[]): void {
+function report(
+    options: ChainOptions,
+    pairs: readonly { ours: Side; duckdb: Side }[],
+    generateSeconds: number,
+): void {
     const median = [...pairs].sort(
         (a, b) => a.ours.seconds / a.duckdb.seconds - b.ours.seconds / b.duckdb.seconds,
     )[Math.floor(pairs.length / 2)];
@@ -60,11 +64,12 @@ function report(options: ChainOptions, pairs: readonly { ours: Side; duckdb: Sid
                 stages: duckdb.stages,
             },
         };
-        process.stdout.write(`${JSON.stringify({ chain: { ...chain, peers } }, null, 2)}\n`);
+        process.stdout.write(`${JSON.stringify({ chain: { ...chain, generateSeconds, peers } }, null, 2)}\n`);
         return;
     }
     const lines = [
         `${ours.rows.toLocaleString('en')} readings of ${options.meters.toLocaleString('en')} meters, ${pairs.length} paired run(s), the median pair:`,
+        `simulated in ${generateSeconds.toFixed(1)} s, which should be less than it takes to ingest`,
     ];
     for (const [name, s] of [
         ['gridtally', ours],

@@ -12,13 +12,19 @@ export const TOWN_ZONE = 'Europe/London';
 
 const run = promisify(execFile);
 
+type TownDay = ReturnType<typeof bulkDay> & {
+    /** What it took to make the day's files. */
+    readonly generateSeconds: number;
+};
+
 /** Gives `work` a folder of its own that has a simulated day of quarter-hours below `town`; takes it away afterwards. */
 export async function withTown<T>(
     options: { readonly name: string; readonly meters: number; readonly correctionsRate: number },
-    work: (folder: string, day: ReturnType<typeof bulkDay>) => Promise<T>,
+    work: (folder: string, day: TownDay) => Promise<T>,
 ): Promise<T> {
     const folder = mkdtempSync(path.join(os.tmpdir(), `gridtally-bench-${options.name}-`));
     try {
+        const startedAt = performance.now();
         const day = bulkDay({
             outFolder: path.join(folder, 'town'),
             seed: 'bench',
@@ -28,7 +34,7 @@ export async function withTown<T>(
             marketZone: TOWN_ZONE,
             correctionsRate: options.correctionsRate,
         });
-        return await work(folder, day);
+        return await work(folder, { ...day, generateSeconds: (performance.now() - startedAt) / 1000 });
     } finally {
         rmSync(folder, { recursive: true, force: true });
     }
