@@ -16,12 +16,13 @@ export interface ServerAddress {
 
 /**
  * What a running cluster says of itself in `postmaster.pid`; undefined: there is no such file. The status is empty while the file is being
- * written, then `starting`, `ready`, `stopping` or `standby`.
+ * written, then `starting`, `ready`, `stopping` or `standby`. The pid is 0, which no server has, in a file that a power cut left empty or garbled.
  */
 export function readPidFile(cluster: string): { pid: number; port: number; status: string } | undefined {
     try {
         const lines = readFileSync(path.join(cluster, 'postmaster.pid'), 'utf8').split('\n');
-        return { pid: Number(lines[0]), port: Number(lines[3]), status: (lines[7] ?? '').trim() };
+        const pid = /^\d+$/.test(lines[0] ?? '') ? Number(lines[0]) : 0;
+        return { pid, port: Number(lines[3]), status: (lines[7] ?? '').trim() };
     } catch {
         return undefined;
     }

@@ -1,3 +1,4 @@
+// test limit: 240 s
 import assert from 'node:assert/strict';
 import {
     chmodSync,
@@ -125,6 +126,18 @@ describe('the embedded database of a home', () => {
         const next = await new WorkerProcess(home).open();
         assert.match(next.recovered.join(), /had not been shut down/);
         await next.leave();
+    });
+
+    it('is started although a power cut left its pid file empty, cut off or garbled', async () => {
+        for (const left of ['', '\0'.repeat(80), 'x', '-1\n']) {
+            const worker = await new WorkerProcess(home).open();
+            await killServer(home);
+            await worker.kill();
+            writeFileSync(path.join(serverOf(home).folder, 'postmaster.pid'), left);
+            const next = await new WorkerProcess(home).open();
+            assert.match(next.recovered.join(), /had not been shut down/);
+            await next.leave();
+        }
     });
 
     it('comes back while processes use it, and their work goes on', async () => {
