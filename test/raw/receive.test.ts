@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -39,6 +40,41 @@ test('small payloads share a segment in the folder of their hour and come back b
         assert.equal(stored.header.receivedAt, Date.UTC(2026, 2, 29, 1, 30));
         assert.deepEqual(await bytesOf(payloadBytes(stored)), bodies[i]);
     }
+});
+
+/** How many files and folders were made durable meanwhile, by the calls that do it. */
+async function syncsOf(work: () => Promise<unknown>): Promise<{ datasync: number; sync: number }> {
+    const handle = await open(import.meta.filename);
+    const calls = Object.getPrototypeOf(handle) as Pick<FileHandle, 'datasync' | 'sync'>;
+    await handle.close();
+    const { datasync, sync } = calls;
+    const counts = { datasync: 0, sync: 0 };
+    const counted = (name: 'datasync' | 'sync', call: () => Promise<void>) =>
+        function (this: FileHandle) {
+            counts[name] += 1;
+            return call.call(this);
+        };
+    calls.datasync = counted('datasync', datasync);
+    calls.sync = counted('sync', sync);
+    try {
+        await work();
+    } finally {
+        Object.assign(calls, { datasync, sync });
+    }
+    return counts;
+}
+
+test('the payloads of a group share one fsync, however many they are', async () => {
+    const store = await stores.emptyStore(fixedClock(Date.UTC(2026, 2, 29, 1, 30)));
+    const feed = await feedNamed(store);
+    const named = (letter: string, count: number) =>
+        Array.from({ length: count }, (_, i) => payload(`${letter}${i}`));
+    // makes the folders
+    await receiveAll(store, feed, named('a', 1));
+    const few = await syncsOf(() => receiveAll(store, feed, named('b', 2)));
+    assert.equal(few.datasync, 1);
+    assert.deepEqual(await syncsOf(() => receiveAll(store, feed, named('c', 200))), few);
+    assert.equal((await segmentsOf(store)).length, 3);
 });
 
 test('a large file is alone in its segment, keeps its place in the order, and is not held in memory when read', async () => {
