@@ -97,7 +97,7 @@ const isLong = (file: string) => file.endsWith('.long.test.ts');
 
 /**
  * The files to run, slow and long ones first so that they do not run alone at the end. Where there may be no time for all long ones they come
- * last, and from hour to hour another is the first of them. Engines need servers: only when asked for.
+ * last, and from hour to hour others are the first of them. Engines need servers: only when asked for.
  */
 function chooseFiles(options: SuiteOptions): string[] {
     const isAskedFor = (file: string) =>
@@ -115,7 +115,7 @@ function chooseFiles(options: SuiteOptions): string[] {
         .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
     if (options.longUntilMs === undefined) return files;
     const long = files.filter(isLong);
-    const first = long.length === 0 ? 0 : Math.floor(Date.now() / 3_600_000) % long.length;
+    const first = (7 * Math.floor(Date.now() / 3_600_000)) % Math.max(long.length, 1);
     return [...files.filter((file) => !isLong(file)), ...long.slice(first), ...long.slice(0, first)];
 }
 

@@ -40,7 +40,7 @@ export function isAlive(pid: number): boolean {
 
 /** A pid may have been given to another program since a power cut, so its command line is looked at. */
 export async function isPostgres(pid: number, cluster: string): Promise<boolean> {
-    if (!isAlive(pid)) return false;
+    if (pid === 0 || !isAlive(pid)) return false;
     if (process.platform === 'linux') {
         // slim images have no ps
         try {
