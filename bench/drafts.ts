@@ -13,11 +13,11 @@ import { systemClock } from '../src/kernel/clock.ts';
 import { marketDayPeriod } from '../src/kernel/market-day.ts';
 import { zoneOf } from '../src/kernel/zone.ts';
 import { channelDirectory } from '../src/registry/channel-directory.ts';
-import { loadMasterData } from '../src/registry/load-master-data.ts';
 import type { MasterDataKind } from '../src/registry/master-data-kind.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { migrate } from '../src/store/migrations.ts';
+import { loadFile, TOWN_ZONE } from './town.ts';
 
 /** One run beside its peer; seconds of wall clock. */
 export interface DraftsRun {
@@ -41,7 +41,7 @@ export interface DraftsSize {
     readonly days: number;
 }
 
-const ZONE = zoneOf('Europe/London');
+const ZONE = zoneOf(TOWN_ZONE);
 const FROM = calendarDate('2013-05-01');
 const QUARTER_HOURS = 96;
 const CHANNELS_OF_A_BUCKET = 10_000;
@@ -130,10 +130,8 @@ interface CuratedFiles {
 async function generateReadings(engine: Engine, folder: string, size: DraftsSize): Promise<CuratedFiles> {
     const session = await engine.openSession();
     const files = { intervals: [] as string[], gaps: [] as string[] };
-    const none = LAKE_TABLES.reading_gaps.map(
-        ({ name, type }) => `cast(null as ${session.typeName(type)}) as ${name}`,
-    );
     try {
+        await session.registerRows('no_gaps', LAKE_TABLES.reading_gaps, []);
         for (const [dayNo, day] of daysOf(size).entries()) {
             const dayFromUs = marketDayPeriod(ZONE, day).from * 1000;
             for (let first = 1; first <= size.customers; first += CHANNELS_OF_A_BUCKET) {
@@ -142,7 +140,7 @@ async function generateReadings(engine: Engine, folder: string, size: DraftsSize
                 await session.writeFile(readingsSql(day, dayNo, dayFromUs, first, last), file);
                 files.intervals.push(file);
                 const gaps = path.join(folder, `gaps-${day}-${first}.parquet`);
-                await session.writeFile(`select ${none.join(', ')} where false order by 1`, gaps);
+                await session.writeFile('select * from no_gaps order by channel_no', gaps);
                 files.gaps.push(gaps);
             }
         }
@@ -284,13 +282,6 @@ async function registerTown(db: Database, folder: string, size: DraftsSize): Pro
     for (const [kind, text] of texts) {
         const file = path.join(folder, `${kind}.${text.includes('versions:') ? 'yaml' : 'csv'}`);
         writeFileSync(file, text);
-        await loadMasterData(db, {
-            kind,
-            file,
-            zone: ZONE,
-            currency: 'GBP',
-            bucketSize: 16_384,
-            clock: systemClock,
-        });
+        await loadFile(db, kind, file);
     }
 }

@@ -1,14 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { systemClock } from '../src/kernel/clock.ts';
-import { zoneOf } from '../src/kernel/zone.ts';
-import { loadMasterData } from '../src/registry/load-master-data.ts';
 import type { MasterDataKind } from '../src/registry/master-data-kind.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { removeDatabase } from '../src/store/embedded-postgres.ts';
 import { migrate } from '../src/store/migrations.ts';
-import { FLAT_TARIFF } from './town.ts';
+import { FLAT_TARIFF, loadFile } from './town.ts';
 
 export interface LoadReport {
     readonly kind: MasterDataKind;
@@ -84,14 +81,7 @@ async function timeLoad(
     const file = path.join(folder, name);
     writeFileSync(file, text);
     const startedAt = performance.now();
-    await loadMasterData(db, {
-        kind,
-        file,
-        zone: zoneOf('Europe/London'),
-        currency: 'GBP',
-        bucketSize: 16_384,
-        clock: systemClock,
-    });
+    await loadFile(db, kind, file);
     return Math.round(performance.now() - startedAt) / 1000;
 }
 

@@ -4,8 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { systemClock } from '../src/kernel/clock.ts';
 import { instantText } from '../src/kernel/period.ts';
+import { zoneOf } from '../src/kernel/zone.ts';
+import { loadMasterData } from '../src/registry/load-master-data.ts';
+import type { MasterDataKind } from '../src/registry/master-data-kind.ts';
 import { bulkDay } from '../src/simulate/bulk-day.ts';
+import type { Database } from '../src/store/database.ts';
 
 export const TOWN_DATE = '2024-05-01';
 export const TOWN_ZONE = 'Europe/London';
@@ -48,6 +53,18 @@ export async function runWorker<T>(worker: string, args: readonly string[]): Pro
     running.child.stderr?.pipe(process.stderr);
     const { stdout } = await running;
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
+}
+
+/** Loads a file of master data into a database that no home has, as `gridtally load` would in a home of the town's zone. */
+export async function loadFile(db: Database, kind: MasterDataKind, file: string): Promise<void> {
+    await loadMasterData(db, {
+        kind,
+        file,
+        zone: zoneOf(TOWN_ZONE),
+        currency: 'GBP',
+        bucketSize: 16_384,
+        clock: systemClock,
+    });
 }
 
 /** A tariff of one price per kWh, as a retailer's document has it. */

@@ -79,9 +79,9 @@ function deliveries(
     files: readonly IncomingPayload[],
     { feed, delivery }: FeedContract,
     key: string | undefined,
-): IncomingPayload[] {
+): readonly IncomingPayload[] {
     if (delivery.sourceKey === 'fileName') {
-        if (key === undefined) return [...files];
+        if (key === undefined) return files;
         throw new GridtallyError(
             'usage.invalid',
             `the feed ${feed} names its deliveries by their files (sourceKey: fileName), so --key says nothing`,

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { runCommand } from '../cli/run-command.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
+import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
 
-const SHIPPED = path.join(import.meta.dirname, '../../feeds');
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
 
@@ -82,12 +81,7 @@ test('commands that find nothing to do say so, and exit with 0', async () => {
 });
 
 test('a feed whose sender names its deliveries takes one file under a key, once whatever the file is called', async () => {
-    const shipped = readFileSync(path.join(SHIPPED, 'generic-csv.odcs.yaml'), 'utf8');
-    const keyed = shipped
-        .replaceAll('generic-csv', 'keyed')
-        .replace(/^( *)- property: format$/m, '$1- property: sourceKey\n$1  value: idempotencyKey\n$&');
-    assert.match(keyed, /idempotencyKey/);
-    world.contract('keyed', keyed);
+    world.contract('keyed', variedContract('generic-csv', 'keyed', { sourceKey: 'idempotencyKey' }));
     const rows = readingsCsv([{ meter: 'K', at: FROM, kwh: '7.5' }]);
     const files = ['one.csv', 'two.csv'].map((name) => path.join(world.homeFolder, name));
     for (const file of files) writeFileSync(file, rows);

@@ -71,62 +71,39 @@ const CALENDAR = `calendars:
           - { band: day }
 `;
 
-const TARIFFS = `tariffs:
-  - tariff_id: T1
-    name: Bands
-    versions:
-      - valid_from: 2012-01-01
+const bandsYaml = (from: string, pricePerDay: string, prices: string) => `
+      - valid_from: ${from}
         rounding: { mode: half-up, amount_digits: 2, scope: line }
         charges:
-          - { id: standing, label: Standing charge, kind: subscription, price_per_day: 0.2468 }
+          - { id: standing, label: Standing charge, kind: subscription, price_per_day: ${pricePerDay} }
           - id: energy
             label: Energy
             kind: energy-bands
             calendar_id: day-and-night
-            price_per_kwh_by_band: { quiet: 0.09, peak: 0.28, night: 0.065, day: 0.15 }
+            price_per_kwh_by_band: ${prices}
             rounding: { mode: half-up, quantity_digits: 3, amount_digits: 2, scope: line }
         taxes:
-          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-up, amount_digits: 2 } }
-      - valid_from: 2013-10-27
-        rounding: { mode: half-up, amount_digits: 2, scope: line }
-        charges:
-          - { id: standing, label: Standing charge, kind: subscription, price_per_day: 0.2591 }
-          - id: energy
-            label: Energy
-            kind: energy-bands
-            calendar_id: day-and-night
-            price_per_kwh_by_band: { quiet: 0.0945, peak: 0.3, night: 0.07, day: 0.155 }
-            rounding: { mode: half-up, quantity_digits: 3, amount_digits: 2, scope: line }
-        taxes:
-          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-up, amount_digits: 2 } }
-  - tariff_id: T2
-    name: Flat
-    versions:
-      - valid_from: 2012-01-01
+          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-up, amount_digits: 2 } }`;
+const flatYaml = (from: string, pricePerDay: string, pricePerKwh: string) => `
+      - valid_from: ${from}
         rounding: { mode: half-even, amount_digits: 2, scope: bill }
         charges:
-          - { id: standing, label: Standing charge, group: fixed, kind: subscription, price_per_day: 0.19 }
-          - { id: energy, label: Energy, kind: energy-flat, price_per_kwh: 0.14228 }
+          - { id: standing, label: Standing charge, group: fixed, kind: subscription, price_per_day: ${pricePerDay} }
+          - { id: energy, label: Energy, kind: energy-flat, price_per_kwh: ${pricePerKwh} }
         taxes:
           - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-even, amount_digits: 2 } }
-          - { id: vat20, label: VAT, group: fixed, percent: 20, rounding: { mode: half-even, amount_digits: 2 } }
-      - valid_from: 2013-03-31
-        rounding: { mode: half-even, amount_digits: 2, scope: bill }
-        charges:
-          - { id: standing, label: Standing charge, group: fixed, kind: subscription, price_per_day: 0.21 }
-          - { id: energy, label: Energy, kind: energy-flat, price_per_kwh: 0.15115 }
-        taxes:
-          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-even, amount_digits: 2 } }
-          - { id: vat20, label: VAT, group: fixed, percent: 20, rounding: { mode: half-even, amount_digits: 2 } }
-      - valid_from: 2013-10-27
-        rounding: { mode: half-even, amount_digits: 2, scope: bill }
-        charges:
-          - { id: standing, label: Standing charge, group: fixed, kind: subscription, price_per_day: 0.21 }
-          - { id: energy, label: Energy, kind: energy-flat, price_per_kwh: 0.16 }
-        taxes:
-          - { id: vat, label: VAT, group: energy, percent: 5, rounding: { mode: half-even, amount_digits: 2 } }
-          - { id: vat20, label: VAT, group: fixed, percent: 20, rounding: { mode: half-even, amount_digits: 2 } }
-`;
+          - { id: vat20, label: VAT, group: fixed, percent: 20, rounding: { mode: half-even, amount_digits: 2 } }`;
+
+const TARIFFS = [
+    'tariffs:\n  - tariff_id: T1\n    name: Bands\n    versions:',
+    bandsYaml('2012-01-01', '0.2468', '{ quiet: 0.09, peak: 0.28, night: 0.065, day: 0.15 }'),
+    bandsYaml('2013-10-27', '0.2591', '{ quiet: 0.0945, peak: 0.3, night: 0.07, day: 0.155 }'),
+    '\n  - tariff_id: T2\n    name: Flat\n    versions:',
+    flatYaml('2012-01-01', '0.19', '0.14228'),
+    flatYaml('2013-03-31', '0.21', '0.15115'),
+    flatYaml('2013-10-27', '0.21', '0.16'),
+    '\n',
+].join('');
 
 /** The same once more, written by hand in the form that the naive computation reads. */
 const LINE = { mode: 'half-up', amountDigits: 2, scope: 'line' } as const;

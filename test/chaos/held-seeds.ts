@@ -8,7 +8,7 @@ const SEEDS_MIN = 5;
 
 /**
  * A test that runs the same seeds each time, so that a change is what breaks it; `npm run chaos -- --hours N` goes on to others. Past the instant
- * GRIDTALLY_CHAOS_UNTIL, in seconds since 1970, no further seed begins: a slow build machine tells how many it had time for.
+ * GRIDTALLY_LONG_UNTIL, in seconds since 1970, no further seed begins: a slow build machine tells how many it had time for.
  */
 export function holdSeeds(first: number, count: number): void {
     test(`seeds ${first} to ${first + count - 1}: nothing is lost, twice, or other than it was`, async (t) => {
@@ -27,7 +27,7 @@ export function holdSeeds(first: number, count: number): void {
 }
 
 function* inTime(first: number, count: number): Generator<string> {
-    const until = Number(process.env.GRIDTALLY_CHAOS_UNTIL ?? Number.POSITIVE_INFINITY);
+    const until = Number(process.env.GRIDTALLY_LONG_UNTIL ?? Number.POSITIVE_INFINITY);
     for (let n = 0; n < count; n += 1) {
         if (n >= SEEDS_MIN && Date.now() / 1000 >= until) return;
         yield String(first + n);

@@ -24,11 +24,13 @@ after(async () => {
     await removeScratchFolder(folder);
 });
 
+/** A count as the summary writes it; NaN where it was not found. */
+const numberOf = (text: string | undefined) => Number(text?.replaceAll(',', ''));
+
 test('the summary counts every row, and its sums are counted apart and add up', () => {
     assert.match(first.said, /a town of 12 homes with \d+ channels/);
     assert.doesNotMatch(first.out, /IS NOT/);
-    const of = (label: string) =>
-        Number(new RegExp(`^ *${label} +([\\d,]+)`, 'm').exec(first.out)?.[1]?.replaceAll(',', ''));
+    const of = (label: string) => numberOf(new RegExp(`^ *${label} +([\\d,]+)`, 'm').exec(first.out)?.[1]);
     assert.ok(of('rows received') > 10_000);
     assert.equal(
         of('rows received'),
@@ -37,21 +39,19 @@ test('the summary counts every row, and its sums are counted apart and add up', 
 });
 
 test('the summary tells what was refused by its rule, coverage, the largest bills and one in full, where all is, and what to do next', async () => {
-    const quarantined = [...first.out.matchAll(/^ {4}row\.[a-z-]+ +([\d,]+)$/gm)].map(([, n]) =>
-        Number(n?.replaceAll(',', '')),
-    );
+    const quarantined = [...first.out.matchAll(/^ {4}row\.[a-z-]+ +([\d,]+)$/gm)].map(([, n]) => numberOf(n));
     const [, total] = /^ {2}quarantined +([\d,]+)/m.exec(first.out) ?? [];
     assert.ok(quarantined.length > 1);
     assert.equal(
         quarantined.reduce((sum, n) => sum + n, 0),
-        Number(total?.replaceAll(',', '')),
+        numberOf(total),
     );
     const [, expected, coverage] =
         /^intervals expected +([\d,]+) {2}coverage (\d+\.\d{3}) %$/m.exec(first.out) ?? [];
     const intervals = (label: string) =>
-        Number(new RegExp(`^ {2}${label} +([\\d,]+)$`, 'm').exec(first.out)?.[1]?.replaceAll(',', ''));
-    const covered = Number(expected?.replaceAll(',', '')) - intervals('missing');
-    assert.equal(coverage, ((covered / Number(expected?.replaceAll(',', ''))) * 100).toFixed(3));
+        numberOf(new RegExp(`^ {2}${label} +([\\d,]+)$`, 'm').exec(first.out)?.[1]);
+    const covered = numberOf(expected) - intervals('missing');
+    assert.equal(coverage, ((covered / numberOf(expected)) * 100).toFixed(3));
     const [, list = ''] = /^Ten largest bills of \d{4}-\d{2}\n([\s\S]*?)\n\n/m.exec(first.out) ?? [];
     const dues = [...list.matchAll(/(\d+\.\d{2}) +GBP/g)].map(([, due]) => Number(due));
     assert.equal(dues.length, 10);
