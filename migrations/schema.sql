@@ -69,10 +69,10 @@ table bills (
     energy_kwh numeric(38,6) not null,
     amount_due numeric(38,8) not null,
     content_sha256 text not null,
-    document jsonb not null,
-    made_from jsonb not null,
+    document json not null,
+    made_from json not null,
     drafted_at timestamp with time zone not null,
-    line_references jsonb not null,
+    line_references json not null,
     constraint bills_pkey PRIMARY KEY (bill_no),
     constraint bills_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
     constraint bills_bill_id_key UNIQUE (bill_id),
@@ -470,8 +470,8 @@ view bill_lines as
             row_number() OVER (PARTITION BY b.bill_no ORDER BY s.place, l.place)::integer AS line_no,
             l.line
            FROM bills b,
-            LATERAL jsonb_array_elements(b.document -> 'sections'::text) WITH ORDINALITY s(section, place),
-            LATERAL jsonb_array_elements(s.section -> 'lines'::text) WITH ORDINALITY l(line, place)
+            LATERAL json_array_elements(b.document -> 'sections'::text) WITH ORDINALITY s(section, place),
+            LATERAL json_array_elements(s.section -> 'lines'::text) WITH ORDINALITY l(line, place)
         )
  SELECT bill_no,
     line_no,

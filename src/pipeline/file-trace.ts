@@ -255,7 +255,7 @@ async function touchedBills(session: EngineSession, lake: Lake): Promise<Touched
                 array_agg(distinct t.metering_point_id order by t.metering_point_id) as "meteringPointIds",
                 array_agg(distinct t.through order by t.through) as through
            from bills b join accounts a using (account_no)
-                cross join lateral jsonb_array_elements(b.document -> 'sections') as s (section)
+                cross join lateral json_array_elements(b.document -> 'sections') as s (section)
                 join unnest($1::text[], $2::text[], $3::date[], $4::date[]) as t (metering_point_id, through, first_day, last_day)
                   on t.metering_point_id = s.section ->> 'meteringPointId'
                  and t.first_day < (s.section ->> 'serviceTo')::date and t.last_day >= (s.section ->> 'serviceFrom')::date
