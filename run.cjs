@@ -32,7 +32,7 @@ function main() {
     const args = launchArguments();
     const needsNode = Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN;
     const folders = needsNode ? [ROOT, path.join(ROOT, 'runtime')] : [ROOT];
-    const liveFile = underLock(folders, (isWritable) => {
+    const { liveFile, program } = underLock(folders, (isWritable) => {
         const stale = folders.filter((folder) => !isInstalled(folder));
         if (stale.length > 0) {
             if (!isWritable)
@@ -44,14 +44,15 @@ function main() {
         }
         linkPostgresLibraries();
         linkCommand();
-        return isWritable ? register() : undefined;
+        return isWritable ? { liveFile: register(), program: bundledProgram() } : {};
     });
     const node = needsNode ? packagedNode() : process.execPath;
     if (args[0] === '--install-only') {
         unregister(liveFile);
         return;
     }
-    launch(node, args, liveFile);
+    if (program && path.resolve(args[0]) === MAIN) args[0] = program;
+    launch(node, args, { liveFile, program });
 }
 
 /** What Node shall be given. The name under which this file was started tells: `gridtally`, or `run.cjs` itself. */
@@ -326,8 +327,9 @@ function startOf(pid) {
 
 // Handing over ----------------------------------------------------------------------------------
 
-function launch(node, args, liveFile) {
-    const child = childProcess.spawn(node, args, { stdio: 'inherit', env: childEnvironment(node, liveFile) });
+function launch(node, args, { liveFile, program }) {
+    const env = childEnvironment(node, { liveFile, program });
+    const child = childProcess.spawn(node, args, { stdio: 'inherit', env });
     if (liveFile && child.pid) tryQuietly(() => fs.appendFileSync(liveFile, whoAmI(child.pid)));
     const forwarders = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'].map((signal) => {
         // At a terminal Ctrl-C reaches the child by itself; a second one would read as impatience.
@@ -349,7 +351,7 @@ function launch(node, args, liveFile) {
     });
 }
 
-function childEnvironment(node, liveFile) {
+function childEnvironment(node, { liveFile, program }) {
     const env = Object.assign({}, process.env);
     env.PATH = path.dirname(node) + path.delimiter + (env.PATH || '');
     // What is new in Node and pinned here works; its notices would stand between a command and its output.
@@ -357,8 +359,72 @@ function childEnvironment(node, liveFile) {
     if (!(env.NODE_OPTIONS || '').includes(quiet))
         env.NODE_OPTIONS = `${env.NODE_OPTIONS || ''} ${quiet}`.trim();
     // Only where this account writes: whoever can write compiled code there decides what runs.
+    if (program) env.GRIDTALLY_PROGRAM = program;
+    else delete env.GRIDTALLY_PROGRAM;
     if (liveFile && !env.NODE_COMPILE_CACHE) env.NODE_COMPILE_CACHE = path.join(CACHE, 'compile');
     return env;
+}
+
+// The program in one piece ----------------------------------------------------------------------
+
+/**
+ * The command line bundled from its sources and packages, made anew when one of them has changed: to load 800 modules one by one
+ * takes longer than what most commands do. Undefined where it cannot be made, and where GRIDTALLY_FROM_SOURCE asks for the sources,
+ * whose lines an error then names. Two levels below the root, as the sources are that look for files beside them.
+ */
+function bundledProgram() {
+    if (process.env.GRIDTALLY_FROM_SOURCE) return undefined;
+    const folder = path.join(CACHE, `program-${sourcesKey()}`);
+    const program = path.join(folder, 'main.mjs');
+    if (fs.existsSync(program)) return program;
+    const draft = `${folder}.draft`;
+    try {
+        removeFolder(draft);
+        require('esbuild').buildSync({
+            entryPoints: [MAIN],
+            outdir: draft,
+            outExtension: { '.js': '.mjs' },
+            bundle: true,
+            splitting: true,
+            format: 'esm',
+            platform: 'node',
+            target: 'node24',
+            external: ['@duckdb/node-bindings', 'pg-native'],
+            banner: {
+                js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+            },
+            legalComments: 'none',
+            logLevel: 'silent',
+        });
+        fs.renameSync(draft, folder);
+    } catch {
+        removeFolder(draft);
+        return undefined; // the sources run without it, and say what is wrong with them
+    }
+    removeOldPrograms();
+    return program;
+}
+
+/** Names the content of `src` and of the packages by what the file system knows of them. */
+function sourcesKey() {
+    const names = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).sort();
+    const known = names.concat('../run.cjs', '../node_modules/.gridtally-stamp').map((name) => {
+        const { size, mtimeMs } = fs.statSync(path.join(ROOT, 'src', name), { throwIfNoEntry: false }) || {};
+        return `${name} ${size} ${mtimeMs}`;
+    });
+    return crypto.createHash('sha256').update(known.join('\n')).digest('hex').slice(0, 16);
+}
+
+/** A command that runs has loaded all of its program within the hour. */
+function removeOldPrograms() {
+    for (const name of fs.readdirSync(CACHE).filter((entry) => entry.startsWith('program-'))) {
+        const folder = path.join(CACHE, name);
+        if (ageMs(folder) > 3600000) removeFolder(folder);
+    }
+}
+
+function removeFolder(folder) {
+    tryQuietly(() => fs.rmSync(folder, { recursive: true, force: true }));
 }
 
 // Small things ----------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ import { ingestFile, publishFile, secondsOf, withTownHome } from './home.ts';
 import type { LateCorrections, LateResult, TraceTime } from './late.ts';
 import { type CorrectedValue, FLAT_TARIFF, TOWN_DATE, TOWN_ZONE, writeCorrections } from './town.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+/** As users have it, or the sources. */
+const MAIN = process.env.GRIDTALLY_PROGRAM ?? fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const run = promisify(execFile);
 const MINUTES = 15;
 const CORRECTED_SHARE = 0.001;

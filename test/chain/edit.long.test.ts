@@ -8,9 +8,9 @@ import { planRefreshOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { type EditOutcome, editReadings, editsMade, withdrawEdit } from '../../src/pipeline/edit-readings.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import type { EditRequest } from '../../src/vee/edit-request.ts';
+import { PROGRAM } from '../program.ts';
 import { type ChainWorld, handClock, openChainWorld, readingsCsv } from './chain-world.ts';
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const clock = handClock('2013-06-10T00:00:00Z');
 const HALF = 1_800_000;
 /** First instant of 3 June in London. */
@@ -200,7 +200,7 @@ test('edits come from a file, are listed, and no file is ingested as one', async
         'meter,register,from,to,kwh,quality,reason\nM7,1,2013-06-03,2013-06-04,0.125,estimated,meter was off\nM8,,2013-06-03T12:00:00Z,,3,,\n',
     );
     const run = (...args: string[]) =>
-        spawnSync(process.execPath, [MAIN, ...args, '--home', world.homeFolder, '--json'], {
+        spawnSync(process.execPath, [PROGRAM, ...args, '--home', world.homeFolder, '--json'], {
             encoding: 'utf8',
         });
     const made = run('edit', '--file', file, '--by', 'Cleo', '--reason', 'read by hand');

@@ -1,16 +1,15 @@
 // test limit: 900 s
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { ingest, refreshAll } from '../../src/pipeline/chain.ts';
 import { sweepHome } from '../../src/pipeline/sweep-home.ts';
 import { contentOf, differences, type HomeContent } from '../crash/home-content.ts';
+import { PROGRAM } from '../program.ts';
 import { readingsCsv } from './chain-world.ts';
 import { openRebuildTown, rebuild, wholeContent } from './rebuild-world.ts';
 import type { TownWorld } from './town-run.ts';
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 /** What `contentOf` alone has. */
 const PUBLISHED = new Set(['reads_interval', 'reads_hourly', 'reads_daily', 'reading_gaps', 'bills']);
 
@@ -26,7 +25,7 @@ test('killed at any stage it leaves the old lake, and a repetition ends it', asy
     for (const crash of ['append:4', 'curate:1', 'commit:2']) {
         const killed = spawnSync(
             process.execPath,
-            [MAIN, 'rebuild', '--from-raw', '--home', town.homeFolder],
+            [PROGRAM, 'rebuild', '--from-raw', '--home', town.homeFolder],
             {
                 encoding: 'utf8',
                 env: { ...process.env, GRIDTALLY_CRASH: crash, GRIDTALLY_FORGET_UNSYNCED: '1' },
@@ -38,7 +37,7 @@ test('killed at any stage it leaves the old lake, and a repetition ends it', asy
     await sweepHome(town.workspace, { keepDays: 0 });
     const done = spawnSync(
         process.execPath,
-        [MAIN, 'rebuild', '--from-raw', '--json', '--home', town.homeFolder],
+        [PROGRAM, 'rebuild', '--from-raw', '--json', '--home', town.homeFolder],
         {
             encoding: 'utf8',
         },

@@ -1,7 +1,6 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { REGISTER_EDIT_FEED } from '../../src/contracts/edit-feed.ts';
 import { instantText } from '../../src/kernel/period.ts';
@@ -12,9 +11,9 @@ import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { rebuildFromRaw } from '../../src/pipeline/rebuild-from-raw.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
+import { PROGRAM } from '../program.ts';
 import { type ChainWorld, handClock, openChainWorld, variedContract } from './chain-world.ts';
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const clock = handClock('2014-01-10T00:00:00Z');
 const METERS = 'metering_point_id,meter_id,register,interval_minutes,valid_from,valid_to\n';
 let world: ChainWorld;
@@ -184,7 +183,7 @@ test('a read of a person wins, is listed and traced to its line, and can be take
     const at = '2013-12-24T12:00:00Z';
     await deliver('late.csv', [{ meter: 'A', at, kwh: '1500', version: 99 }]);
     const run = (...args: string[]) => {
-        const all = [MAIN, ...args, '--home', world.homeFolder, '--json'];
+        const all = [PROGRAM, ...args, '--home', world.homeFolder, '--json'];
         const done = spawnSync(process.execPath, all, { encoding: 'utf8' });
         return { status: done.status, said: JSON.parse(done.stdout) as Record<string, unknown> };
     };

@@ -12,10 +12,10 @@ import { isInLog } from '../../src/lake/open-table-log.ts';
 import { currentPlan, refresh } from '../../src/lake/refresh.ts';
 import { feedsOf, parseReceived, planRefreshOf, precedenceOf, refreshAll } from '../../src/pipeline/chain.ts';
 import { work } from '../../src/pipeline/work.ts';
+import { PROGRAM } from '../program.ts';
 import { type ChainWorld, openChainWorld, type ReadingRow, readingsCsv } from './chain-world.ts';
 import { addHistoryFeed, ingestRows } from './validation-world.ts';
 
-const COMMAND = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const HOUR = 3_600_000;
 const FIRST_DAY = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
@@ -166,7 +166,7 @@ test('a follower publishes master data that are loaded while nothing else comes'
 });
 
 test('work that follows ends in good order when its terminal is closed', async () => {
-    const args = [COMMAND, 'work', '--follow', '--home', world.homeFolder];
+    const args = [PROGRAM, 'work', '--follow', '--home', world.homeFolder];
     const command = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     const ended = once(command, 'exit');
     let said = '';

@@ -12,11 +12,11 @@ import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { onlyDay, traceTotals } from '../../src/pipeline/total-trace.ts';
 import { namedChannels } from '../../src/registry/named-channels.ts';
 import type { TracedDay } from '../../src/trace/traced-total.ts';
+import { PROGRAM } from '../program.ts';
 import { readingsCsv } from './chain-world.ts';
 import { FLAWED_TOWN, openTown, type TownWorld } from './town-run.ts';
 
 let town: TownWorld;
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 before(async () => {
     town = await openTown({ ...FLAWED_TOWN, seed: 'traced' });
@@ -150,9 +150,13 @@ test('readings that came since the last refresh are told, and the command line p
     assert.ok(row);
     const meter = String(row.meter_id);
     const day = String(row.day);
-    const told = spawnSync(process.execPath, [MAIN, 'trace', 'day', meter, day, '--home', town.homeFolder], {
-        encoding: 'utf8',
-    });
+    const told = spawnSync(
+        process.execPath,
+        [PROGRAM, 'trace', 'day', meter, day, '--home', town.homeFolder],
+        {
+            encoding: 'utf8',
+        },
+    );
     assert.equal(told.status, 0, told.stderr);
     const lines = told.stdout.split('\n');
     assert.equal(lines[0], `${meter} ${row.register_id}, day ${day}: ${row.kwh} kWh`);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type CrashStage, PAUSED } from '../../src/kernel/faults.ts';
+import { PROGRAM, SOURCES } from '../program.ts';
 import type { PlantedFault } from './planted-faults.ts';
 
-const COMMAND = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('./preload.ts', import.meta.url));
 /** A command has a second of work; one that takes so long waits for something that will not come. */
 const PROCESS_MS_MAX = 90_000;
@@ -54,7 +54,9 @@ export class ChaosProcess {
     #wasPaused = false;
 
     constructor(args: readonly string[], faults: ProcessFaults, planted: PlantedFault | undefined) {
-        const [program = '', ...rest] = [...limited(faults), process.execPath, '--import', PRELOAD, COMMAND];
+        // a fault is planted in the text of a module
+        const command = planted === undefined ? PROGRAM : SOURCES;
+        const [program = '', ...rest] = [...limited(faults), process.execPath, '--import', PRELOAD, command];
         this.#child = spawn(program, [...rest, ...args, '--json'], {
             env: { ...process.env, ...environmentOf(faults, planted) },
             stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
-import { MAIN, runCommand, runCommandWith } from './run-command.ts';
+import { PROGRAM } from '../program.ts';
+import { runCommand, runCommandWith } from './run-command.ts';
 
 const FROM = Date.parse('2013-05-01T00:00:00Z');
 let world: ChainWorld;
@@ -124,7 +125,7 @@ test('a full disk is told as one, and the command goes through once there is roo
 test('a limit of the size of files that the engine meets is told as a full disk', async () => {
     const file = given('limited.csv', reading(6));
     const ingest = ['ingest', file, '--feed', 'generic-csv', '--json', '--home', world.homeFolder];
-    const args = ['-c', 'ulimit -f 2 && exec "$@"', 'sh', process.execPath, MAIN, ...ingest];
+    const args = ['-c', 'ulimit -f 2 && exec "$@"', 'sh', process.execPath, PROGRAM, ...ingest];
     const { status, stdout } = spawnSync('/bin/sh', args, { encoding: 'utf8' });
     assert.equal(status, 1);
     assert.equal(JSON.parse(stdout).error.code, 'home.disk-full', stdout);

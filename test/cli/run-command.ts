@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
-import path from 'node:path';
 import { text } from 'node:stream/consumers';
-
-export const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+import { PROGRAM } from '../program.ts';
 
 export interface CommandEnd {
     readonly code: number;
@@ -21,7 +19,7 @@ export async function runCommandWith(
     ...args: string[]
 ): Promise<CommandEnd> {
     const { GRIDTALLY_HOME: _, ...env } = process.env;
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
         env: { ...env, ...variables },
         stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -3,17 +3,16 @@ import { once } from 'node:events';
 import { symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { type RandomStream, randomStream } from '../../src/simulate/random-stream.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
+import { PROGRAM } from '../program.ts';
 import { makeScratchFolder, removeScratchFolder, urlOf } from '../store/scratch-home.ts';
 import { type MasterFiles, makeCrashHome, writeMasterFiles } from './crash-home.ts';
 import { type CrashInput, type Delivery, makeCrashInput } from './crash-input.ts';
 import { judgeViolent, loadAll, quietContent } from './driver.ts';
 import { runWorker } from './worker-run.ts';
 
-const COMMAND = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const STAGES = ['parse', 'append', 'curate', 'roll-up', 'commit'] as const;
 /** A worker has seconds of work; one that takes so long waits for something that will not come. */
 const WORKER_MS_MAX = 90_000;
@@ -112,7 +111,7 @@ export class FleetWorker {
 
     constructor(home: string, args: readonly string[], env: Readonly<Record<string, string>>, msMax: number) {
         this.#msMax = msMax;
-        this.#child = spawn(process.execPath, [COMMAND, 'work', '--json', '--home', home, ...args], {
+        this.#child = spawn(process.execPath, [PROGRAM, 'work', '--json', '--home', home, ...args], {
             env: { ...process.env, ...env },
             stdio: ['ignore', 'pipe', 'pipe'],
         });

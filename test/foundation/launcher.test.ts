@@ -100,6 +100,35 @@ test('started as gridtally it runs the command line', async (t) => {
     assert.equal((await run(clone, [])).code, 2);
 });
 
+test('the command line runs bundled, made anew when a source has changed, and from its sources where that cannot be', async (t) => {
+    const clone = makeClone(t);
+    const main = path.join(clone, 'src', 'cli', 'main.ts');
+    const part = path.join(clone, 'src', 'part.ts');
+    const text = (word: string) => `export const said: string = '${word}';`;
+    writeFileSync(main, "import { said } from '../part.ts';\nconsole.log(said, import.meta.filename);");
+    writeFileSync(part, text('one'));
+    const runMain = async () => (await run(clone, ['src/cli/main.ts'])).out;
+    assert.equal(await runMain(), `one ${main}\n`, 'esbuild is not there');
+    const packages = path.join(import.meta.dirname, '..', '..', 'node_modules');
+    for (const name of ['esbuild', '@esbuild'])
+        symlinkSync(path.join(packages, name), path.join(clone, 'node_modules', name));
+    const program = /^(one) .*[/\\]\.cache[/\\]program-[0-9a-f]{16}[/\\]main\.mjs\n$/;
+    const first = await runMain();
+    assert.match(first, program);
+    assert.equal(await runMain(), first, 'it is made once');
+    writeFileSync(part, text('three'));
+    assert.match(await runMain(), /^three .*main\.mjs\n$/);
+    writeFileSync(part, 'export const said = ;');
+    const broken = await run(clone, ['src/cli/main.ts']);
+    assert.notEqual(broken.code, 0);
+    assert.match(broken.err, /part\.ts/);
+    assert.equal(readdirSync(path.join(clone, '.cache')).filter((name) => name.endsWith('.draft')).length, 0);
+    writeFileSync(part, text('one'));
+    process.env.GRIDTALLY_FROM_SOURCE = '1';
+    t.after(() => delete process.env.GRIDTALLY_FROM_SOURCE);
+    assert.equal(await runMain(), `one ${main}\n`);
+});
+
 test('starts at the same time install once', async (t) => {
     const clone = makeClone(t);
     const all = await Promise.all(Array.from({ length: 5 }, () => run(clone, ['say.ts'])));
