@@ -57,6 +57,12 @@ table attribute_changes (
 );
 CREATE INDEX attribute_changes_by_bucket ON attribute_changes USING gist (bucket, days);
 
+table bill_inputs (
+    inputs_sha256 text not null,
+    inputs json not null,
+    constraint bill_inputs_pkey PRIMARY KEY (inputs_sha256)
+);
+
 table bills (
     bill_no bigint not null generated always as identity,
     bill_id text not null,
@@ -70,15 +76,17 @@ table bills (
     amount_due numeric(38,8) not null,
     content_sha256 text not null,
     document json not null,
-    made_from json not null,
     drafted_at timestamp with time zone not null,
     line_references json not null,
+    inputs_sha256 text not null,
+    tariff_version_nos integer[] not null,
     constraint bills_pkey PRIMARY KEY (bill_no),
     constraint bills_account_no_fkey FOREIGN KEY (account_no) REFERENCES accounts(account_no),
     constraint bills_bill_id_key UNIQUE (bill_id),
     constraint bills_check CHECK (period_to > period_from),
     constraint bills_state_check CHECK (state = ANY (ARRAY['draft'::text, 'sealed'::text]))
 );
+CREATE INDEX bills_by_inputs ON bills USING btree (inputs_sha256);
 CREATE INDEX bills_by_period ON bills USING btree (period_from, period_to);
 CREATE UNIQUE INDEX bills_one_draft ON bills USING btree (account_no, period_from, period_to) WHERE state = 'draft'::text;
 

@@ -90,6 +90,6 @@ export interface RatedBill {
     readonly accountNo: number;
     /** One for each line, in order of sections and lines. */
     readonly references: readonly LineReference[];
-    /** Everything the bill was made from, with numbers of this home. */
-    readonly madeFrom: Readonly<Record<string, unknown>>;
+    /** Numbers of this home; ascending. */
+    readonly tariffVersionNos: readonly number[];
 }

@@ -61,12 +61,14 @@ export interface StoredBill {
 
 /** @throws GridtallyError `billing.bill-unknown` */
 export async function loadBill(db: Reader, billId: string): Promise<StoredBill> {
-    const rows = await db.query<StoredBill>(
-        `select document, state, content_sha256 as "contentSha256", made_from as "madeFrom", drafted_at as "draftedAt"
-           from bills where bill_id = $1`,
+    const rows = await db.query<StoredBill & { tariffVersions: number[] }>(
+        `select b.document, b.state, b.content_sha256 as "contentSha256", b.drafted_at as "draftedAt",
+                i.inputs as "madeFrom", b.tariff_version_nos as "tariffVersions"
+           from bills b left join bill_inputs i using (inputs_sha256) where b.bill_id = $1`,
         [billId],
     );
-    const bill = rows[0];
-    if (!bill) throw new GridtallyError('billing.bill-unknown', `there is no bill ${JSON.stringify(billId)}`);
-    return bill;
+    const [row] = rows;
+    if (!row) throw new GridtallyError('billing.bill-unknown', `there is no bill ${JSON.stringify(billId)}`);
+    const { tariffVersions, ...bill } = row;
+    return { ...bill, madeFrom: { ...bill.madeFrom, tariffVersions } };
 }

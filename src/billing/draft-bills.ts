@@ -5,7 +5,7 @@ import { inTurns } from '../kernel/turns.ts';
 import type { Database } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
 import { totalText } from './currency.ts';
-import { removeDraftsOfOthers, writeDrafts } from './draft-store.ts';
+import { keepInputs, removeDraftsOfOthers, removeUnusedInputs, writeDrafts } from './draft-store.ts';
 import { ratePeriod } from './rate-period.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
 
@@ -50,10 +50,11 @@ export async function draftBills(
     return context.db.withLock('draft bills', 'exclusive', async () => {
         const inputs = await readInputs();
         const rated = await ratePeriod(context.engine, inputs);
+        const inputsSha256 = await keepInputs(context.db, rated.madeFrom);
         const counts = { drafted: 0, unchanged: 0, replaced: 0, sealed: 0, incomplete: 0, held: 0 };
         let totalDue: Decimal = ZERO;
         await inTurns(inChunks(rated.bills()), TRANSACTIONS_AT_ONCE, async (bills) => {
-            const written = await writeDrafts(context, inputs.period, bills);
+            const written = await writeDrafts(context, inputs.period, inputsSha256, bills);
             counts.drafted += written.drafted;
             counts.unchanged += written.unchanged;
             counts.replaced += written.replaced;
@@ -66,6 +67,7 @@ export async function draftBills(
             }
         });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
+        await removeUnusedInputs(context.db);
         return { ...counts, removed, totalDue: totalText(totalDue, inputs.currency) };
     });
 }

@@ -1,6 +1,6 @@
 import type { DatePeriod } from '../kernel/calendar-date.ts';
 import { crashPoint } from '../kernel/faults.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { canonicalJson, sha256Hex } from '../kernel/hash.ts';
 import { instantText } from '../kernel/period.ts';
 import type { CopyValue, Database, Transaction } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
@@ -22,10 +22,29 @@ interface StandingBill {
     readonly contentSha256: string;
 }
 
+/** Keeps what a run is made from; gives the hash by which its bills name it. */
+export async function keepInputs(db: Database, inputs: Readonly<Record<string, unknown>>): Promise<string> {
+    const text = canonicalJson(inputs);
+    const inputsSha256 = sha256Hex(text);
+    await db.query('insert into bill_inputs (inputs_sha256, inputs) values ($1, $2) on conflict do nothing', [
+        inputsSha256,
+        text,
+    ]);
+    return inputsSha256;
+}
+
+/** Forgets the inputs of which no bill is left. */
+export async function removeUnusedInputs(db: Database): Promise<void> {
+    await db.query(
+        'delete from bill_inputs i where not exists (select from bills b where b.inputs_sha256 = i.inputs_sha256)',
+    );
+}
+
 /** Brings the drafts of some accounts up to date in one transaction: readers see all of it or nothing. */
 export async function writeDrafts(
     { db, clock }: Pick<DraftingContext, 'db' | 'clock'>,
     period: DatePeriod,
+    inputsSha256: string,
     bills: readonly RatedBill[],
 ): Promise<WrittenDrafts> {
     const hashed = bills.map((bill) => {
@@ -46,7 +65,8 @@ export async function writeDrafts(
         );
         const old = changed.flatMap(({ bill }) => drafts.get(bill.accountNo)?.billNo ?? []);
         if (old.length > 0) await tx.query('delete from bills where bill_no = any ($1)', [old]);
-        if (changed.length > 0) await insertDrafts(tx, changed, instantText(clock.now()));
+        if (changed.length > 0)
+            await insertDrafts(tx, changed, { inputsSha256, draftedAt: instantText(clock.now()) });
         crashPoint('draft');
         return {
             drafted: changed.length - old.length,
@@ -96,15 +116,17 @@ interface HashedBill {
     readonly contentSha256: string;
 }
 
-async function insertDrafts(
-    tx: Transaction,
-    hashed: readonly HashedBill[],
-    draftedAt: string,
-): Promise<void> {
+/** What all rows of a run have. */
+interface DraftingRun {
+    readonly inputsSha256: string;
+    readonly draftedAt: string;
+}
+
+async function insertDrafts(tx: Transaction, hashed: readonly HashedBill[], run: DraftingRun): Promise<void> {
     await tx.copyIn(
         'bills',
         BILL_COLUMNS,
-        hashed.map((h) => billRow(h, draftedAt)),
+        hashed.map((h) => billRow(h, run)),
     );
 }
 
@@ -121,11 +143,15 @@ const BILL_COLUMNS = [
     'content_sha256',
     'document',
     'line_references',
-    'made_from',
+    'tariff_version_nos',
+    'inputs_sha256',
     'drafted_at',
 ];
 
-function billRow({ bill, text, contentSha256 }: HashedBill, draftedAt: string): CopyValue[] {
+function billRow(
+    { bill, text, contentSha256 }: HashedBill,
+    { inputsSha256, draftedAt }: DraftingRun,
+): CopyValue[] {
     const { document } = bill;
     return [
         document.billId,
@@ -140,7 +166,8 @@ function billRow({ bill, text, contentSha256 }: HashedBill, draftedAt: string): 
         contentSha256,
         text,
         JSON.stringify(bill.references.map((r) => [r.agreementNo, r.meteringPointNo, r.tariffVersionNo])),
-        JSON.stringify(bill.madeFrom),
+        `{${bill.tariffVersionNos.join()}}`,
+        inputsSha256,
         draftedAt,
     ];
 }

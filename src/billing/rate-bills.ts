@@ -30,7 +30,6 @@ export interface RatingContext {
     readonly sums: PointSums;
     readonly faults: RatingFaults;
     readonly periodName: string;
-    readonly runInputs: Readonly<Record<string, unknown>>;
 }
 
 /** Rates one account; `stays` are all of its stays in the period, by agreement and day. Pure. */
@@ -64,7 +63,7 @@ export function rateAccount(stays: readonly PlannedStay[], context: RatingContex
         document,
         accountNo: first?.accountNo ?? 0,
         references: sections.flatMap(({ references }) => references),
-        madeFrom: { ...context.runInputs, tariffVersions: tariffVersionsOf(stays) },
+        tariffVersionNos: tariffVersionsOf(stays),
     };
 }
 

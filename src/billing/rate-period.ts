@@ -16,6 +16,8 @@ import { checkTariffs } from './tariff-checks.ts';
 /** The bills of a period, in order of account ids, made one at a time as they are asked for. */
 export interface RatedPeriod {
     readonly accountIds: readonly string[];
+    /** What all of them were made from, apart from each one's tariff versions; with numbers of this home. */
+    readonly madeFrom: Readonly<Record<string, unknown>>;
     bills(): Generator<RatedBill>;
 }
 
@@ -41,11 +43,11 @@ export async function ratePeriod(engine: Engine, inputs: BillingInputs): Promise
         sums,
         faults,
         periodName: periodName(inputs.period),
-        runInputs: runInputsOf(engine, inputs),
     };
     requirePrices(plan, context);
     return {
         accountIds: [...plan.staysByAccount.keys()],
+        madeFrom: runInputsOf(engine, inputs),
         *bills() {
             for (const stays of plan.staysByAccount.values()) yield rateAccount(stays, context);
         },
@@ -69,7 +71,7 @@ export function periodName(period: BillingInputs['period']): string {
     return isMonth ? month : `${period.from}_${period.to}`;
 }
 
-/** Recorded in every bill: short, so partitions and dimensions are named by fingerprint. */
+/** Recorded for every bill: short, so partitions and dimensions are named by fingerprint. */
 function runInputsOf(engine: Engine, inputs: BillingInputs): Record<string, unknown> {
     const { calendarVersions, holidays, priceSeries } = inputs.dimensions;
     return {

@@ -94,8 +94,8 @@ async function forgetRetired(lake: Lake, before: number): Promise<string[]> {
 }
 
 /** The looks at the lake that sealed bills were made from: few, as a run of bills is of one look. */
-const SEALED_LOOKS = `select distinct period_from, period_to, (made_from ->> 'lakeCommitNo')::bigint as commit_no
-    from bills where state = 'sealed'`;
+const SEALED_LOOKS = `select distinct b.period_from, b.period_to, (i.inputs ->> 'lakeCommitNo')::bigint as commit_no
+    from bills b join bill_inputs i using (inputs_sha256) where b.state = 'sealed'`;
 
 /** A condition on a part `p`: one of these looks saw it. */
 const NAMED_BY_BILL = `(p.table_name in ('reads_interval', 'reading_gaps') and exists (

@@ -115,6 +115,10 @@ async function databaseFaults(db: Pick<Transaction, 'query'>): Promise<HomeFault
            from bills b left join bill_lines l using (bill_no) group by b.bill_no
          having b.amount_due <> coalesce(sum(l.amount), 0) or b.amount_due <> (b.document ->> 'amountDue')::numeric order by 1`,
     );
+    const withoutInputs = await db.query<{ billId: string }>(
+        `select b.bill_id as "billId" from bills b
+          where not exists (select from bill_inputs i where i.inputs_sha256 = b.inputs_sha256) order by 1`,
+    );
     return [
         ...sequences.map(({ sequence, what }) => fault('database', sequence, what, RESTORE)),
         ...receipts.map(({ reached, highest }) =>
@@ -138,6 +142,9 @@ async function databaseFaults(db: Pick<Transaction, 'query'>): Promise<HomeFault
                 `is ${due}, and its lines are ${lines}`,
                 'Draft it again with `gridtally bill`.',
             ),
+        ),
+        ...withoutInputs.map(({ billId }) =>
+            fault('database', billId, 'names inputs that are not kept', RESTORE),
         ),
     ];
 }

@@ -147,12 +147,15 @@ test('a stored bill has the content that its hash says, and listing and export n
 /** Each of what a bill is made from changes what is recorded of it, and nothing else. */
 async function assertMadeFrom(): Promise<void> {
     const plain = inputs();
-    const recorded = async (changed: Partial<BillingInputs>) => {
-        const [first] = (await ratePeriod(lake.engine, { ...plain, ...changed })).bills();
+    const recorded = async (changed: Partial<BillingInputs>): Promise<Record<string, unknown>> => {
+        const rated = await ratePeriod(lake.engine, { ...plain, ...changed });
+        const [first] = rated.bills();
         assert.ok(first);
-        return first.madeFrom;
+        return { ...rated.madeFrom, tariffVersions: first.tariffVersionNos };
     };
     const before = await recorded({});
+    const [kept] = await db.query<{ n: number }>('select count(*)::integer as n from bill_inputs');
+    assert.equal(kept?.n, 1, 'what a run was made from stands once');
     assert.deepEqual(before, (await loadBill(db, 'B-AC1-2013-05-01_2013-05-03-1')).madeFrom);
     const calendarVersions = [
         { calendarId: 'c', validFrom: null, validTo: null, definition: { rules: [{ band: 'day' }] } },

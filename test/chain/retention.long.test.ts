@@ -79,10 +79,14 @@ test('what was replaced since a bill was sealed stays for good; what was replace
     const known = await publishedContent(world, clock.at);
     await db.query(`insert into accounts (account_id) values ('A1')`);
     await db.query(
+        `insert into bill_inputs (inputs_sha256, inputs)
+         select 'I1', json_build_object('lakeCommitNo', (select max(commit_no) from commits))`,
+    );
+    await db.query(
         `insert into bills (bill_id, account_no, period_from, period_to, state, currency, is_complete, energy_kwh, amount_due,
-             content_sha256, document, made_from, drafted_at, line_references)
+             content_sha256, document, inputs_sha256, tariff_version_nos, drafted_at, line_references)
          select 'B1', account_no, '2013-05-01', '2013-06-01', 'sealed', 'GBP', true, 0, 0, '', '{"amountDue":"0.00","sections":[]}',
-                jsonb_build_object('lakeCommitNo', (select max(commit_no) from commits)), now(), '[]' from accounts`,
+                'I1', '{}', now(), '[]' from accounts`,
     );
     const sealedAt = clock.at;
     await deliver('2013-05-02', 3);
