@@ -44,7 +44,9 @@ function main() {
         }
         linkPostgresLibraries();
         linkCommand();
-        return isWritable ? { liveFile: register(), program: bundledProgram() } : {};
+        if (!isWritable) return {};
+        const program = bundledProgram();
+        return { liveFile: register(program), program };
     });
     const node = needsNode ? packagedNode() : process.execPath;
     if (args[0] === '--install-only') {
@@ -254,10 +256,10 @@ function breakDeadLock() {
     tryQuietly(() => fs.rmdirSync(guard));
 }
 
-/** Notes that this process is about to use node_modules; returns the file that says so. */
-function register() {
+/** Notes that this process is about to use node_modules, and which program; returns the file that says so. */
+function register(program) {
     const file = path.join(LIVE, String(process.pid));
-    fs.writeFileSync(file, whoAmI());
+    fs.writeFileSync(file, whoAmI(process.pid, program));
     return file;
 }
 
@@ -270,9 +272,7 @@ function refuseWhileRunning() {
     const pids = new Set(pidsInProc());
     for (const name of fs.readdirSync(LIVE)) {
         const file = path.join(LIVE, name);
-        const alive = readText(file)
-            .split('\n')
-            .filter((who) => who !== '' && isAlive(who));
+        const alive = linesOf(file).filter(isAlive);
         for (const who of alive) pids.add(JSON.parse(who).pid);
         if (alive.length === 0) unregister(file);
     }
@@ -302,9 +302,8 @@ function pidsInProc() {
 }
 
 /** Names a process so that a later process with the same number is not taken for it. */
-function whoAmI(pid) {
-    const mine = pid || process.pid;
-    return `${JSON.stringify({ pid: mine, startedAt: startOf(mine), host: os.hostname() })}\n`;
+function whoAmI(pid = process.pid, program = undefined) {
+    return `${JSON.stringify({ pid, startedAt: startOf(pid), host: os.hostname(), program })}\n`;
 }
 
 function isAlive(who) {
@@ -358,9 +357,9 @@ function childEnvironment(node, { liveFile, program }) {
     const quiet = '--disable-warning=ExperimentalWarning';
     if (!(env.NODE_OPTIONS || '').includes(quiet))
         env.NODE_OPTIONS = `${env.NODE_OPTIONS || ''} ${quiet}`.trim();
-    // Only where this account writes: whoever can write compiled code there decides what runs.
     if (program) env.GRIDTALLY_PROGRAM = program;
     else delete env.GRIDTALLY_PROGRAM;
+    // Only where this account writes: whoever can write compiled code there decides what runs.
     if (liveFile && !env.NODE_COMPILE_CACHE) env.NODE_COMPILE_CACHE = path.join(CACHE, 'compile');
     return env;
 }
@@ -382,6 +381,7 @@ function bundledProgram() {
         removeFolder(draft);
         require('esbuild').buildSync({
             entryPoints: [MAIN],
+            absWorkingDir: ROOT,
             outdir: draft,
             outExtension: { '.js': '.mjs' },
             bundle: true,
@@ -396,31 +396,47 @@ function bundledProgram() {
             legalComments: 'none',
             logLevel: 'silent',
         });
+        // a power cut must not leave a program of no bytes, which would do nothing and call it done
+        for (const name of fs.readdirSync(draft)) syncFile(path.join(draft, name));
+        syncFile(draft);
         fs.renameSync(draft, folder);
     } catch {
         removeFolder(draft);
         return undefined; // the sources run without it, and say what is wrong with them
     }
-    removeOldPrograms();
+    removeOtherPrograms(program);
     return program;
 }
 
 /** Names the content of `src` and of the packages by what the file system knows of them. */
 function sourcesKey() {
     const names = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).sort();
-    const known = names.concat('../run.cjs', '../node_modules/.gridtally-stamp').map((name) => {
-        const { size, mtimeMs } = fs.statSync(path.join(ROOT, 'src', name), { throwIfNoEntry: false }) || {};
-        return `${name} ${size} ${mtimeMs}`;
+    const beside = ['run.cjs', 'package.json', 'tsconfig.json', 'node_modules/.gridtally-stamp'];
+    const known = names.concat(beside.map((name) => `../${name}`)).map((name) => {
+        const stat = fs.statSync(path.join(ROOT, 'src', name), { throwIfNoEntry: false }) || {};
+        return [name, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ');
     });
     return crypto.createHash('sha256').update(known.join('\n')).digest('hex').slice(0, 16);
 }
 
-/** A command that runs has loaded all of its program within the hour. */
-function removeOldPrograms() {
+/** All but `newest` that nothing which runs was started with. */
+function removeOtherPrograms(newest) {
+    const used = new Set([path.dirname(newest)]);
+    for (const name of fs.readdirSync(LIVE)) {
+        const lines = linesOf(path.join(LIVE, name));
+        if (lines.some(isAlive))
+            for (const line of lines) used.add(path.dirname(JSON.parse(line).program || ''));
+    }
     for (const name of fs.readdirSync(CACHE).filter((entry) => entry.startsWith('program-'))) {
         const folder = path.join(CACHE, name);
-        if (ageMs(folder) > 3600000) removeFolder(folder);
+        if (!used.has(folder)) removeFolder(folder);
     }
+}
+
+function syncFile(file) {
+    const handle = fs.openSync(file, 'r');
+    fs.fsyncSync(handle);
+    fs.closeSync(handle);
 }
 
 function removeFolder(folder) {
@@ -435,6 +451,12 @@ function readText(file) {
     } catch {
         return '';
     }
+}
+
+function linesOf(file) {
+    return readText(file)
+        .split('\n')
+        .filter((line) => line !== '');
 }
 
 function ageMs(file) {

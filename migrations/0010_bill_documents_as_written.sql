@@ -1,9 +1,12 @@
--- Bills with less to write. A document is kept as the text that its hash is of: as jsonb, the database sorted the keys of every line
--- again, which took half of what it needed for a draft. What a run was made from stands once, not in each of its bills.
+-- Bills with less to write. A document is kept as the text that its hash is of (of a bill from before this migration, as jsonb wrote
+-- it): as jsonb, the database sorted the keys of every line again, which took half of what it needed for a draft. What a run was made
+-- from stands once, not in each of its bills. No foreign key leads there: to lock one row for each bill of a run took as long as to
+-- write what it saves. `kept_at` keeps inputs that a run is about to name from one that clears up.
 
 create table bill_inputs (
     inputs_sha256 text primary key,
-    inputs json not null
+    inputs json not null,
+    kept_at timestamp with time zone not null
 );
 alter table bills
     add column inputs_sha256 text,
@@ -14,10 +17,11 @@ set
     tariff_version_nos = array(
         select cast(n as integer) from jsonb_array_elements_text(made_from -> 'tariffVersions') as n
     );
-insert into bill_inputs (inputs_sha256, inputs)
+insert into bill_inputs (inputs_sha256, inputs, kept_at)
 select distinct on (inputs_sha256)
     inputs_sha256,
-    (made_from - 'tariffVersions')::json
+    (made_from - 'tariffVersions')::json,
+    now()
 from bills;
 
 drop view bill_lines;

@@ -60,6 +60,7 @@ CREATE INDEX attribute_changes_by_bucket ON attribute_changes USING gist (bucket
 table bill_inputs (
     inputs_sha256 text not null,
     inputs json not null,
+    kept_at timestamp with time zone not null,
     constraint bill_inputs_pkey PRIMARY KEY (inputs_sha256)
 );
 

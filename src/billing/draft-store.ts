@@ -26,17 +26,19 @@ interface StandingBill {
 export async function keepInputs(db: Database, inputs: Readonly<Record<string, unknown>>): Promise<string> {
     const text = canonicalJson(inputs);
     const inputsSha256 = sha256Hex(text);
-    await db.query('insert into bill_inputs (inputs_sha256, inputs) values ($1, $2) on conflict do nothing', [
-        inputsSha256,
-        text,
-    ]);
+    await db.query(
+        `insert into bill_inputs (inputs_sha256, inputs, kept_at) values ($1, $2, now())
+         on conflict (inputs_sha256) do update set kept_at = excluded.kept_at`,
+        [inputsSha256, text],
+    );
     return inputsSha256;
 }
 
-/** Forgets the inputs of which no bill is left. */
+/** Forgets the inputs of which no bill is left; those of the last day stay, as a run that lost its lock may still name them. */
 export async function removeUnusedInputs(db: Database): Promise<void> {
     await db.query(
-        'delete from bill_inputs i where not exists (select from bills b where b.inputs_sha256 = i.inputs_sha256)',
+        `delete from bill_inputs i where i.kept_at < now() - interval '1 day'
+            and not exists (select from bills b where b.inputs_sha256 = i.inputs_sha256)`,
     );
 }
 

@@ -66,6 +66,8 @@ export interface DeliveryRules {
     readonly formFaultsPercent: number | null;
     /** What becomes of a file whose profile has moved against the days before (`file.stamps-moved`); off: it is not looked for. */
     readonly stampShift: 'off' | 'flag' | 'refuse';
+    /** The same of one whose energy has changed by what lies between two units (`file.unit-moved`). */
+    readonly unitShift: 'off' | 'flag' | 'refuse';
     /** Brings readings long after they were taken, so that its receipt times say nothing about their age or about a device's clock. */
     readonly isBackfill: boolean;
 }

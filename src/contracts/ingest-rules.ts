@@ -18,6 +18,8 @@ export const FILE_RULES = {
         'More rows than the contract lets pass have a quality code that it does not know.',
     'file.stamps-moved':
         'The profile of the day has moved by an interval or an hour against the days before.',
+    'file.unit-moved':
+        'The energy of most channels has changed against the days before by what lies between two units.',
     'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
 } as const;
 

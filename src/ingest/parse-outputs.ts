@@ -8,10 +8,11 @@ import type { NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { isRightButLate, lateFaults } from './late-faults.ts';
+import { judgeMoves } from './moved-payloads.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
-import { judgeStamps } from './stamp-shift.ts';
+
 import { writeWhole } from './whole-table.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
@@ -89,7 +90,7 @@ export async function judgeSpool(
     const { engine } = session;
     await typeSpool(session, contract, source, options);
     const byForm = await refuseByForm(engine, contract);
-    const shifted = await judgeStamps(engine, lake, contract, options.feedId);
+    const shifted = await judgeMoves(engine, lake, contract, options.feedId);
     const refused = [...byForm, ...shifted.refused];
     return { unknown: await unknownMeters(engine, contract), refused, flagged: shifted.flagged };
 }

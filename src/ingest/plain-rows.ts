@@ -1,5 +1,6 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import { sqlText } from '../engine/sql-text.ts';
+import { looksForMoves } from './moved-payloads.ts';
 import { stampSql } from './stamp-sql.ts';
 import { FIRST_STAMP_US, KNOWN_MINUTES, marketDayColumns } from './typed-rows.ts';
 
@@ -30,7 +31,7 @@ export function isPlain(contract: FeedContract): boolean {
         contract.kind === 'interval' &&
         layout.format === 'delimited' &&
         layout.quoting === 'none' &&
-        contract.delivery.stampShift === 'off' &&
+        !looksForMoves(contract) &&
         contract.columns.every(({ role }) => role !== 'cell') &&
         reading.unit === 'kWh' &&
         reading.stamp.clock.kind === 'utc' &&

@@ -9,7 +9,7 @@ export const SHIFT_DAYS_MAX = 7;
 export const REFERENCE_DAYS = 28;
 export const REFERENCE_DAYS_MIN = 10;
 /** Of fewer channels a day says too little: of single homes of Low Carbon London one shifted day in ten was told from the others. */
-export const SHIFT_CHANNELS_MIN = 10;
+export const MOVED_CHANNELS_MIN = 10;
 /**
  * Above this the profile counts as moved. Chosen on Low Carbon London (docs/feeds.md): no false alarm in the 353 days of its 60 homes
  * together.

@@ -217,6 +217,7 @@ function rules(
             sourceKey: settings.sourceKey,
             repeatWindowDays: settings.repeatWindowDays === 'off' ? null : settings.repeatWindowDays,
             stampShift: settings.stampShift,
+            unitShift: settings.unitShift,
             isBackfill: settings.backfill,
             formFaultsPercent: settings.formFaultsPercent === 'off' ? null : settings.formFaultsPercent,
         },

@@ -1,4 +1,5 @@
 import { matchReadings } from '../ingest/match-readings.ts';
+import { looksForMoves } from '../ingest/moved-payloads.ts';
 import { type Ingest, parsePending } from '../ingest/parse-pending.ts';
 import { replay } from '../ingest/replay.ts';
 import { assert } from '../kernel/errors.ts';
@@ -98,9 +99,7 @@ async function replayEpoch(rebuilt: Chain, schema: string, epoch: Epoch): Promis
     await matchReadings(lake, feeds);
     const contracts = await contractsOf(lake.db, epoch.judgements);
     const inOrder = new Set(
-        [...contracts.values()]
-            .filter(({ contract }) => contract.delivery.stampShift !== 'off')
-            .map(({ feedId }) => feedId),
+        [...contracts.values()].filter(({ contract }) => looksForMoves(contract)).map(({ feedId }) => feedId),
     );
     let payloads = 0;
     for (const judgement of joinJudgements(epoch.judgements, (feedId) => inOrder.has(feedId))) {

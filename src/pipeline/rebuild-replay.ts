@@ -84,6 +84,7 @@ export const NOT_NEEDED: Readonly<Record<'billing' | 'the open tables of the hom
         'accounts',
         'agreement_versions',
         'agreements',
+        'bill_inputs',
         'bills',
         'calendar_versions',
         'calendars',

@@ -129,6 +129,10 @@ test('lines in the database add up to the bill', async () => {
 test('a stored bill has the content that its hash says, and listing and export name it', async () => {
     const bill = await loadBill(db, 'B-AC1-2013-05-01_2013-05-03-1');
     assert.equal(contentHash(bill.document), bill.contentSha256);
+    const changed = await db.query(
+        "select from bills where encode(sha256(convert_to(document::text, 'UTF8')), 'hex') <> content_sha256",
+    );
+    assert.equal(changed.length, 0, 'the text is kept that was hashed');
     assert.deepEqual(bill.madeFrom['tariffVersions'], [1]);
     await assertMadeFrom();
     await assert.rejects(loadBill(db, 'B-none'), /there is no bill/);
@@ -198,6 +202,25 @@ test('a changed price replaces drafts, a closed account loses its draft, a seale
         (await listBills(db)).map((bill) => bill.accountId),
         ['AC1', 'AC2', 'AC3', 'AC5'],
     );
+});
+
+test('what bills were made from is kept while one names it, and a day longer', async () => {
+    const kept = async () => {
+        const rows = await db.query<{ n: number }>(
+            `select (inputs ->> 'lakeCommitNo')::integer as n from bill_inputs order by 1`,
+        );
+        return rows.map(({ n }) => n);
+    };
+    const draftAt = (lakeCommitNo: number, price: string) =>
+        draftBills(context, async () => ({ ...inputs({ price }), lakeCommitNo }));
+    const commitOf = async (account: string) =>
+        (await loadBill(db, `B-${account}-2013-05-01_2013-05-03-1`)).madeFrom['lakeCommitNo'];
+    await draftAt(2, '0.2');
+    assert.deepEqual(await kept(), [1, 2], 'nothing names the second, as the bills are equal');
+    await db.query(`update bill_inputs set kept_at = kept_at - interval '2 days'`);
+    await draftAt(3, '0.3');
+    assert.deepEqual(await kept(), [1, 3]);
+    assert.deepEqual([await commitOf('AC1'), await commitOf('AC5')], [3, 1], 'the fifth is sealed');
 });
 
 test('a period that cannot be priced changes no draft', async () => {

@@ -13,6 +13,7 @@ const MAKING = ['raw', 'parsers', 'ingest', 'lake'];
 /** Reads in them that do not make readings. */
 const BESIDE: Readonly<Record<string, string>> = {
     'lake/sweep.ts bills': 'what sealed bills were made from is kept',
+    'lake/sweep.ts bill_inputs': 'what sealed bills were made from is kept',
     'lake/open-table-catalogue.ts open_tables': 'the open tables are those of the home',
     'lake/open-table-catalogue.ts open_table_versions': 'the open tables are those of the home',
     'lake/column-statistics.ts open_tables': 'the open tables are those of the home',

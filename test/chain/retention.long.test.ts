@@ -79,8 +79,8 @@ test('what was replaced since a bill was sealed stays for good; what was replace
     const known = await publishedContent(world, clock.at);
     await db.query(`insert into accounts (account_id) values ('A1')`);
     await db.query(
-        `insert into bill_inputs (inputs_sha256, inputs)
-         select 'I1', json_build_object('lakeCommitNo', (select max(commit_no) from commits))`,
+        `insert into bill_inputs (inputs_sha256, inputs, kept_at)
+         select 'I1', json_build_object('lakeCommitNo', (select max(commit_no) from commits)), now()`,
     );
     await db.query(
         `insert into bills (bill_id, account_no, period_from, period_to, state, currency, is_complete, energy_kwh, amount_due,

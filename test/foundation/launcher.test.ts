@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { PROGRAM, SOURCES } from '../program.ts';
 
 // A clone with a lock file that names no packages: npm does its work without a registry.
 const LAUNCHER = path.join(import.meta.dirname, '..', '..', 'run.cjs');
@@ -48,6 +49,12 @@ function makeClone(t: test.TestContext): string {
     return clone;
 }
 
+function linkEsbuild(clone: string): void {
+    const packages = path.join(path.dirname(LAUNCHER), 'node_modules');
+    for (const name of ['esbuild', '@esbuild'])
+        symlinkSync(path.join(packages, name), path.join(clone, 'node_modules', name));
+}
+
 /** Another name gives the lock file another content, as a new package would. */
 function writeLock(clone: string, name: string): void {
     const lock = {
@@ -64,9 +71,12 @@ function start(
     clone: string,
     args: readonly string[],
     script = 'run.cjs',
+    variables: Readonly<Record<string, string>> = {},
 ): { child: ChildProcess; ended: Promise<Ended> } {
     const env = { ...process.env };
-    for (const name of ['NODE_COMPILE_CACHE', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) delete env[name];
+    for (const name of ['NODE_COMPILE_CACHE', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT', 'GRIDTALLY_FROM_SOURCE'])
+        delete env[name];
+    Object.assign(env, variables);
     const child = spawn(process.execPath, [path.join(clone, script), ...args], { cwd: clone, env });
     let out = '';
     let err = '';
@@ -109,10 +119,8 @@ test('the command line runs bundled, made anew when a source has changed, and fr
     writeFileSync(part, text('one'));
     const runMain = async () => (await run(clone, ['src/cli/main.ts'])).out;
     assert.equal(await runMain(), `one ${main}\n`, 'esbuild is not there');
-    const packages = path.join(import.meta.dirname, '..', '..', 'node_modules');
-    for (const name of ['esbuild', '@esbuild'])
-        symlinkSync(path.join(packages, name), path.join(clone, 'node_modules', name));
-    const program = /^(one) .*[/\\]\.cache[/\\]program-[0-9a-f]{16}[/\\]main\.mjs\n$/;
+    linkEsbuild(clone);
+    const program = /^one .*[/\\]\.cache[/\\]program-[0-9a-f]{16}[/\\]main\.mjs\n$/;
     const first = await runMain();
     assert.match(first, program);
     assert.equal(await runMain(), first, 'it is made once');
@@ -124,9 +132,38 @@ test('the command line runs bundled, made anew when a source has changed, and fr
     assert.match(broken.err, /part\.ts/);
     assert.equal(readdirSync(path.join(clone, '.cache')).filter((name) => name.endsWith('.draft')).length, 0);
     writeFileSync(part, text('one'));
-    process.env.GRIDTALLY_FROM_SOURCE = '1';
-    t.after(() => delete process.env.GRIDTALLY_FROM_SOURCE);
-    assert.equal(await runMain(), `one ${main}\n`);
+    const asked = { GRIDTALLY_FROM_SOURCE: '1' };
+    assert.equal((await start(clone, ['src/cli/main.ts'], 'run.cjs', asked).ended).out, `one ${main}\n`);
+});
+
+test('the command line of this clone can be bundled, so that tests start what users do', {
+    skip: process.env.GRIDTALLY_FROM_SOURCE ? 'the sources were asked for' : false,
+}, () => {
+    assert.notEqual(PROGRAM, SOURCES);
+    assert.ok(existsSync(PROGRAM));
+});
+
+test('a program stays while something that was started with it runs', async (t) => {
+    const clone = makeClone(t);
+    assert.equal((await run(clone, ['--install-only'])).code, 0);
+    linkEsbuild(clone);
+    const main = path.join(clone, 'src', 'cli', 'main.ts');
+    const programs = () =>
+        readdirSync(path.join(clone, '.cache')).filter((name) => name.startsWith('program-'));
+    const { child, ended } = start(clone, ['stay.ts']);
+    await once(child.stdout ?? child, 'data');
+    const [first = ''] = programs();
+    for (const word of ['second', 'third']) {
+        writeFileSync(main, `console.log('${word}');`);
+        assert.equal((await run(clone, ['src/cli/main.ts'])).out, `${word}\n`);
+    }
+    assert.equal(programs().length, 2, 'the second is gone');
+    assert.ok(programs().includes(first));
+    child.kill('SIGTERM');
+    await ended;
+    writeFileSync(main, "console.log('fourth');");
+    await run(clone, ['src/cli/main.ts']);
+    assert.equal(programs().length, 1);
 });
 
 test('starts at the same time install once', async (t) => {

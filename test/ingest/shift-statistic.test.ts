@@ -1,32 +1,9 @@
 // test limit: 600 s
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { profileShift, REFERENCE_DAYS, SHIFT_THRESHOLD } from '../../src/ingest/shift-statistic.ts';
-import { LCL_FOLDER, LCL_SKIP } from '../chain/lcl-files.ts';
-
-const READINGS = path.join(LCL_FOLDER, 'readings');
-const SLOT_MS = 1_800_000;
-const YEAR = Date.parse('2013-01-01T00:00:00Z');
-const SUMMER = { from: Date.parse('2013-03-31T01:00:00Z'), to: Date.parse('2013-10-27T01:00:00Z') };
-const CHANGES = [89, 299];
-const SLOTS = 365 * 48;
-
-/** Half-hours of the year in local time; NaN where there is none. */
-function readHome(file: string): Float64Array {
-    const kwh = new Float64Array(SLOTS).fill(Number.NaN);
-    for (const line of gunzipSync(readFileSync(file)).toString().split('\n').slice(1)) {
-        const [, stamp = '', value = ''] = line.split(',');
-        const at = Date.parse(`${stamp.slice(0, 19).replace(' ', 'T')}Z`);
-        const local = at + (at >= SUMMER.from && at < SUMMER.to ? 3_600_000 : 0);
-        const slot = (local - YEAR) / SLOT_MS;
-        if (Number.isInteger(slot) && slot >= 0 && slot < SLOTS && value.trim() !== 'Null')
-            kwh[slot] = Number(value);
-    }
-    return kwh;
-}
+import { LCL_SKIP } from '../chain/lcl-files.ts';
+import { CHANGES, readHomes } from './lcl-homes.ts';
 
 /** A day of the homes together as it would be stamped `lag` half-hours too late; undefined where too few homes are complete. */
 function dayOf(homes: readonly Float64Array[], day: number, lag: number): number[] | undefined {
@@ -65,10 +42,7 @@ function shareMoved(
 test('days of Low Carbon London: few false alarms, and what is moved by an hour is found in a few days', {
     skip: LCL_SKIP,
 }, (t) => {
-    const files = readdirSync(READINGS)
-        .filter((name) => name.endsWith('.gz'))
-        .sort();
-    const homes = files.map((name) => readHome(path.join(READINGS, name)));
+    const homes = readHomes();
     assert.equal(homes.length, 60);
     const figures: Record<string, Record<string, number>> = {};
     const percent = (share: number) => Math.round(share * 1000) / 10;

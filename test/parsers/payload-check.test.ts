@@ -104,7 +104,13 @@ for (const [ruleId, payload, line, field] of REFUSED) {
 }
 
 /** Told by typed rows; their cases are in test/chain/format-change.test.ts. */
-const TOLD_BY_ROWS = ['file.unit-unknown', 'file.quality-unknown', 'file.form-changed', 'file.stamps-moved'];
+const TOLD_BY_ROWS = [
+    'file.unit-unknown',
+    'file.quality-unknown',
+    'file.form-changed',
+    'file.stamps-moved',
+    'file.unit-moved',
+];
 
 test('every file rule is among the cases', () => {
     const rules = [...REFUSED.map(([ruleId]) => ruleId), ...TOLD_BY_ROWS];

@@ -134,7 +134,7 @@ export async function homeContent(workspace: Workspace, name: KeptName): Promise
         }
     });
     const bills = await workspace.db.query<{ line: string }>(
-        `select 'document ' || document::text as line from bills`,
+        `select 'document ' || document::jsonb::text as line from bills`,
     );
     lines.push(...bills.map(({ line }) => line));
     const { lakeBytes: _, lakeFiles: __, ...counts } = await readStatus(workspace.lake);

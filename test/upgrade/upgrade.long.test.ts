@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { loadBill } from '../../src/billing/bill-queries.ts';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { rebuildFromRaw } from '../../src/pipeline/rebuild-from-raw.ts';
@@ -67,6 +68,18 @@ function assertShows(shown: readonly string[], name: KeptName): void {
     assert.deepEqual(now, kept);
 }
 
+/** What bills of before were made from is as it was, though it lies elsewhere now. */
+async function assertMadeFrom({ db }: Workspace, name: KeptName): Promise<void> {
+    for (const line of keptLines(name)) {
+        if (!('table' in line) || line.table !== 'bills') continue;
+        const row = JSON.parse(line.row);
+        if (row.made_from === undefined) continue;
+        const { madeFrom } = await loadBill(db, row.bill_id);
+        assert.ok(Number(madeFrom['lakeCommitNo']) > 0);
+        assert.deepEqual(madeFrom, row.made_from);
+    }
+}
+
 describe('a kept home', () => {
     it('is kept for every version of the schema but the present one, and one with estimates for that too', () => {
         const names = Array.from({ length: NEWEST }, (_, i) => i + 1).flatMap((version) => [
@@ -85,6 +98,7 @@ describe('a kept home', () => {
                 const kept = readFileSync(path.join(MIGRATIONS, 'schema.sql'), 'utf8');
                 assert.equal(await dumpSchema(workspace.db), kept);
                 assertShows(await homeContent(workspace, name), name);
+                await assertMadeFrom(workspace, name);
             });
             await withHome(folder, async (workspace) => {
                 assert.deepEqual(workspace.notices, []);
