@@ -24,6 +24,7 @@ const CACHE = path.join(ROOT, '.cache');
 const LOCK = path.join(CACHE, 'launcher.lock');
 const LIVE = path.join(CACHE, 'live');
 const NODE_MAJOR_MIN = 24;
+const LIVE_MS_MAX = 30 * 24 * 3600 * 1000;
 const MAIN = path.join(ROOT, 'src', 'cli', 'main.ts');
 
 main();
@@ -398,7 +399,7 @@ function bundledProgram() {
         });
         // a power cut must not leave a program of no bytes, which would do nothing and call it done
         for (const name of fs.readdirSync(draft)) syncFile(path.join(draft, name));
-        syncFile(draft);
+        tryQuietly(() => syncFile(draft)); // not every file system syncs folders
         fs.renameSync(draft, folder);
     } catch {
         removeFolder(draft);
@@ -424,8 +425,9 @@ function removeOtherPrograms(newest) {
     const used = new Set([path.dirname(newest)]);
     for (const name of fs.readdirSync(LIVE)) {
         const lines = linesOf(path.join(LIVE, name));
-        if (lines.some(isAlive))
-            for (const line of lines) used.add(path.dirname(JSON.parse(line).program || ''));
+        // of a container that was killed nobody hears again
+        if (!lines.some(isAlive) || ageMs(path.join(LIVE, name)) > LIVE_MS_MAX) continue;
+        for (const line of lines) tryQuietly(() => used.add(path.dirname(JSON.parse(line).program || '')));
     }
     for (const name of fs.readdirSync(CACHE).filter((entry) => entry.startsWith('program-'))) {
         const folder = path.join(CACHE, name);

@@ -56,7 +56,7 @@ export async function checkFeedFile(
                 ? [`${counted(preview.outsideValidity, 'row')} of meters that are not installed then`]
                 : []),
             ...unusedText(preview.unusedValues),
-            ...(preview.flagged ? [`odd: ${preview.flagged.ruleId}: ${preview.flagged.message}`] : []),
+            ...(preview.flagged ?? []).map(({ ruleId, message }) => `odd: ${ruleId}: ${message}`),
             ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),
             ...preview.faults.map(
                 (f) =>

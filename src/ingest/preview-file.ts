@@ -16,7 +16,7 @@ import { openParseSession } from './parse-session.ts';
 export interface FilePreview {
     readonly refused?: PayloadRefusal;
     /** It would come in, with this odd about it. */
-    readonly flagged?: PayloadRefusal;
+    readonly flagged?: readonly PayloadRefusal[];
     readonly records: number;
     readonly accepted: number;
     /** Rows that are right and would find no channel. */
@@ -62,13 +62,13 @@ export async function previewFile(
     const head = { stamps: `${stampText(contract)}, ${clock}`, unit, unknownMeter };
     const judged = await parseAside(place, contract, open, (engine) => describeParsed(engine, contract));
     if ('refused' in judged) return { ...head, ...NOTHING, refused: judged.refused };
-    return { ...head, ...judged.seen, ...(judged.flagged ? { flagged: judged.flagged } : {}) };
+    return { ...head, ...judged.seen, ...(judged.flagged.length > 0 ? { flagged: judged.flagged } : {}) };
 }
 
 /** What parsing a file has made of it. */
 export type ParsedAside<T> =
     | { readonly refused: PayloadRefusal }
-    | { readonly seen: T; readonly flagged?: PayloadRefusal };
+    | { readonly seen: T; readonly flagged: readonly PayloadRefusal[] };
 
 /** Parses a file by a contract as a delivery would be, and lets `look` see its rows in the table `parsed`; nothing is kept. */
 export async function parseAside<T>(
@@ -96,10 +96,12 @@ export async function parseAside<T>(
             { kind: 'spool', path: spoolPath },
             { feedId: await feedIdOf(lake, contract.feed), bucketSize: lake.bucketSize },
         );
-        const [whole, flag] = [judged.refused[0], judged.flagged[0]];
-        if (flag) return { seen: await look(session.engine), flagged: flag.refused };
+        const [whole] = judged.refused;
         if (whole) return { refused: whole.refused };
-        return { seen: await look(session.engine) };
+        return {
+            seen: await look(session.engine),
+            flagged: judged.flagged.map(({ refused }) => refused),
+        };
     } finally {
         await session.close();
         await removeFiles([spoolPath]);

@@ -1,7 +1,8 @@
 import type { FeedContract } from '../contracts/feed-contract.ts';
 import type { EngineRow, EngineSession } from '../engine/engine.ts';
 import type { RefusedBatchPayload } from './form-limit.ts';
-import { profileShift, SHIFT_THRESHOLD, type ShiftFinding } from './shift-statistic.ts';
+import { PAST_OF_PAYLOADS } from './moved-days.ts';
+import { MOVED_CHANNELS_MIN, profileShift, SHIFT_THRESHOLD, type ShiftFinding } from './shift-statistic.ts';
 
 /** The payloads of the session's table `payload_days` whose profile has moved against that of `past_days`. */
 export async function movedStamps(
@@ -10,8 +11,8 @@ export async function movedStamps(
 ): Promise<RefusedBatchPayload[]> {
     const { intervalMinutes } = contract.reading;
     const slots = 1440 / intervalMinutes;
-    const past = profiles(await engine.rows(profilesOf('past_days', slots)), slots);
-    const present = profiles(await engine.rows(profilesOf('payload_days', slots)), slots);
+    const past = profiles(await engine.rows(pastProfiles(slots)), slots);
+    const present = profiles(await engine.rows(presentProfiles(slots)), slots);
     const found: RefusedBatchPayload[] = [];
     for (const [payloadNo, days] of present) {
         const shift = profileShift(days, past.get(payloadNo) ?? [], intervalMinutes);
@@ -25,9 +26,16 @@ export async function movedStamps(
     return found;
 }
 
-function profilesOf(days: string, slots: number): string {
-    const sums = Array.from({ length: slots }, (_, i) => `sum(kwh[${i + 1}]) as s${i}`).join(', ');
-    return `select payload_no, market_day_no, ${sums} from ${days} group by 1, 2 order by 1, 2`;
+const slotSums = (kwh: string, slots: number) =>
+    Array.from({ length: slots }, (_, i) => `sum(${kwh}[${i + 1}]) as s${i}`).join(', ');
+
+function presentProfiles(slots: number): string {
+    return `select payload_no, market_day_no, ${slotSums('kwh', slots)} from payload_days group by 1, 2 order by 1, 2`;
+}
+
+function pastProfiles(slots: number): string {
+    return `select w.payload_no, d.market_day_no, ${slotSums('d.kwh', slots)} from ${PAST_OF_PAYLOADS}
+    group by 1, 2 having count(*) >= ${MOVED_CHANNELS_MIN} order by 1, 2`;
 }
 
 function profiles(rows: readonly EngineRow[], slots: number): Map<number, number[][]> {

@@ -13,6 +13,8 @@ const SETTINGS = {
     flag: { unitShift: "'flag'" },
     off: {},
     both: { unitShift: "'refuse'", stampShift: "'flag'" },
+    flags: { unitShift: "'flag'", stampShift: "'flag'" },
+    week: { unitShift: "'refuse'" },
 } as const;
 type Feed = keyof typeof SETTINGS;
 let world: ChainWorld;
@@ -52,9 +54,9 @@ test('a file that goes on as before is accepted, one in another unit is refused 
     const away = await world.ingest('refuse', { 'away.csv': file('refuse', 16, 1, 0.55) });
     assert.equal(away.parsed.refused, 0, away.parsed.refusals[0]?.message);
     for (const [factor, unit, times] of [
-        [1000, 'Wh', /is \d{3,4} times that/],
-        [0.001, 'MWh', /is 1\/\d{3,4} of that/],
-        [4, 'kW', /is [345](\.\d+)? times that/],
+        [1000, 'Wh', /is \d{3,4} times what it was/],
+        [0.001, 'MWh', /is 1\/\d{3,4} of what it was/],
+        [4, 'kW', /is [345](\.\d+)? times what it was/],
     ] as const) {
         const { parsed } = await world.ingest('refuse', {
             [`${unit}.csv`]: file('refuse', 17, 1, factor),
@@ -62,12 +64,12 @@ test('a file that goes on as before is accepted, one in another unit is refused 
         const [refusal] = parsed.refusals;
         assert.deepEqual([parsed.refused, parsed.versions, refusal?.ruleId], [1, 0, 'file.unit-moved']);
         assert.match(refusal?.message ?? '', times);
-        assert.match(refusal?.message ?? '', /^The energy of 12 channels is /);
-        assert.ok(
-            refusal?.message.endsWith(
-                `The contract refuse 1.0.0 says that values are kWh: probably they are ${unit} now.`,
-            ),
+        assert.match(refusal?.message ?? '', /^On 2013-05-18 the energy of 12 channels is /);
+        assert.match(
+            refusal?.message ?? '',
+            /By the contract refuse 1\.0\.0 rows name their unit: probably a wrong one/,
         );
+        assert.ok(refusal?.message.endsWith(`as where ${unit} are called kWh.`), refusal?.message);
     }
 });
 
@@ -83,10 +85,29 @@ test('by contract it comes in and is marked; off, nothing is looked for; few cha
     assert.deepEqual([few.parsed.refused, few.parsed.versions], [0, 96 * 9]);
 });
 
+test('days of the wrong unit that came in do not hide the next ones, and a week shows that changes on its last day', async () => {
+    for (const day of [15, 16, 17]) {
+        const { parsed } = await world.ingest('flag', { [`day${day}.csv`]: file('flag', day, 1, 1000) });
+        assert.deepEqual([parsed.refused, parsed.flags[0]?.ruleId], [0, 'file.unit-moved'], String(day));
+    }
+    const [header = '', ...days] = file('week', 14, 6).split('\n');
+    const [, ...last] = file('week', 20, 1, 1000).split('\n');
+    const week = await world.ingest('week', {
+        'week.csv': [header, ...days.filter(Boolean), ...last].join('\n'),
+    });
+    assert.equal(week.parsed.refusals[0]?.ruleId, 'file.unit-moved');
+    assert.match(week.parsed.refusals[0]?.message ?? '', /^On 2013-05-21 /);
+});
+
 test('of a file that is odd in both ways, what its contract refuses it for is told once', async () => {
     const { parsed } = await world.ingest('both', { 'both.csv': file('both', 14, 2, 1000, METERS, 4) });
     assert.deepEqual([parsed.refused, parsed.versions, parsed.flags], [1, 0, []]);
     assert.equal(parsed.refusals[0]?.ruleId, 'file.unit-moved');
+    const flags = await world.ingest('flags', { 'both.csv': file('flags', 14, 2, 1000, METERS, 4) });
+    assert.deepEqual(
+        [flags.parsed.versions, ...flags.parsed.flags.map(({ ruleId }) => ruleId).sort()],
+        [2 * 96 * 12, 'file.stamps-moved', 'file.unit-moved'],
+    );
     const moved = await world.ingest('both', { 'moved.csv': file('both', 14, 2, 1, METERS, 4) });
     assert.deepEqual([moved.parsed.refused, moved.parsed.flags[0]?.ruleId], [0, 'file.stamps-moved']);
 });
