@@ -20,16 +20,16 @@ function homes(
     feed: string,
     firstDay: number,
     days: number,
-    options: { lateMinutes?: number; zone?: 'Z' | '' } = {},
+    options: { lateMinutes?: number; zone?: 'Z' | ''; times?: number } = {},
 ): string {
-    const { lateMinutes = 0, zone = 'Z' } = options;
+    const { lateMinutes = 0, zone = 'Z', times = 1 } = options;
     const rows = Array.from({ length: 12 }, (_, m) =>
         Array.from({ length: days * 24 }, (_, i) => {
             const hourNo = firstDay * 24 + i;
             const stamp = new Date(FROM + hourNo * 3_600_000 + lateMinutes * 60_000)
                 .toISOString()
                 .slice(0, 19);
-            return `${feed}-${m},1,${stamp}${zone},60,${kwhOf(m, hourNo)},kWh,A,\n`;
+            return `${feed}-${m},1,${stamp}${zone},60,${(Number(kwhOf(m, hourNo)) * times).toFixed(3)},kWh,A,\n`;
         }),
     );
     return `${COLUMNS.join(',')}\n${rows.flat().join('')}`;
@@ -108,12 +108,22 @@ const CHANGES: Readonly<Record<string, Change>> = {
         changed: homes('clock', 20, 7, { lateMinutes: 60, zone: '' }),
         rule: 'file.stamps-moved',
     },
+    silent: {
+        first: contract('silent', { unitShift: 'refuse' }),
+        second: contract('silent', { unitShift: 'refuse', unit: 'Wh' }).replace(
+            'value: unit',
+            'value: ignored',
+        ),
+        changed: homes('silent', 20, 7, { times: 1000 }),
+        rule: 'file.unit-moved',
+    },
 };
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });
     for (const [feed, change] of Object.entries(CHANGES)) world.contract(feed, change.first);
     await world.ingest('ends', { 'before.csv': homes('ends', 0, 20) });
+    await world.ingest('silent', { 'before.csv': homes('silent', 0, 20) });
     await world.ingest('clock', { 'before.csv': homes('clock', 0, 20, { zone: '' }) });
     for (const [feed, { changed }] of Object.entries(CHANGES))
         await world.ingest(feed, { 'changed.csv': changed });
@@ -134,8 +144,8 @@ test('each change stops its file and no other, by the contract of then', async (
 test('under a contract that says what is so now, a replay brings each in, once, at the right intervals', async () => {
     for (const [feed, change] of Object.entries(CHANGES)) world.contract(feed, second(change.second));
     const totals = await replayFaulty(world.workspace);
-    assert.deepEqual([totals.payloadsAdmitted, totals.payloadsRefusedAgain, totals.quarantined], [5, 0, 0]);
-    assert.equal(totals.versions, 1 + 1 + 12 + 2 * 12 * 7 * 24);
+    assert.deepEqual([totals.payloadsAdmitted, totals.payloadsRefusedAgain, totals.quarantined], [6, 0, 0]);
+    assert.equal(totals.versions, 1 + 1 + 12 + 3 * 12 * 7 * 24);
     await refreshAll(world.workspace);
     const plain = await world.query(
         `select meter_id, kwh, epoch_ms(period_from) as at from reads_interval where meter_id in ('renamed', 'reordered', 'unit-0') order by 1`,
@@ -144,7 +154,7 @@ test('under a contract that says what is so now, a replay brings each in, once, 
         plain.map((one) => [one.meter_id, Number(one.kwh), Number(one.at)]),
         ['renamed', 'reordered', 'unit-0'].map((meter) => [meter, 1.5, FROM]),
     );
-    for (const feed of ['ends', 'clock']) {
+    for (const feed of ['ends', 'clock', 'silent']) {
         const rows = await world.query(
             `select meter_id, kwh, epoch_ms(period_from) as at from reads_interval where meter_id like '${feed}-%'`,
         );
