@@ -330,7 +330,7 @@ function startOf(pid) {
 function launch(node, args, { liveFile, program }) {
     const env = childEnvironment(node, { liveFile, program });
     const child = childProcess.spawn(node, args, { stdio: 'inherit', env });
-    if (liveFile && child.pid) tryQuietly(() => fs.appendFileSync(liveFile, whoAmI(child.pid)));
+    if (liveFile && child.pid) tryQuietly(() => fs.appendFileSync(liveFile, whoAmI(child.pid, program)));
     const forwarders = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'].map((signal) => {
         // At a terminal Ctrl-C reaches the child by itself; a second one would read as impatience.
         const isFromTerminal = signal !== 'SIGTERM' && signal !== 'SIGHUP' && process.stdin.isTTY;
@@ -424,10 +424,10 @@ function sourcesKey() {
 function removeOtherPrograms(newest) {
     const used = new Set([path.dirname(newest)]);
     for (const name of fs.readdirSync(LIVE)) {
-        const lines = linesOf(path.join(LIVE, name));
-        // of a container that was killed nobody hears again
-        if (!lines.some(isAlive) || ageMs(path.join(LIVE, name)) > LIVE_MS_MAX) continue;
-        for (const line of lines) tryQuietly(() => used.add(path.dirname(JSON.parse(line).program || '')));
+        const file = path.join(LIVE, name);
+        if (ageMs(file) > LIVE_MS_MAX) continue; // of a container that was killed nobody hears again
+        for (const who of linesOf(file).filter(isAlive))
+            used.add(path.dirname(JSON.parse(who).program || ''));
     }
     for (const name of fs.readdirSync(CACHE).filter((entry) => entry.startsWith('program-'))) {
         const folder = path.join(CACHE, name);

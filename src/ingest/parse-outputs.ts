@@ -12,7 +12,6 @@ import { judgeMoves } from './moved-payloads.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
 import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
-
 import { writeWhole } from './whole-table.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
@@ -90,9 +89,9 @@ export async function judgeSpool(
     const { engine } = session;
     await typeSpool(session, contract, source, options);
     const byForm = await refuseByForm(engine, contract);
-    const shifted = await judgeMoves(engine, lake, contract, options.feedId);
-    const refused = [...byForm, ...shifted.refused];
-    return { unknown: await unknownMeters(engine, contract), refused, flagged: shifted.flagged };
+    const moved = await judgeMoves(engine, lake, contract, options.feedId);
+    const refused = [...byForm, ...moved.refused];
+    return { unknown: await unknownMeters(engine, contract), refused, flagged: moved.flagged };
 }
 
 /** Makes the session's table `parsed`: a row for each record, by what its contract says of rows alone. */

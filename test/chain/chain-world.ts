@@ -2,8 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import type { EngineRow, EngineSession } from '../../src/engine/engine.ts';
+import { type FilePreview, previewFile } from '../../src/ingest/preview-file.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { instantText } from '../../src/kernel/period.ts';
+import { useLake } from '../../src/lake/lake-use.ts';
 import { shippedContracts } from '../../src/parsers/feed-catalogue.ts';
 import { type IngestResult, ingest, type LoadOutcome, load } from '../../src/pipeline/chain.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
@@ -201,6 +203,16 @@ const CONTENT: Readonly<Record<string, readonly string[]>> = {
         'missing_count',
     ],
 };
+
+/** What a check says of a file before it is received; nothing of it is kept. */
+export async function checkFile(world: ChainWorld, feed: string, text: string): Promise<FilePreview> {
+    const { home, lake } = world.workspace;
+    return useLake(lake, (inUse) =>
+        previewFile({ home, lake: inUse }, feed, async function* () {
+            yield Buffer.from(text);
+        }),
+    );
+}
 
 /** Lines of readings for the generic CSV feed. */
 export function readingsCsv(rows: readonly ReadingRow[]): string {

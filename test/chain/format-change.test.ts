@@ -1,10 +1,8 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { previewFile } from '../../src/ingest/preview-file.ts';
-import { useLake } from '../../src/lake/lake-use.ts';
 import { listRefusals, readStatus, refusedByFeed } from '../../src/pipeline/status.ts';
-import { type ChainWorld, openChainWorld, variedContract } from './chain-world.ts';
+import { type ChainWorld, checkFile, openChainWorld, variedContract } from './chain-world.ts';
 
 /** A vendor's change and what the refusal must say: `rule line field`, and texts of its message. */
 interface Change {
@@ -207,13 +205,8 @@ for (const c of CHANGES) {
 }
 
 test('a check of the file says the same before anything is received', async () => {
-    const { home, lake } = world.workspace;
     for (const c of CHANGES.filter(({ feed }) => feed === undefined)) {
-        const preview = await useLake(lake, (inUse) =>
-            previewFile({ home, lake: inUse }, 'waits', async function* () {
-                yield Buffer.from(c.file as string);
-            }),
-        );
+        const preview = await checkFile(world, 'waits', c.file as string);
         assert.equal(preview.refused?.message, found.get(nameOf(c))?.message, c.name);
     }
 });

@@ -1,14 +1,13 @@
 // test limit: 300 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { previewFile } from '../../src/ingest/preview-file.ts';
-import { useLake } from '../../src/lake/lake-use.ts';
 import { refreshAll, replayFaulty } from '../../src/pipeline/chain.ts';
 import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { differences } from '../crash/home-content.ts';
 import {
     type ChainWorld,
+    checkFile,
     handClock,
     openChainWorld,
     publishedContent,
@@ -218,12 +217,7 @@ test('a feed that registers meters does so for no value that would be quarantine
     const text = (rows: readonly string[]) => `${HEADER}\n${rows.join('\n')}\n`;
     const both = [line('both,1', 0, '-1'), line('both,1', 1, '2')];
     const file = text([...both, line('alone,1', 0, '-1')]);
-    const { home, lake } = world.workspace;
-    const preview = await useLake(lake, (inUse) =>
-        previewFile({ home, lake: inUse }, 'registers', async function* () {
-            yield Buffer.from(file);
-        }),
-    );
+    const preview = await checkFile(world, 'registers', file);
     const { accepted, waiting, faultsByRule } = preview;
     assert.deepEqual([accepted, waiting, faultsByRule], [1, 1, { 'row.value-negative': 1 }]);
     const { parsed } = await world.ingest('registers', { 'first.csv': file });

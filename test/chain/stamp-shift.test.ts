@@ -1,10 +1,8 @@
 // test limit: 600 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { previewFile } from '../../src/ingest/preview-file.ts';
-import { useLake } from '../../src/lake/lake-use.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
-import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
+import { type ChainWorld, checkFile, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
 
 const SLOT = 1_800_000;
 const FROM = Date.parse('2013-05-01T00:00:00Z');
@@ -93,13 +91,7 @@ test('off means that nothing is looked for, and few channels or days say nothing
 });
 
 test('a check of the file says so before', async () => {
-    const { home, lake } = world.workspace;
-    const check = (text: string) =>
-        useLake(lake, (inUse) =>
-            previewFile({ home, lake: inUse }, 'refuse', async function* () {
-                yield Buffer.from(text);
-            }),
-        );
+    const check = (text: string) => checkFile(world, 'refuse', text);
     assert.equal((await check(file('refuse', 22, 1, 2))).refused?.ruleId, 'file.stamps-moved');
     assert.equal((await check(file('refuse', 22, 1))).refused, undefined);
 });

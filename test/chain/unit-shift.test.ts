@@ -1,9 +1,7 @@
 // test limit: 600 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { previewFile } from '../../src/ingest/preview-file.ts';
-import { useLake } from '../../src/lake/lake-use.ts';
-import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
+import { type ChainWorld, checkFile, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
 
 const QUARTER = 900_000;
 const FROM = Date.parse('2013-05-01T00:00:00Z');
@@ -113,13 +111,7 @@ test('of a file that is odd in both ways, what its contract refuses it for is to
 });
 
 test('a check of the file says so before', async () => {
-    const { home, lake } = world.workspace;
-    const check = (text: string) =>
-        useLake(lake, (inUse) =>
-            previewFile({ home, lake: inUse }, 'refuse', async function* () {
-                yield Buffer.from(text);
-            }),
-        );
+    const check = (text: string) => checkFile(world, 'refuse', text);
     assert.equal((await check(file('refuse', 20, 1, 1000))).refused?.ruleId, 'file.unit-moved');
     assert.equal((await check(file('refuse', 20, 1))).refused, undefined);
 });

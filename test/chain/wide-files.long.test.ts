@@ -1,13 +1,11 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { previewFile } from '../../src/ingest/preview-file.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
-import { useLake } from '../../src/lake/lake-use.ts';
 import { readContract } from '../../src/parsers/contract.ts';
 import { refreshAll, replayFaulty } from '../../src/pipeline/chain.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
-import { type ChainWorld, openChainWorld } from './chain-world.ts';
+import { type ChainWorld, checkFile, openChainWorld } from './chain-world.ts';
 
 interface Wide {
     /** `range role required` of each range of columns. */
@@ -277,12 +275,7 @@ test('a column too few, one too many and one renamed stop the file', async () =>
 });
 
 test('a check explains what the columns are', async () => {
-    const { home, lake } = world.workspace;
-    const preview = await useLake(lake, (inUse) =>
-        previewFile({ home, lake: inUse }, 'periods', async function* () {
-            yield Buffer.from(`${HH50}\n${day('A', '2013-03-31', padded(46))}`);
-        }),
-    );
+    const preview = await checkFile(world, 'periods', `${HH50}\n${day('A', '2013-03-31', padded(46))}`);
     assert.equal(
         preview.stamps,
         '%Y-%m-%d, one row a day, 50 columns hh01 to hh50: periods of 30 minutes counted from the start of the day, local time of Europe/London',
