@@ -62,21 +62,18 @@ export function judgedRows(
         ...options,
         records: spoolRecords(contract, source.path),
     });
-    const broken = typed.checks.map((check) => check.when);
-    const rules = typed.checks.map((check) => `case when ${check.when} then '${check.rule}' end`);
+    const checks = typed.checks.map((check, i) => ({ ...check, is: `breaks_${i}` }));
+    const rules = checks.map(({ is, rule }) => `case when ${is} then '${rule}' end`);
     const isWide = contract.columns.some(({ role }) => role === 'cell');
     const columnOf = new Map(contract.columns.map((c) => [c.role, c.name]));
     // of a cell its own column is named first, and once
-    const fields = typed.checks
+    const fields = checks
         .filter(({ role }) => !isWide || (role !== 'value' && role !== 'cell' && role !== 'minutes'))
-        .map(
-            (check) => `case when ${check.when} then ${sqlText(columnOf.get(check.role) ?? check.role)} end`,
-        );
+        .map(({ is, role }) => `case when ${is} then ${sqlText(columnOf.get(role) ?? role)} end`);
     const named = isWide ? ['t.cell_name', ...fields] : fields;
     // the texts are made for broken rows only: nearly all rows are right
-    const anyBroken = `(${broken.join('\n or ')})`;
-    const judged = `case when fault <> '' then split_part(fault, ':', 1) when ${anyBroken} then concat_ws(' ', ${rules.join(',\n ')}) else '' end as faults,
-    case when fault <> '' then split_part(fault, ':', 2) when ${anyBroken} then concat_ws(' ', ${named.join(',\n ')}) else '' end as fault_fields`;
+    const judged = `case when fault <> '' then split_part(fault, ':', 1) when is_broken then concat_ws(' ', ${rules.join(', ')}) else '' end as faults,
+    case when fault <> '' then split_part(fault, ':', 2) when is_broken then concat_ws(' ', ${named.join(', ')}) else '' end as fault_fields`;
     // a line stands behind each of its cells: it is kept for those that may have to show it
     const fieldOf = (role: 'value' | 'minutes') =>
         isWide ? 't.cell_name' : sqlText(columnOf.get(role) ?? role);
@@ -85,10 +82,14 @@ export function judgedRows(
         "(t.stated_quality in ('missing', 'withdrawn') and t.value_is_number and not t.value_is_null)";
     const text =
         isWide && options.keepsText !== true
-            ? `case when fault <> '' or t.channel_no is null or ${anyBroken} then t.text end`
+            ? `case when fault <> '' or t.channel_no is null or is_broken then t.text end`
             : 't.text';
-    return `select t.payload_no, p.sequence, p.segment_no, t.line_no, ${text} as text, t.cell_name, t.meter_key, t.register_key, t.channel_no,
-    t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, p.received_us,
+    return `with
+checked as (select t.*, p.sequence, p.segment_no, p.received_us,
+    ${checks.map(({ is, when }) => `${when} as ${is}`).join(',\n    ')}
+from (${typed.query}) as t inner join payloads as p on p.payload_no = t.payload_no)
+select t.payload_no, t.sequence, t.segment_no, t.line_no, ${text} as text, t.cell_name, t.meter_key, t.register_key, t.channel_no,
+    t.period_us, t.minutes, t.market_day_no, t.source_code, t.version_stamp, t.received_us,
     case when ${needsExport} then ${fieldOf('value')} end as export_field, ${fieldOf('minutes')} as minutes_field,
     coalesce(${isUnused}, false) as is_unused, t.is_rounded and not coalesce(${isUnused}, false) as is_rounded,
     case when not t.unit_is_known then t.unit_text end as odd_unit,
@@ -96,7 +97,7 @@ export function judgedRows(
     case when t.stated_quality in ('missing', 'withdrawn') or t.value_is_null then null else t.kwh end as kwh,
     case when t.stated_quality in ('measured', 'estimated') and t.value_is_null then 'missing' else t.stated_quality end as quality,
     ${judged}
-from (${typed.query}) as t inner join payloads as p on p.payload_no = t.payload_no`;
+from (select *, ${checks.map(({ is }) => is).join(' or ')} as is_broken from checked) as t`;
 }
 
 function spoolRecords(contract: FeedContract, path: string): string {

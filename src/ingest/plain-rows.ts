@@ -128,7 +128,7 @@ function plainStamp(column: string, contract: FeedContract): { isPlain: string; 
     const { stamp } = contract.reading;
     if (stamp.format !== 'iso') {
         const sql = stampSql(column, { ...stamp, allows2400: false });
-        return { isPlain: sql.isWellFormed, us: sql.wallUs };
+        return { isPlain: sql.isWellFormed, us: sql.wallUs(sql.wallText) };
     }
     return {
         isPlain: `regexp_full_match(${column}, '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z')`,

@@ -2,10 +2,12 @@ import type { StampRules } from '../contracts/feed-contract.ts';
 
 /** Texts of SQL over a raw stamp column: wall clock in microseconds, and the offset that a stamp carries. */
 export interface StampSql {
+    /** The part of the column that `wallUs` reads. */
+    readonly wallText: string;
     /** True where the text is written as the contract says. */
     readonly isWellFormed: string;
-    /** Wall-clock microseconds since 1970 as if the stamp were UTC; null: no such date or time. */
-    readonly wallUs: string;
+    /** Of a column that holds `wallText`, wall-clock microseconds since 1970 as if the stamp were UTC; null: no such date or time. */
+    readonly wallUs: (wallText: string) => string;
     /** Microseconds that the wall clock is ahead of UTC, where the stamp says it; null: it does not. */
     readonly offsetUs: string;
 }
@@ -29,26 +31,19 @@ export function isIsoText(column: string): string {
 function isoStamp(column: string, rules: StampRules): StampSql {
     // nearly every stamp has whole seconds: its first 19 characters are the wall clock
     const toSeconds = `case when substr(${column}, 17, 1) = ':' then substr(${column}, 1, 19) else substr(${column}, 1, 16) end`;
-    const text = `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${ISO_BODY}') else ${toSeconds} end`;
-    const wallUs = midnightAware(
-        text,
-        (t) => `epoch_us(try_cast(${t} as timestamp))`,
-        { at: ISO_HOUR_AT, end: '24:00' },
-        rules.allows2400,
-    );
     const sign = `case when contains(right(${column}, 6), '+') then 1 else -1 end`;
     const digits = `regexp_replace(right(${column}, 6), '[^0-9]', '', 'g')`;
     const minutes = `(cast(substr(right(${digits}, 4), 1, 2) as bigint) * 60 + cast(right(${digits}, 2) as bigint))`;
     return {
         isWellFormed: isIsoText(column),
-        wallUs,
+        wallText: `case when substr(${column}, 20, 1) = '.' then regexp_extract(${column}, '^${ISO_BODY}') else ${toSeconds} end`,
+        wallUs: (wallText) => midnightAware(wallText, isoWallUs, ISO_END_OF_DAY, rules.allows2400),
         offsetUs: `case when ends_with(${column}, 'Z') then 0 when regexp_full_match(${column}, '${ISO_BODY}${ISO_OFFSET}')
         then ${sign} * ${minutes} * 60000000 end`,
     };
 }
 
-/** `2013-05-01T` stands before the hour. */
-const ISO_HOUR_AT = 12;
+const isoWallUs = (text: string) => `epoch_us(try_cast(${text} as timestamp))`;
 
 const DIRECTIVES: Readonly<Record<string, string>> = {
     '%Y': '\\d{4}',
@@ -67,13 +62,14 @@ function patternStamp(column: string, rules: StampRules): StampSql {
     const format = rules.format.replaceAll("'", "''");
     const parse = (text: string) =>
         rules.format === '%Y-%m-%d %H:%M:%S'
-            ? `epoch_us(try_cast(${text} as timestamp))`
+            ? isoWallUs(text)
             : `epoch_us(try_strptime(${text}, '${format}'))`;
+    const hasHour = rules.format.includes('%H');
     return {
         isWellFormed: `regexp_full_match(${column}, '${pattern}')`,
-        wallUs: rules.format.includes('%H')
-            ? midnightAware(column, parse, endOfDay(rules.format), rules.allows2400)
-            : parse(column),
+        wallText: column,
+        wallUs: (text) =>
+            hasHour ? midnightAware(text, parse, endOfDay(rules.format), rules.allows2400) : parse(text),
         offsetUs: 'cast(null as bigint)',
     };
 }
@@ -83,6 +79,9 @@ interface EndOfDay {
     readonly at: number;
     readonly end: string;
 }
+
+/** `2013-05-01T` stands before the hour. */
+const ISO_END_OF_DAY: EndOfDay = { at: 12, end: '24:00' };
 
 /** Every directive has a fixed width. */
 function endOfDay(format: string): EndOfDay {

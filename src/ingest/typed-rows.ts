@@ -1,8 +1,8 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import type { RowRule } from '../contracts/ingest-rules.ts';
 import { sqlText } from '../engine/sql-text.ts';
-import { isIsoText, stampSql } from './stamp-sql.ts';
-import { unitsOf, valueSql } from './value-sql.ts';
+import { isIsoText, type StampSql, stampSql } from './stamp-sql.ts';
+import { unitsOf, type ValueSql, valueSql } from './value-sql.ts';
 import { cellRecords, cellsOf, placedPeriods } from './wide-rows.ts';
 
 /** A rule of a row and the SQL condition, never null, under which the row breaks it. */
@@ -38,8 +38,13 @@ export const FIRST_STAMP_US = 946_684_800_000_000;
  * `stamp_days`, `channel_map` of the session). It refuses nothing itself: `checks` say what is wrong.
  */
 export function typedRows(contract: FeedContract, options: TypedRowsOptions): TypedRows {
+    const texts = cellsOf(contract).length > 0 ? cellRecords(contract, options.records) : options.records;
+    const read = reader(contract);
     const query = `with ${[
-        `typed as (${typedCte(contract, options)})`,
+        // a stage for whatever the next one says more than once
+        `worded as (${wordedCte(contract, read, texts)})`,
+        `measured as (select *, ${read.numbers.fraction} from worded as r)`,
+        `typed as (${typedCte(contract, read)})`,
         `placed as (${placedCte(contract)})`,
         `dayed as (${dayedCte(options)})`,
         `mapped as (${mappedCte(contract)})`,
@@ -59,46 +64,68 @@ function column(contract: FeedContract, role: ColumnRole): string | undefined {
     return index >= 0 ? `r.c${index}` : undefined;
 }
 
-function typedCte(contract: FeedContract, options: TypedRowsOptions): string {
+/** SQL of what the columns of a contract say, over a row `r` of texts. */
+interface Reader {
+    readonly of: (role: ColumnRole) => string | undefined;
+    readonly stamp: StampSql;
+    readonly value: string;
+    readonly numbers: ValueSql;
+}
+
+function reader(contract: FeedContract): Reader {
     const { reading } = contract;
-    const cells = cellsOf(contract);
     const of = (role: ColumnRole) => column(contract, role);
-    const stamp = stampSql(of('stamp') ?? "''", reading.stamp);
-    const value = cells.length > 0 ? 'r.cell_value' : (of('value') ?? "''");
+    const value = cellsOf(contract).length > 0 ? 'r.cell_value' : (of('value') ?? "''");
+    const unit = of('unit') ? 'unit_text' : reading.unit;
+    return {
+        of,
+        value,
+        stamp: stampSql(of('stamp') ?? "''", reading.stamp),
+        numbers: valueSql(value, unit, reading),
+    };
+}
+
+function wordedCte({ reading }: FeedContract, { of, stamp }: Reader, records: string): string {
     const unit = of('unit');
     const unitText = unit
-        ? `(case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end)`
-        : reading.unit;
+        ? `case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end`
+        : 'cast(null as varchar)';
     const minutesColumn = of('minutes');
     const minutes = minutesColumn
         ? `case when ${minutesColumn} = '' then ${reading.intervalMinutes} when ${minutesColumn} in (${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')}) then cast(${minutesColumn} as smallint) end`
         : String(reading.intervalMinutes);
-    const numbers = valueSql(value, unitText, reading);
+    return `select r.*, cast(${minutes} as smallint) as minutes, ${unitText} as unit_text, ${stamp.wallText} as wall_text from ${records} as r`;
+}
+
+function typedCte(contract: FeedContract, { of, stamp, value, numbers }: Reader): string {
+    const { reading } = contract;
+    const cells = cellsOf(contract);
     const quality = of('quality') ?? "''";
     const codes = Object.entries(reading.qualityCodes);
     const register = of('register');
+    const wallUs = stamp.wallUs('wall_text');
     return `select r.payload_no, r.line_no, r.fault, r.text,
     ${of('meter') ?? "''"} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
-    cast(${minutes} as smallint) as minutes,
+    minutes,
     ${cells.length > 0 ? 'r.cell_name' : "''"} as cell_name,
     ${cells.length > 0 ? 'r.cell_no' : '0'} as cell_no,
     ${stamp.isWellFormed} as stamp_is_well_formed,
-    ${cells[0]?.cell.kind === 'time' ? `${stamp.wallUs} + cast(r.cell_no as bigint) * 60000000` : stamp.wallUs} as wall_us,
+    ${cells[0]?.cell.kind === 'time' ? `${wallUs} + cast(r.cell_no as bigint) * 60000000` : wallUs} as wall_us,
     ${stamp.offsetUs} as stamp_offset_us,
     ${value} as value_text,
     ${nullTexts(value, reading.value.nullTexts)} as value_is_null,
     ${numbers.isNumber} as value_is_number,
-    ${numbers.decimalPlaces} as decimal_places,
+    decimal_places,
     ${numbers.kwh} as kwh,
     ${numbers.isRounded} as is_rounded,
-    ${unit ? unitText : 'cast(null as varchar)'} as unit_text,
-    ${unit ? `${unitText} in (${unitsOf(contract.kind).map(sqlText).join(', ')})` : 'true'} as unit_is_known,
+    unit_text,
+    ${of('unit') ? `unit_text in (${unitsOf(contract.kind).map(sqlText).join(', ')})` : 'true'} as unit_is_known,
     ${qualityCase(quality, codes, of('withdrawn'), reading.withdrawnCodes)} as stated_quality,
     ${of('quality') ? `case when ${quality} <> '' then ${quality} end` : 'cast(null as varchar)'} as source_code,
     ${versionSql(of('version'), contract)} as version_stamp,
     ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
-from ${cells.length > 0 ? cellRecords(contract, options.records) : options.records} as r`;
+from measured as r`;
 }
 
 function nullTexts(value: string, texts: readonly string[]): string {

@@ -1,9 +1,10 @@
 import type { EnergyUnit, FeedKind, ReadingRules } from '../contracts/feed-contract.ts';
 
-/** Exact conversion of a number's text to kWh with six decimals, as SQL over trimmed text columns. */
+/** Exact conversion of a number's text to kWh with six decimals, as SQL over trimmed text columns, in two steps. */
 export interface ValueSql {
     readonly isNumber: string;
-    readonly decimalPlaces: string;
+    /** Columns for the first step, `decimal_places` and `fraction`, which the others read. */
+    readonly fraction: string;
     /** kWh, rounded half-even where the text is finer; null where it does not fit decimal(18,6). */
     readonly kwh: string;
     /** True where rounding changed the value. */
@@ -29,6 +30,9 @@ export function unitsOf(kind: FeedKind): EnergyUnit[] {
 }
 
 /**
+ * Two steps, because the engine keeps room for every term of a query: what is said several times is worked out once, and only for
+ * values that are not plain kWh of six decimals, which nearly all are.
+ *
  * @param value text column
  * @param unit SQL text of the unit, or a constant one
  */
@@ -39,21 +43,22 @@ export function valueSql(value: string, unit: string | EnergyUnit, rules: Readin
             ? FACTORS[unit as EnergyUnit][part]
             : `case ${unit} ${UNITS.map((u) => `when '${u}' then ${FACTORS[u][part]}`).join(' ')} end`;
     const places = `(case when contains(${value}, '.') then len(${value}) - instr(${value}, '.') else 0 end)`;
-    const isPlain = `(${isConstant ? String(unit === 'kWh') : `${unit} = 'kWh'`} and ${places} <= 6)`;
+    const isKwh = isConstant ? String(unit === 'kWh') : `${unit} = 'kWh'`;
+    const fits = `${places} <= ${Math.min(rules.value.maxDecimals, MAX_DECIMALS)}`;
     // numerator and denominator of the value in millionths of a kWh, in whole numbers
     const whole = `try_cast(concat(split_part(${value}, '.', 1), rpad(split_part(${value}, '.', 2), ${MAX_DECIMALS}, '0')) as hugeint)`;
-    const numerator = `(abs(${whole}) * cast(${pick('times')} as hugeint))`;
-    const denominator = `(cast(${pick('per')} as hugeint) * 1000000)`;
-    const quotient = `(${numerator} // ${denominator})`;
-    const remainder = `(${numerator} % ${denominator})`;
-    const up = `(case when ${remainder} * 2 > ${denominator} or (${remainder} * 2 = ${denominator} and ${quotient} % 2 = 1) then 1 else 0 end)`;
+    const over = `abs(${whole}) * cast(${pick('times')} as hugeint)`;
+    const under = `cast(${pick('per')} as hugeint) * 1000000`;
+    const quotient = '(fraction.over // fraction.under)';
+    const remainder = '(fraction.over % fraction.under)';
+    const up = `(case when ${remainder} * 2 > fraction.under or (${remainder} * 2 = fraction.under and ${quotient} % 2 = 1) then 1 else 0 end)`;
     const sign = `(case when starts_with(${value}, '-') then -1 else 1 end)`;
     const exact = `try_cast(try_cast(${sign} * (${quotient} + ${up}) as decimal(24, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))`;
-    const fits = `${places} <= ${Math.min(rules.value.maxDecimals, MAX_DECIMALS)}`;
     return {
         isNumber: `regexp_full_match(${value}, '-?\\d{1,15}(\\.\\d{1,18})?')`,
-        decimalPlaces: places,
-        kwh: `case when ${isPlain} then try_cast(${value} as decimal(18, 6)) when ${fits} then ${exact} end`,
-        isRounded: `case when ${isPlain} then false when ${fits} then ${remainder} <> 0 else false end`,
+        fraction: `${places} as decimal_places,
+    case when not coalesce(${isKwh} and ${places} <= 6, false) and ${fits} then {'over': ${over}, 'under': ${under}} end as fraction`,
+        kwh: `case when fraction is not null then ${exact} when ${isKwh} and decimal_places <= 6 then try_cast(${value} as decimal(18, 6)) end`,
+        isRounded: `coalesce(${remainder} <> 0, false)`,
     };
 }
