@@ -244,6 +244,7 @@ async function readInputs(db: Database, size: DraftsSize, files: CuratedFiles): 
             dimensions: await readRatingDimensions(tx, { period, zone: ZONE }),
             channels: await channelDirectory(tx),
             readsIntervalFiles: files.intervals,
+            filesOfOtherDays: new Set(),
             gapFiles: files.gaps,
             registerHolds: [],
             markFiles: { reading_marks: [], day_marks: [] },

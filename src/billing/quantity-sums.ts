@@ -113,13 +113,21 @@ async function registerInputs(
     prices: IntervalPrices,
 ): Promise<void> {
     const readColumns = LAKE_TABLES.reads_interval.filter((column) => READ_COLUMNS.has(column.name));
-    await session.registerFiles('reads_interval', readColumns, inputs.readsIntervalFiles);
     await session.registerFiles('reading_gaps', LAKE_TABLES.reading_gaps, inputs.gapFiles);
     // a file may hold market days beside those of the period, and their slot keys would be those of another profile
     const within = `market_day >= date '${inputs.period.from}' and market_day < date '${inputs.period.to}'`;
-    await session.run(
-        `create or replace temp view period_reads as select * from reads_interval where ${within}`,
+    const hasOthers = (file: string) => inputs.filesOfOtherDays?.has(file) ?? true;
+    const { mixed = [], whole = [] } = Object.groupBy(inputs.readsIntervalFiles, (file) =>
+        hasOthers(file) ? 'mixed' : 'whole',
     );
+    await session.registerFiles('mixed_reads', readColumns, mixed);
+    await session.registerFiles('whole_reads', readColumns, whole);
+    // to ask 60 million readings for their day took a twelfth of the time of their sums
+    const reads = [
+        ...(whole.length > 0 ? ['select * from whole_reads'] : []),
+        ...(mixed.length > 0 || whole.length === 0 ? [`select * from mixed_reads where ${within}`] : []),
+    ];
+    await session.run(`create or replace temp view period_reads as ${reads.join(' union all ')}`);
     await session.run(
         `create or replace temp view period_gaps as select * from reading_gaps where ${within}`,
     );

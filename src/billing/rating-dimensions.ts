@@ -91,6 +91,8 @@ export interface BillingInputs {
     readonly channels: readonly RatingChannel[];
     /** Absolute paths of the committed `reads_interval` files of the period's market days. */
     readonly readsIntervalFiles: readonly string[];
+    /** Those of them that hold other market days too, so that each row is asked for its day; absent: all may. */
+    readonly filesOfOtherDays?: ReadonlySet<string>;
     /** Absolute paths of the committed `reading_gaps` files of the period's market days. */
     readonly gapFiles: readonly string[];
     /** The same of marks of validation; of the period's partitions that have one whose severity is `hold`. */

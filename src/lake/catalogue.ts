@@ -87,6 +87,21 @@ export async function liveFilesByTable<T extends CatalogueTable>(
     return files;
 }
 
+/** Paths of those files in which a row may have a market day outside of a range, also one that the file no longer stands for. */
+export async function pathsOfOtherDays(
+    files: readonly LiveFile[],
+    range: { readonly from: CalendarDate; readonly to: CalendarDate },
+    db: Pick<Database, 'query'>,
+): Promise<Set<string>> {
+    const rows = await db.query<{ fileId: number }>(
+        `select distinct file_id as "fileId" from partition_files
+          where file_id = any($1) and not (market_day >= $2 and market_day < $3)`,
+        [files.map(({ fileId }) => fileId), range.from, range.to],
+    );
+    const fileIds = new Set(rows.map(({ fileId }) => fileId));
+    return new Set(files.filter(({ fileId }) => fileIds.has(fileId)).map((file) => file.path));
+}
+
 /** Paths without repetition, in order. */
 export function distinctPaths(files: readonly { readonly path: string }[]): string[] {
     return [...new Set(files.map((file) => file.path))];

@@ -2,7 +2,7 @@ import { type DraftOutcome, draftBills } from '../billing/draft-bills.ts';
 import type { BillingInputs, MarkTable } from '../billing/rating-dimensions.ts';
 import { readRatingDimensions } from '../billing/registered-dimensions.ts';
 import { addDays, type DatePeriod } from '../kernel/calendar-date.ts';
-import { distinctPaths, liveFiles } from '../lake/catalogue.ts';
+import { distinctPaths, liveFiles, pathsOfOtherDays } from '../lake/catalogue.ts';
 import { type PartitionKey, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
@@ -48,6 +48,7 @@ async function readBillingInputs(chain: Chain, period: DatePeriod): Promise<Bill
                 dimensions: await readRatingDimensions(tx, { period, zone: lake.zone }),
                 channels,
                 readsIntervalFiles: distinctPaths(intervals),
+                filesOfOtherDays: await pathsOfOtherDays(intervals, period, tx),
                 gapFiles: distinctPaths(gaps),
                 markFiles: {
                     reading_marks: await marks('reading_marks'),

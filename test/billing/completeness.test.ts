@@ -229,3 +229,43 @@ test('energy in an interval that the series does not price is refused', async ()
     const bill = await autumn({ dimensions, missing: (i) => i >= 144 });
     assert.equal(bill.amountDue, '1.44');
 });
+
+test('of files with other market days only the period is summed, and the others are taken as they are', async () => {
+    const readingsOf = (day: number) =>
+        Array.from({ length: 48 }, (_, i) => ({
+            channelNo: 1,
+            from: Date.UTC(2013, 6, day - 1, 23) + i * HALF_HOUR,
+            micro: 100_000n * BigInt(day),
+            isEstimated: false,
+        }));
+    const write = (...days: number[]) => writeReadings(lake, 'Europe/London', days.flatMap(readingsOf), 30);
+    const files = [await write(1), await write(2, 3), await write(4)];
+    const energyOf = async (others: readonly number[] | undefined) => {
+        const inputs = inputsOf({
+            from: '2013-07-02',
+            to: '2013-07-05',
+            channels: [channel(1)],
+            dimensions: DIMENSIONS,
+            readsIntervalFiles: files.slice(1),
+            gapFiles: [],
+        });
+        const filesOfOtherDays = new Set(others?.map((n) => files[n] ?? ''));
+        const [bill] = await billsOf(lake, others === undefined ? inputs : { ...inputs, filesOfOtherDays });
+        return bill?.energyKwh;
+    };
+    // 48 half-hours each of 0.2, 0.3 and 0.4 kWh
+    for (const others of [undefined, [], [1], [1, 2]]) assert.equal(await energyOf(others), '43.200');
+    const [clipped] = await billsOf(
+        lake,
+        inputsOf({
+            from: '2013-07-03',
+            to: '2013-07-05',
+            channels: [channel(1)],
+            dimensions: DIMENSIONS,
+            readsIntervalFiles: files,
+            gapFiles: [],
+            filesOfOtherDays: new Set(files.slice(0, 2)),
+        }),
+    );
+    assert.equal(clipped?.energyKwh, '33.600');
+});
