@@ -49,15 +49,17 @@ export function valueSql(value: string, unit: string | EnergyUnit, rules: Readin
     const whole = `try_cast(concat(split_part(${value}, '.', 1), rpad(split_part(${value}, '.', 2), ${MAX_DECIMALS}, '0')) as hugeint)`;
     const over = `abs(${whole}) * cast(${pick('times')} as hugeint)`;
     const under = `cast(${pick('per')} as hugeint) * 1000000`;
+    // of a text of more digits the products would not fit, and one row would stop the statement and all that came with it
+    const isNumber = `regexp_full_match(${value}, '-?\\d{1,15}(\\.\\d{1,18})?')`;
     const quotient = '(fraction.over // fraction.under)';
     const remainder = '(fraction.over % fraction.under)';
     const up = `(case when ${remainder} * 2 > fraction.under or (${remainder} * 2 = fraction.under and ${quotient} % 2 = 1) then 1 else 0 end)`;
     const sign = `(case when starts_with(${value}, '-') then -1 else 1 end)`;
     const exact = `try_cast(try_cast(${sign} * (${quotient} + ${up}) as decimal(24, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))`;
     return {
-        isNumber: `regexp_full_match(${value}, '-?\\d{1,15}(\\.\\d{1,18})?')`,
+        isNumber,
         fraction: `${places} as decimal_places,
-    case when not coalesce(${isKwh} and ${places} <= 6, false) and ${fits} then {'over': ${over}, 'under': ${under}} end as fraction`,
+    case when not coalesce(${isKwh} and ${places} <= 6, false) and ${fits} and ${isNumber} then {'over': ${over}, 'under': ${under}} end as fraction`,
         kwh: `case when fraction is not null then ${exact} when ${isKwh} and decimal_places <= 6 then try_cast(${value} as decimal(18, 6)) end`,
         isRounded: `coalesce(${remainder} <> 0, false)`,
     };

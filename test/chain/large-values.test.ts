@@ -68,3 +68,46 @@ test('two large values of a day differ in its content checksum', async () => {
     );
     assert.equal(Number(rows[0]?.['digests']), 3);
 });
+
+test('a text of more digits than any number has is quarantined in every unit, and stops no other row', async () => {
+    const units = ['kWh', 'Wh', 'MWh', 'kW'];
+    const texts = [
+        '9'.repeat(15),
+        '9'.repeat(16),
+        '9'.repeat(24),
+        '9'.repeat(26),
+        `-${'9'.repeat(27)}`,
+        '9'.repeat(400),
+    ];
+    const rows = units.flatMap((unit, u) =>
+        texts.map((text, i) => `D${u}${i},,2024-02-01T00:00:00Z,30,${text},${unit},,1`),
+    );
+    await world.ingest('bulk', {
+        'digits.csv': [
+            'meter_id,register,read_at,minutes,value,unit,quality,version',
+            ...rows,
+            // a file most of whose rows are wrong is refused as a whole
+            ...Array.from({ length: 400 }, (_, i) => `E${i},,2024-02-01T00:00:00Z,30,1,kWh,,1`),
+            'D,,2024-02-01T00:00:00Z,30,1.5,MWh,,1',
+            '',
+        ].join('\n'),
+    });
+    await refreshAll(world.workspace);
+    const published = await world.query(
+        `select meter_id, cast(kwh as varchar) as kwh from reads_15min
+          where starts_with(meter_id, 'D') and quality_flag = 'good' order by 1`,
+    );
+    // fifteen nines are too much but of Wh
+    assert.deepEqual(
+        published.map(({ meter_id, kwh }) => `${meter_id} ${kwh}`),
+        ['D 1500.000000', 'D10 999999999999.999000'],
+    );
+    const refused = await world.query(
+        `select rule_ids, count(*) as n from quarantined_rows
+          where contains(original_text, '2024-02-01') group by 1 order by 1`,
+    );
+    assert.deepEqual(
+        refused.map(({ rule_ids, n }) => `${rule_ids} ${n}`),
+        ['row.value-format 20', 'row.value-too-large 3'],
+    );
+});
