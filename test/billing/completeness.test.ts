@@ -240,32 +240,21 @@ test('of files with other market days only the period is summed, and the others 
         }));
     const write = (...days: number[]) => writeReadings(lake, 'Europe/London', days.flatMap(readingsOf), 30);
     const files = [await write(1), await write(2, 3), await write(4)];
-    const energyOf = async (others: readonly number[] | undefined) => {
+    const energyOf = async (from: string, read: readonly string[], others?: readonly string[]) => {
         const inputs = inputsOf({
-            from: '2013-07-02',
+            from,
             to: '2013-07-05',
             channels: [channel(1)],
             dimensions: DIMENSIONS,
-            readsIntervalFiles: files.slice(1),
-            gapFiles: [],
+            readsIntervalFiles: read,
+            ...(others === undefined ? {} : { filesOfOtherDays: new Set(others) }),
         });
-        const filesOfOtherDays = new Set(others?.map((n) => files[n] ?? ''));
-        const [bill] = await billsOf(lake, others === undefined ? inputs : { ...inputs, filesOfOtherDays });
+        const [bill] = await billsOf(lake, inputs);
         return bill?.energyKwh;
     };
+    const [first, second, third] = files as [string, string, string];
     // 48 half-hours each of 0.2, 0.3 and 0.4 kWh
-    for (const others of [undefined, [], [1], [1, 2]]) assert.equal(await energyOf(others), '43.200');
-    const [clipped] = await billsOf(
-        lake,
-        inputsOf({
-            from: '2013-07-03',
-            to: '2013-07-05',
-            channels: [channel(1)],
-            dimensions: DIMENSIONS,
-            readsIntervalFiles: files,
-            gapFiles: [],
-            filesOfOtherDays: new Set(files.slice(0, 2)),
-        }),
-    );
-    assert.equal(clipped?.energyKwh, '33.600');
+    for (const others of [undefined, [], [second], [second, third]])
+        assert.equal(await energyOf('2013-07-02', [second, third], others), '43.200');
+    assert.equal(await energyOf('2013-07-03', files, [first, second]), '33.600');
 });
