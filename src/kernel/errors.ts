@@ -19,6 +19,8 @@ export const ERROR_CATALOGUE = {
     'home.config-invalid':
         'Correct gridtally.yaml, or the file of load shapes that it names, at the place named, then run the command again.',
     'database.unreachable': 'Check that the database runs and that its address and password are right.',
+    'database.full':
+        'Let fewer gridtally processes run at once, or raise max_connections of the server: each takes some twenty.',
     'database.start-failed': 'Read the server log named above, then run the command again.',
     'database.commit-unknown':
         'Run the command again: commands may be repeated, and go on from what did take effect.',

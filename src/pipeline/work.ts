@@ -40,6 +40,7 @@ const CLAIMED_POLL_MS = 100;
 /** Nothing was published half, and what was done is found done: only the connection, or what hung on it, was lost. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
     'database.unreachable',
+    'database.full',
     'database.commit-unknown',
     'lake.files-gone',
     'engine.files-missing',

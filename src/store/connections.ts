@@ -17,7 +17,7 @@ const POOL_MAX = 12;
 const KEPT_MAX = 4;
 /** One that has been idle for longer may have been cut on the way without a word, and a statement on it would wait for minutes. */
 const KEPT_MS_MAX = 10_000;
-/** How long work that has begun waits for a server that went away: a managed Postgres takes so long to switch to its standby. */
+/** How long work that has begun waits for a server that went away, or that has no connection left: a managed Postgres takes so long to switch to its standby. */
 const PATIENCE_MS = 60_000;
 
 /** Connections to the one server of a home, embedded or not, which outlive a restart of that server. */
@@ -150,6 +150,7 @@ export class Connections {
         const isSafe = code !== 'ERR_INVALID_URL';
         const where = this.#url === undefined ? 'the embedded database' : addressWithoutSecret(this.#url);
         const message = `cannot use ${where}: ${isSafe ? said : 'its address cannot be read'}`;
+        if (code === TOO_MANY_CONNECTIONS) return new GridtallyError('database.full', message, { cause });
         return new GridtallyError('database.unreachable', message, isSafe ? { cause } : {});
     }
 
@@ -188,11 +189,11 @@ export class Connections {
             try {
                 return await connect();
             } catch (error) {
-                // A server that is starting says so, and is waited for in any case.
-                const patienceMs = isStarting(error) ? PATIENCE_MS : this.#patienceMs;
-                const isOver = Date.now() - startedAt >= patienceMs;
-                if (!isConnectionLost(error) || isOver) throw this.unreachable(error);
-                const address = await this.#lease?.revive();
+                // A server that is starting or full says so, and is waited for in any case.
+                const isThere = THERE_CODES.has((error as { code?: string }).code ?? '');
+                const isOver = Date.now() - startedAt >= (isThere ? PATIENCE_MS : this.#patienceMs);
+                if (!(isThere || isConnectionLost(error)) || isOver) throw this.unreachable(error);
+                const address = isThere ? undefined : await this.#lease?.revive();
                 if (address) {
                     this.#address = address;
                     Object.assign(this.#pool.options, address);
@@ -215,6 +216,11 @@ const LASTING = [
     'tcp_keepalives_count=3',
 ];
 
+const STARTING = '57P03';
+const TOO_MANY_CONNECTIONS = '53300';
+/** What a server answers that will take connections in a while. */
+const THERE_CODES: ReadonlySet<string> = new Set([STARTING, TOO_MANY_CONNECTIONS]);
+
 const LOST_CODES =
     /^(08...|57P0[123]|ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
 const LOST_MESSAGES =
@@ -224,10 +230,6 @@ const LOST_MESSAGES =
 export function isConnectionLost(error: unknown): boolean {
     if (!(error instanceof Error) || error instanceof GridtallyError) return false;
     return LOST_CODES.test((error as { code?: string }).code ?? '') || LOST_MESSAGES.test(error.message);
-}
-
-function isStarting(error: unknown): boolean {
-    return (error as { code?: string }).code === '57P03';
 }
 
 function addressWithoutSecret(url: string): string {

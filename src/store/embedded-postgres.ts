@@ -31,9 +31,10 @@ const LOG_BYTES_MAX = 16_000_000;
 const SETTINGS = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: '100',
-    // `claim` takes one lock per stale partition: a year of 13 buckets is 4,745 of them.
-    max_locks_per_transaction: '256',
+    // a process with 16 cores may take thirty, and any number of processes may use a home
+    max_connections: '400',
+    // `claim` takes one lock per stale partition: a year of 13 buckets is 4,745 of them; there is room for this many times max_connections
+    max_locks_per_transaction: '64',
     shared_buffers: '128MB',
     max_wal_size: '1GB',
     fsync: 'on',

@@ -29,6 +29,8 @@ export interface CrashRunOptions {
     readonly stages?: readonly Stage[];
     /** Plants a fault in the workers: see `parseMarkingFirst`. */
     readonly isPlanted?: boolean;
+    /** Is told how far it is. */
+    readonly tell?: (line: string) => void;
 }
 
 export interface CrashRun extends StormCounts {

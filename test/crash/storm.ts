@@ -19,6 +19,8 @@ export interface StormOptions {
     readonly compileCache: string;
     /** Days of the readings: a worker publishes up to all of them. */
     readonly days: number;
+    /** Is told after each worker what was killed by then. */
+    readonly tell?: (line: string) => void;
 }
 
 export interface StormCounts {
@@ -123,6 +125,8 @@ export class Storm {
         const known = new Set(end.acknowledged.map(({ sourceKey }) => sourceKey));
         this.#queue.push(...given.filter(({ sourceKey }) => !known.has(sourceKey)));
         this.#account(plan, end, this.#serverKills > serverKillsBefore);
+        const kills = [...this.#kills].map(([stage, count]) => `${stage} ${count}`).join(', ');
+        this.#options.tell?.(`${this.#workers} workers, ${this.#queue.length} pieces left; kills: ${kills}`);
     }
 
     #account(plan: WorkerPlan, end: WorkerEnd, isServerKilled: boolean): void {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import pg from 'pg';
 import { lockWithin, openDatabase, refuseOldServer } from '../../src/store/database.ts';
 import { leaseServer } from '../../src/store/embedded-postgres.ts';
 import { openScratchDatabase, urlOf } from './scratch-home.ts';
@@ -264,6 +266,38 @@ describe('database.url', () => {
             await Promise.all([mine.release(), its.release()]);
             await other.close();
         } finally {
+            await close();
+        }
+    });
+
+    it('that has no connection left is waited for, and gives every waiting one its turn', async () => {
+        const { url, close } = await serverUrl();
+        await db.query(`create role narrow login password 'narrow' connection limit 3`);
+        const narrow = Object.assign(new URL(url), { username: 'narrow', password: 'narrow' }).href;
+        const others = [1, 2, 3].map(() => new pg.Client(narrow));
+        try {
+            for (const other of others) await other.connect();
+            let isOpen = false;
+            const opening = openDatabase({ home, url: narrow, schema: 'gridtally' }).then((database) => {
+                isOpen = true;
+                return database;
+            });
+            await sleep(300);
+            assert.equal(isOpen, false, 'there is no room for it');
+            await others.pop()?.end();
+            const late = await opening;
+            // one connection is there for eight statements and two claims
+            await others.pop()?.end();
+            const claims = Promise.all([late.claim(['one']), late.claim(['two'])]);
+            await Promise.all(Array.from({ length: 8 }, () => late.query('select pg_sleep(0.02)')));
+            await others.pop()?.end();
+            for (const claim of await claims) {
+                assert.equal(claim.held.size, 1);
+                await claim.release();
+            }
+            await late.close();
+        } finally {
+            for (const other of others) await other.end();
             await close();
         }
     });
