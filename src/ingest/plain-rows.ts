@@ -108,7 +108,7 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const typed = `select ${of('meter')} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     ${minutes ? `case when ${minutes} = '' then ${reading.intervalMinutes} else try_cast(${minutes} as smallint) end` : `cast(${reading.intervalMinutes} as smallint)`} as minutes,
-    coalesce(s.known_us, ${stamp.us}) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, q.known_quality as quality,
+    coalesce(s.known_us, case when ${stamp.isPlain} then ${stamp.us} end) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, q.known_quality as quality,
     q.known_source_code as source_code,
     ${version ? `try_cast(nullif(${version}, '') as bigint)` : 'cast(null as bigint)'} as version_stamp,
     ${mustHold.join(' and ')} as is_plain

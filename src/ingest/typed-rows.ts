@@ -43,7 +43,7 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
     const query = `with ${[
         // a stage for whatever the next one says more than once
         `worded as (${wordedCte(contract, read, texts)})`,
-        `measured as (select *, ${read.numbers.fraction} from worded as r)`,
+        `measured as (select *, ${read.numbers.fraction}, ${read.stamp.isWellFormed} as stamp_is_well_formed from worded as r)`,
         `typed as (${typedCte(contract, read)})`,
         `placed as (${placedCte(contract)})`,
         `dayed as (${dayedCte(options)})`,
@@ -103,14 +103,15 @@ function typedCte(contract: FeedContract, { of, stamp, value, numbers }: Reader)
     const quality = of('quality') ?? "''";
     const codes = Object.entries(reading.qualityCodes);
     const register = of('register');
-    const wallUs = stamp.wallUs('wall_text');
+    // the engine reads years up to 294247 from texts that no contract allows, and overflows when it goes on from there
+    const wallUs = `case when stamp_is_well_formed then ${stamp.wallUs('wall_text')} end`;
     return `select r.payload_no, r.line_no, r.fault, r.text,
     ${of('meter') ?? "''"} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     minutes,
     ${cells.length > 0 ? 'r.cell_name' : "''"} as cell_name,
     ${cells.length > 0 ? 'r.cell_no' : '0'} as cell_no,
-    ${stamp.isWellFormed} as stamp_is_well_formed,
+    stamp_is_well_formed,
     ${cells[0]?.cell.kind === 'time' ? `${wallUs} + cast(r.cell_no as bigint) * 60000000` : wallUs} as wall_us,
     ${stamp.offsetUs} as stamp_offset_us,
     ${value} as value_text,

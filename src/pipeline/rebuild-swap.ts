@@ -77,7 +77,7 @@ async function countContent(tx: Transaction, rebuilt: string): Promise<SwapCount
     return counts ?? { partitions: 0, samePartitions: 0, contentBefore: '', contentRebuilt: '' };
 }
 
-/** Retires what the rebuilt files replace, and names these. */
+/** Retires what the rebuilt files replace, and names these. A published file is of one partition, so no part of it is left behind, on which `pathsOfOtherDays` rests. */
 async function enterFiles(tx: Transaction, rebuilt: string, commitNo: number, offset: number): Promise<void> {
     const isSwapped = (p: string) => `(${p}.table_name in ${RECEIVED} or ${p}.table_name in ${PUBLISHED}
         and exists (select from same_partitions s where s.market_day = ${p}.market_day and s.bucket = ${p}.bucket))`;

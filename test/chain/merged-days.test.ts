@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Workspace } from '../../src/cli/workspace.ts';
 import type { EngineSession } from '../../src/engine/engine.ts';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
+import { liveFiles, pathsOfOtherDays } from '../../src/lake/catalogue.ts';
 import type { RefreshResult } from '../../src/lake/refresh.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import {
@@ -90,6 +92,7 @@ test('a merge makes the channel-days anew that corrections name or that are esti
         await refreshAll(clean.workspace);
         const expected = await publishedContent(clean);
         assert.deepEqual(await publishedContent(merged), expected);
+        await requireOneDayEach(merged);
         const [estimates] = await merged.query(
             "select count(*) as n from reads_interval where feed_id is null and meter_id = 'M1'",
         );
@@ -105,3 +108,17 @@ test('a merge makes the channel-days anew that corrections name or that are esti
         await clean.end();
     }
 });
+
+/** What bills rest on, which do not ask readings of such files for their day; a file of received rows holds all days. */
+async function requireOneDayEach({ workspace: { lake, db } }: ChainWorld): Promise<void> {
+    const inner = { from: calendarDate('2024-05-03'), to: calendarDate('2024-05-11') };
+    const intervals = await liveFiles(lake, 'reads_interval', inner);
+    assert.equal(new Set(intervals.map(({ marketDay }) => marketDay)).size, 8);
+    assert.deepEqual(await pathsOfOtherDays(intervals, inner, db), new Set());
+    const received = await liveFiles(lake, 'reading_versions', inner);
+    // the corrections are of days within
+    const [all] = received.map(({ path }) => path);
+    assert.deepEqual(await pathsOfOtherDays(received, inner, db), new Set([all]));
+    const month = { from: calendarDate('2024-05-01'), to: calendarDate('2024-06-01') };
+    assert.deepEqual(await pathsOfOtherDays(received, month, db), new Set());
+}

@@ -35,6 +35,7 @@ const NOT_PLAIN: Readonly<Record<string, string>> = {
     'an unknown quality': 'M1,2024-04-01T00:00:00Z,0.1,Z,1',
     'a row cut short': 'M1,2024-04-01T00:00:00Z,0.1',
     'a stamp of 24:00': 'M1,2024-04-01T24:00:00Z,0.1,A,1',
+    'a stamp of a year past all': 'M1,294247-01-10T00:00:00Z,0.1,A,1',
     'a stamp before all meters': 'M1,1999-12-31T00:00:00Z,0.1,A,1',
     'a carriage return within a line': 'M1,2024-04-01T00:00:00Z,0.1,A,1\rM2,2024-04-01T00:00:00Z,0.1,A,1',
     'a carriage return at the end': 'M1,2024-04-01T00:00:00Z,0.1,A,1\r',
@@ -76,143 +77,145 @@ function withSetting(contract: string, [name, value]: [string, string]): string 
     return contract.replace(/( +)- property: format\n/, `$1- property: ${name}\n$1  value: ${value}\n$&`);
 }
 
-describe('a plain payload read in place', () => {
-    let folder = '';
-    let workspace: Workspace;
+for (const marketZone of ['Europe/London', 'UTC']) {
+    describe(`a plain payload read in place, in a market of ${marketZone}`, () => {
+        let folder = '';
+        let workspace: Workspace;
 
-    before(async () => {
-        folder = makeScratchFolder();
-        await initHome(path.join(folder, 'home'), { marketZone: 'Europe/London' });
-        workspace = await openWorkspace(path.join(folder, 'home'));
-        writeFileSync(path.join(folder, 'meters.csv'), METERS);
-        await load(workspace, { kind: 'metering-points', file: path.join(folder, 'meters.csv') });
-    });
-    after(async () => {
-        await workspace.close();
-        await removeScratchFolder(folder);
-    });
-
-    async function deliver(
-        name: string,
-        lines: readonly string[],
-        plainBytes: number,
-        feedName = 'generic-csv',
-    ) {
-        const { db, raw, lake, home, clock } = workspace;
-        const feed = await knownFeed(db, home.folder, feedName, clock);
-        const rows = lines.map((line) => `${line}\n`).join('');
-        const bytes = Buffer.from(`meter_id,read_at,value,quality,version\n${rows}`);
-        const source = { feedId: feed.feedId, name: feedName, repeatWindowDays: 35 };
-        let sequence = 0;
-        for await (const receipt of receive(raw, source, [{ sourceKey: name, bytes }]))
-            sequence = receipt.sequence;
-        const { scratchFolder } = home;
-        const totals = await parsePending({
-            lake,
-            rawFolder: raw.folder,
-            scratchFolder,
-            feeds: [feed],
-            plainBytes,
+        before(async () => {
+            folder = makeScratchFolder();
+            await initHome(path.join(folder, 'home'), { marketZone });
+            workspace = await openWorkspace(path.join(folder, 'home'));
+            writeFileSync(path.join(folder, 'meters.csv'), METERS);
+            await load(workspace, { kind: 'metering-points', file: path.join(folder, 'meters.csv') });
         });
-        return { totals, versions: await versionsOf(sequence) };
-    }
+        after(async () => {
+            await workspace.close();
+            await removeScratchFolder(folder);
+        });
 
-    /** Outcome of a payload that is refused as a whole, whichever way it is read. */
-    async function refusal(name: string, bytes: Buffer, plainBytes: number) {
-        const { db, raw, lake, home, clock } = workspace;
-        const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
-        const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
-        for await (const _ of receive(raw, source, [{ sourceKey: name, bytes }]));
-        const { scratchFolder } = home;
-        const read = { lake, rawFolder: raw.folder, scratchFolder, feeds: [feed], plainBytes };
-        const { refusals, versions } = await parsePending(read);
-        return { versions, refusals: refusals.map((r) => ({ ...r, sourceKey: '' })) };
-    }
-
-    async function versionsOf(sequence: number): Promise<string[]> {
-        const session = await workspace.lake.engine.openSession();
-        try {
-            const files = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
-            await session.registerFiles('versions', LAKE_TABLES.reading_versions, files);
-            const rows = await session.rows(
-                `select * exclude (sequence, received_at, ordinal) from versions where sequence = ${sequence} order by all`,
-            );
-            return rows.map((row) => Object.values(row).join(' '));
-        } finally {
-            await session.close();
+        async function deliver(
+            name: string,
+            lines: readonly string[],
+            plainBytes: number,
+            feedName = 'generic-csv',
+        ) {
+            const { db, raw, lake, home, clock } = workspace;
+            const feed = await knownFeed(db, home.folder, feedName, clock);
+            const rows = lines.map((line) => `${line}\n`).join('');
+            const bytes = Buffer.from(`meter_id,read_at,value,quality,version\n${rows}`);
+            const source = { feedId: feed.feedId, name: feedName, repeatWindowDays: 35 };
+            let sequence = 0;
+            for await (const receipt of receive(raw, source, [{ sourceKey: name, bytes }]))
+                sequence = receipt.sequence;
+            const { scratchFolder } = home;
+            const totals = await parsePending({
+                lake,
+                rawFolder: raw.folder,
+                scratchFolder,
+                feeds: [feed],
+                plainBytes,
+            });
+            return { totals, versions: await versionsOf(sequence) };
         }
-    }
 
-    it('gives the same rows as the spool', async () => {
-        const inPlace = await deliver('in-place.csv', RIGHT, 1);
-        const spooled = await deliver('spooled.csv', RIGHT, Number.MAX_SAFE_INTEGER);
-        assert.equal(inPlace.versions.length, RIGHT.length);
-        assert.deepEqual(inPlace.versions, spooled.versions);
-        assert.deepEqual(inPlace.totals, spooled.totals);
-    });
+        /** Outcome of a payload that is refused as a whole, whichever way it is read. */
+        async function refusal(name: string, bytes: Buffer, plainBytes: number) {
+            const { db, raw, lake, home, clock } = workspace;
+            const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
+            const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
+            for await (const _ of receive(raw, source, [{ sourceKey: name, bytes }]));
+            const { scratchFolder } = home;
+            const read = { lake, rawFolder: raw.folder, scratchFolder, feeds: [feed], plainBytes };
+            const { refusals, versions } = await parsePending(read);
+            return { versions, refusals: refusals.map((r) => ({ ...r, sourceKey: '' })) };
+        }
 
-    for (const [what, line] of Object.entries(NOT_PLAIN)) {
-        it(`goes through the spool for ${what}`, async () => {
-            const inPlace = await deliver(`${what} 1.csv`, [...RIGHT, line], 1);
-            const spooled = await deliver(`${what} 2.csv`, [...RIGHT, line], Number.MAX_SAFE_INTEGER);
-            assert.equal(inPlace.totals.records, RIGHT.length + 1);
-            assert.deepEqual(inPlace.totals, spooled.totals);
+        async function versionsOf(sequence: number): Promise<string[]> {
+            const session = await workspace.lake.engine.openSession();
+            try {
+                const files = distinctPaths(await liveFiles(workspace.lake, 'reading_versions'));
+                await session.registerFiles('versions', LAKE_TABLES.reading_versions, files);
+                const rows = await session.rows(
+                    `select * exclude (sequence, received_at, ordinal) from versions where sequence = ${sequence} order by all`,
+                );
+                return rows.map((row) => Object.values(row).join(' '));
+            } finally {
+                await session.close();
+            }
+        }
+
+        it('gives the same rows as the spool', async () => {
+            const inPlace = await deliver('in-place.csv', RIGHT, 1);
+            const spooled = await deliver('spooled.csv', RIGHT, Number.MAX_SAFE_INTEGER);
+            assert.equal(inPlace.versions.length, RIGHT.length);
             assert.deepEqual(inPlace.versions, spooled.versions);
+            assert.deepEqual(inPlace.totals, spooled.totals);
         });
-    }
 
-    it('skips lines of nothing and of blanks', async () => {
-        const lines = ['', ...RIGHT, '', '   '];
-        const inPlace = await deliver('blank 1.csv', lines, 1);
-        const spooled = await deliver('blank 2.csv', lines, Number.MAX_SAFE_INTEGER);
-        assert.equal(inPlace.totals.records, RIGHT.length);
-        assert.deepEqual(inPlace, spooled);
-    });
+        for (const [what, line] of Object.entries(NOT_PLAIN)) {
+            it(`goes through the spool for ${what}`, async () => {
+                const inPlace = await deliver(`${what} 1.csv`, [...RIGHT, line], 1);
+                const spooled = await deliver(`${what} 2.csv`, [...RIGHT, line], Number.MAX_SAFE_INTEGER);
+                assert.equal(inPlace.totals.records, RIGHT.length + 1);
+                assert.deepEqual(inPlace.totals, spooled.totals);
+                assert.deepEqual(inPlace.versions, spooled.versions);
+            });
+        }
 
-    for (const [i, [what, setting, lines]] of SETTINGS.entries()) {
-        it(`reads what a contract with ${what} says`, async () => {
-            const feedName = `setting-${i}`;
-            const shipped = readFileSync(path.join(FEEDS, 'generic-csv.odcs.yaml'), 'utf8');
-            const text = Object.entries(setting).reduce(withSetting, shipped);
-            mkdirSync(path.join(folder, 'home', 'feeds'), { recursive: true });
-            writeFileSync(
-                path.join(folder, 'home', 'feeds', `${feedName}.odcs.yaml`),
-                text.replaceAll('generic-csv', feedName),
-            );
-            const inPlace = await deliver('1.csv', lines, 1, feedName);
-            const spooled = await deliver('2.csv', lines, Number.MAX_SAFE_INTEGER, feedName);
-            assert.equal(inPlace.totals.records, lines.length);
+        it('skips lines of nothing and of blanks', async () => {
+            const lines = ['', ...RIGHT, '', '   '];
+            const inPlace = await deliver('blank 1.csv', lines, 1);
+            const spooled = await deliver('blank 2.csv', lines, Number.MAX_SAFE_INTEGER);
+            assert.equal(inPlace.totals.records, RIGHT.length);
             assert.deepEqual(inPlace, spooled);
         });
-    }
 
-    const REFUSED: Readonly<Record<string, Buffer>> = {
-        'bytes that are no UTF-8': Buffer.from([0x4d, 0xff, 0xfe]),
-        'a control character': Buffer.from('M1\0'),
-        'a line that is too long': Buffer.alloc(2_000_000, 'M'),
-    };
-    for (const [what, meter] of Object.entries(REFUSED)) {
-        it(`is refused as a whole for ${what}, far behind its beginning`, async () => {
-            const right = Array.from({ length: 6000 }, (_, i) => {
-                const at = new Date(Date.UTC(2024, 1, 1) + i * 900_000).toISOString();
-                return `M1,${at.slice(0, 19)}Z,0.1,A,1\n`;
+        for (const [i, [what, setting, lines]] of SETTINGS.entries()) {
+            it(`reads what a contract with ${what} says`, async () => {
+                const feedName = `setting-${i}`;
+                const shipped = readFileSync(path.join(FEEDS, 'generic-csv.odcs.yaml'), 'utf8');
+                const text = Object.entries(setting).reduce(withSetting, shipped);
+                mkdirSync(path.join(folder, 'home', 'feeds'), { recursive: true });
+                writeFileSync(
+                    path.join(folder, 'home', 'feeds', `${feedName}.odcs.yaml`),
+                    text.replaceAll('generic-csv', feedName),
+                );
+                const inPlace = await deliver('1.csv', lines, 1, feedName);
+                const spooled = await deliver('2.csv', lines, Number.MAX_SAFE_INTEGER, feedName);
+                assert.equal(inPlace.totals.records, lines.length);
+                assert.deepEqual(inPlace, spooled);
             });
-            const bytes = Buffer.concat([
-                Buffer.from(`meter_id,read_at,value,quality,version\n${right.join('')}`),
-                meter,
-                Buffer.from(`,2024-04-01T00:00:00Z,0.1,A,1\n${right.join('')}`),
-            ]);
-            const inPlace = await refusal(`${what} 3.csv`, bytes, 1);
-            assert.deepEqual(inPlace, await refusal(`${what} 4.csv`, bytes, Number.MAX_SAFE_INTEGER));
-            assert.deepEqual([inPlace.versions, inPlace.refusals.length], [0, 1]);
-        });
-    }
+        }
 
-    it('reads stamps that its ends do not announce', async () => {
-        const far = ['M1,2024-03-31T00:00:00Z,1,A,1', 'M1,2024-07-01T00:15:00Z,2,A,1', RIGHT[0] ?? ''];
-        const inPlace = await deliver('far 1.csv', far.slice(0, 2), 1);
-        const spooled = await deliver('far 2.csv', far.slice(0, 2), Number.MAX_SAFE_INTEGER);
-        assert.deepEqual(inPlace.versions, spooled.versions);
-        assert.equal(inPlace.versions.length, 2);
+        const REFUSED: Readonly<Record<string, Buffer>> = {
+            'bytes that are no UTF-8': Buffer.from([0x4d, 0xff, 0xfe]),
+            'a control character': Buffer.from('M1\0'),
+            'a line that is too long': Buffer.alloc(2_000_000, 'M'),
+        };
+        for (const [what, meter] of Object.entries(REFUSED)) {
+            it(`is refused as a whole for ${what}, far behind its beginning`, async () => {
+                const right = Array.from({ length: 6000 }, (_, i) => {
+                    const at = new Date(Date.UTC(2024, 1, 1) + i * 900_000).toISOString();
+                    return `M1,${at.slice(0, 19)}Z,0.1,A,1\n`;
+                });
+                const bytes = Buffer.concat([
+                    Buffer.from(`meter_id,read_at,value,quality,version\n${right.join('')}`),
+                    meter,
+                    Buffer.from(`,2024-04-01T00:00:00Z,0.1,A,1\n${right.join('')}`),
+                ]);
+                const inPlace = await refusal(`${what} 3.csv`, bytes, 1);
+                assert.deepEqual(inPlace, await refusal(`${what} 4.csv`, bytes, Number.MAX_SAFE_INTEGER));
+                assert.deepEqual([inPlace.versions, inPlace.refusals.length], [0, 1]);
+            });
+        }
+
+        it('reads stamps that its ends do not announce', async () => {
+            const far = ['M1,2024-03-31T00:00:00Z,1,A,1', 'M1,2024-07-01T00:15:00Z,2,A,1', RIGHT[0] ?? ''];
+            const inPlace = await deliver('far 1.csv', far.slice(0, 2), 1);
+            const spooled = await deliver('far 2.csv', far.slice(0, 2), Number.MAX_SAFE_INTEGER);
+            assert.deepEqual(inPlace.versions, spooled.versions);
+            assert.equal(inPlace.versions.length, 2);
+        });
     });
-});
+}
