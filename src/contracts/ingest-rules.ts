@@ -21,6 +21,8 @@ export const FILE_RULES = {
     'file.unit-moved':
         'The energy of most channels has changed against the days before by what lies between two units.',
     'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
+    'file.not-computable':
+        'The engine gives up on a value of the file that no rule foresees: report it, with what the engine says.',
 } as const;
 
 export const ROW_RULES = {

@@ -114,6 +114,8 @@ export interface EngineSession {
      * file, writes none, and keeps its settings; what asks for more throws `sql.refused`. Throws `engine.unsupported`.
      */
     confine(): Promise<void>;
+    /** Whether a call rejected because of a value that it met, such as a number beyond what a type holds: with the same rows it would again. */
+    isFailureOfValue(error: unknown): boolean;
     /** Stops what runs now; the interrupted call rejects. */
     cancel(): Promise<void>;
     close(): Promise<void>;

@@ -343,7 +343,7 @@ async function writeIfPlain(
     try {
         return await engine.writeUnordered(query, path);
     } catch (error) {
-        if (error instanceof Error && /not plain|CSV Error|CSV Parser/.test(error.message)) return undefined;
+        if (engine.isFailureOfValue(error)) return undefined;
         throw error;
     }
 }

@@ -325,7 +325,64 @@ async function hasNoReturns(payload: StoredPayload, outline: OutlineMaker): Prom
     return !found;
 }
 
+/** A payload on which the engine gives up is refused, so that neither what came with it nor its feed waits for a program that can read it. */
 async function parseBySpool(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+): Promise<BatchResult> {
+    try {
+        return await parseAllBySpool(ingest, session, feed, stored);
+    } catch (error) {
+        if (!session.engine.isFailureOfValue(error)) throw error;
+        const refused = await notComputable(ingest, session, feed, stored);
+        if (refused.length === 0) throw error;
+        const sequences = new Set(refused.map(({ sequence }) => sequence));
+        const left = stored.filter(({ payload }) => !sequences.has(payload.header.sequence));
+        await registerLocated(session, left);
+        const batch = await parseAllBySpool(ingest, session, feed, left);
+        return { ...batch, refused: [...refused, ...batch.refused], payloadCount: stored.length };
+    }
+}
+
+/** Those on which the engine gives up, each found by halves. */
+async function notComputable(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    stored: readonly LocatedPayload[],
+): Promise<RefusedPayload[]> {
+    const [only, ...others] = stored;
+    if (only === undefined) return [];
+    try {
+        await registerLocated(session, stored);
+        await session.prepare(feed.contract);
+        await withSpool(ingest, feed, stored, (source) =>
+            judgeSpool(session, ingest.lake, feed.contract, source, {
+                feedId: feed.feedId,
+                bucketSize: ingest.lake.bucketSize,
+            }),
+        );
+        return [];
+    } catch (error) {
+        if (!session.engine.isFailureOfValue(error)) throw error;
+        if (others.length === 0)
+            return [
+                refusedPayload(feed, only, {
+                    ruleId: 'file.not-computable',
+                    message: (error as Error).message,
+                }),
+            ];
+        const half = stored.length >> 1;
+        return [
+            ...(await notComputable(ingest, session, feed, stored.slice(0, half))),
+            ...(await notComputable(ingest, session, feed, stored.slice(half))),
+        ];
+    }
+}
+
+async function parseAllBySpool(
     ingest: Ingest,
     session: ParseSession,
     feed: KnownFeed,

@@ -103,13 +103,14 @@ for (const [ruleId, payload, line, field] of REFUSED) {
     });
 }
 
-/** Told by typed rows; their cases are in test/chain/format-change.test.ts. */
+/** Told by typed rows; their cases are in test/chain/format-change.test.ts and not-computable.test.ts. */
 const TOLD_BY_ROWS = [
     'file.unit-unknown',
     'file.quality-unknown',
     'file.form-changed',
     'file.stamps-moved',
     'file.unit-moved',
+    'file.not-computable',
 ];
 
 test('every file rule is among the cases', () => {

@@ -25,7 +25,7 @@ import {
     type WrittenFile,
 } from '../engine.ts';
 import { deedOf, sqlText } from '../sql-text.ts';
-import { explainDuckdbError } from './duckdb-faults.ts';
+import { explainDuckdbError, isValueFailure } from './duckdb-faults.ts';
 
 export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
@@ -320,6 +320,10 @@ export class DuckdbSession implements EngineSession {
         await this.run(
             `set allowed_directories = [${folders}]; set enable_external_access = false; set lock_configuration = true`,
         );
+    }
+
+    isFailureOfValue(error: unknown): boolean {
+        return isValueFailure(error);
     }
 
     async cancel(): Promise<void> {

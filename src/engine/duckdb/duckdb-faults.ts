@@ -34,3 +34,12 @@ export function explainDuckdbError(error: unknown, deed: string): unknown {
         cause: error,
     });
 }
+
+/** Of an error as `explainDuckdbError` gives it: memory, disk and the engine's own faults are none of a value's. */
+export function isValueFailure(error: unknown): boolean {
+    if (!(error instanceof GridtallyError) || error.code !== 'engine.failed') return false;
+    return (
+        error.cause instanceof Error &&
+        /^(Out of Range|Conversion|Invalid Input) Error: /.test(error.cause.message)
+    );
+}

@@ -13,7 +13,7 @@ import type {
 import type { ExecutionOptions, QueryProgress } from '../spark-connect/execution.ts';
 import type { SparkSession } from '../spark-connect/session.ts';
 import { deedOf, splitOrder } from '../sql-text.ts';
-import { explainSparkError } from './spark-faults.ts';
+import { explainSparkError, isValueFailure } from './spark-faults.ts';
 import { findWrittenFiles } from './written-files.ts';
 
 // what a server thinks of the size of a computed table is a guess from files, often a hundredfold: it would rather sort all readings than
@@ -191,6 +191,10 @@ export class SparkEngineSession implements EngineSession {
 
     async confine(): Promise<void> {
         throw new GridtallyError('engine.unsupported', 'the engine spark has no confined-queries');
+    }
+
+    isFailureOfValue(error: unknown): boolean {
+        return isValueFailure(error);
     }
 
     async cancel(): Promise<void> {

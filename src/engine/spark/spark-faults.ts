@@ -89,3 +89,12 @@ function verdictOf(error: SparkError, lakeFolders: readonly string[]): Verdict {
 function firstLine(message: string): string {
     return message.trim().split('\n')[0]?.trim() ?? '';
 }
+
+/** Of an error as it is told: SQLSTATE class 22 is that of data. */
+export function isValueFailure(error: unknown): boolean {
+    return (
+        error instanceof GridtallyError &&
+        error.cause instanceof SparkError &&
+        /^22/.test(error.cause.sqlState ?? '')
+    );
+}
