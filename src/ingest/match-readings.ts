@@ -3,7 +3,7 @@ import type { EngineSession } from '../engine/engine.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { commitVersions } from '../lake/append.ts';
 import { distinctPaths, liveFiles, type NewFile, openCommit } from '../lake/catalogue.ts';
-import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
+import { dimensionSnapshot, isValid } from '../lake/dimension-snapshot.ts';
 import {
     matchedBeliefAt,
     partitionsOfChanges,
@@ -195,8 +195,7 @@ async function findDisplaced(
          left join channel_names as c
             on c.names_meters = o.names_meters and c.external_key = o.external_key
             and c.register_id = o.register_id and c.interval_minutes = o.interval_minutes
-            and (c.valid_from is null or o.period_from >= c.valid_from)
-            and (c.valid_to is null or o.period_from < c.valid_to)
+            and ${isValid('c', 'o.period_from')}
          where o.place_no = 1`,
     );
 }
@@ -259,7 +258,7 @@ async function writeDisplaced(lake: Lake, session: EngineSession): Promise<NewFi
             and w.register_key = m.register_id and w.period_from = m.period_from
          left join channel_names as l
             on l.names_meters = m.names_meters and l.external_key = m.external_key and l.register_id = m.register_id
-            and (l.valid_from is null or m.period_from >= l.valid_from) and (l.valid_to is null or m.period_from < l.valid_to)
+            and ${isValid('l', 'm.period_from')}
          where m.own_channel_no is null and w.feed_id is null`,
     );
 }

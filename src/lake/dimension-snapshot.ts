@@ -134,3 +134,11 @@ async function copyDirectory(tx: Transaction, session: EngineSession, table: str
         await appendPage(session, table, CHANNEL_SNAPSHOT, page.map(channelRow));
     }
 }
+
+/**
+ * SQL of DuckDB: whether an instant lies in the validity of a row of a snapshot. Each bound is one comparison: where an outer join asks with an `or`, the
+ * engine compares every row with every other.
+ */
+export function isValid(row: string, instant: string): string {
+    return `${instant} >= coalesce(${row}.valid_from, timestamptz '-infinity') and ${instant} < coalesce(${row}.valid_to, timestamptz 'infinity')`;
+}

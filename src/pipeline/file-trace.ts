@@ -5,7 +5,7 @@ import { countRecords } from '../ingest/payload-records.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { distinctPaths, type LiveFile, liveFiles } from '../lake/catalogue.ts';
-import { dimensionSnapshot } from '../lake/dimension-snapshot.ts';
+import { dimensionSnapshot, isValid } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { findDeliveries } from '../raw/find-delivery.ts';
@@ -135,7 +135,7 @@ async function registerTouched(session: EngineSession, lake: Lake, found: FoundP
         `select v.market_day, v.bucket, v.channel_no, v.period_from, c.channel_no is not null as is_inside
            from all_reading_versions as v
            left join channels as c on c.channel_no = v.channel_no
-            and (c.valid_from is null or v.period_from >= c.valid_from) and (c.valid_to is null or v.period_from < c.valid_to)
+            and ${isValid('c', 'v.period_from')}
           where v.sequence = ${sequence}`,
     );
     const [range] = await session.rows(

@@ -63,6 +63,23 @@ test('sorting in a model always says where nulls go', () => {
     expectNone(wrong);
 });
 
+test('an outer join asks each bound by one comparison: with an `or` the engine compares every row with every other', () => {
+    const texts = [...models, ...filesUnder('src', '.ts')];
+    expectNone(texts.flatMap((file) => outerJoinsByOr(readTree(file)).map((line) => `${file}:${line}`)));
+    assert.deepEqual(
+        outerJoinsByOr('a\nleft join b on b.x = a.x\n  and (b.y is null or b.y > a.y)\nwhere 1'),
+        [2],
+    );
+    assert.deepEqual(outerJoinsByOr('left join b on b.x = a.x\nwhere b.y is null or b.y > a.y'), []);
+});
+
+const OUTER_JOIN_BY_OR =
+    /\bleft join\b(?:(?!\b(?:where|join|group by|order by|union|select)\b|`)[\s\S])*?\bis null or\b/g;
+
+function outerJoinsByOr(text: string): number[] {
+    return [...text.matchAll(OUTER_JOIN_BY_OR)].map(({ index }) => text.slice(0, index).split('\n').length);
+}
+
 test('models call macros and functions that all engines have', () => {
     const used = new Set<string>();
     const wrong = models.flatMap((file) => {
