@@ -13,6 +13,7 @@ import {
 import { type Lake, type PartitionKey, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import type { ComingReadings } from '../lake/refresh-state.ts';
+import { oneAtATime } from '../lake/waiting-lock.ts';
 import { newestBeliefAt, validityChangesSince } from '../registry/validity-changes.ts';
 import { appendWhole } from './parse-commit.ts';
 import type { KnownFeed } from './parse-pending.ts';
@@ -49,13 +50,11 @@ export async function matchReadings(
     const isRefreshed = options.isRefreshed ?? false;
     const idle = { released: 0, quarantined: 0, moved: 0, displaced: 0 };
     if (!(await hasWork(lake, isRefreshed))) return { ...idle, waiting: await countWaiting(lake) };
-    return lake.db.withLock('release waiting', 'exclusive', () =>
-        useLake(lake, async (inUse) => {
-            const { released, quarantined } = await releaseWaiting(inUse, feeds);
-            const versions = await matchVersions(inUse, feeds, isRefreshed);
-            return { released, quarantined, ...versions, waiting: await countWaiting(inUse) };
-        }),
-    );
+    return oneAtATime(lake, async (inUse) => {
+        const { released, quarantined } = await releaseWaiting(inUse, feeds);
+        const versions = await matchVersions(inUse, feeds, isRefreshed);
+        return { released, quarantined, ...versions, waiting: await countWaiting(inUse) };
+    });
 }
 
 /** What `matchReadings` would add to `reading_versions` before and after a refresh; changes nothing but the snapshot of the channels. */

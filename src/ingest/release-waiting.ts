@@ -1,6 +1,5 @@
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import type { EngineSession } from '../engine/engine.ts';
-import { assert } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { marketDayOf } from '../kernel/market-day.ts';
 import { commitVersions } from '../lake/append.ts';
@@ -8,6 +7,7 @@ import { distinctPaths, liveFiles, openCommit, retireFiles, WHOLE_TABLE } from '
 import { registrationVersion } from '../lake/dimension-snapshot.ts';
 import type { Lake } from '../lake/lake.ts';
 import type { ComingReadings } from '../lake/refresh-state.ts';
+import { requireRetired } from '../lake/waiting-lock.ts';
 import type { Transaction } from '../store/database.ts';
 import { lateFaults } from './late-faults.ts';
 import { appendWhole } from './parse-commit.ts';
@@ -193,7 +193,7 @@ async function commitReleased(
         await commitVersions(tx, lake, commitNo, reads, 'register_versions');
         await appendWhole(tx, lake, 'quarantined_rows', commitNo, faulty);
         const retired = await retireFiles(tx, 'waiting_rows', commitNo, [WHOLE_TABLE], fileIds);
-        assert(retired === fileIds.length, 'the waiting rows to release are still those that were read');
+        requireRetired(retired, fileIds.length, 'waiting rows');
         await tx.query(`update partitions set row_count = row_count - $1 where table_name = 'waiting_rows'`, [
             released + quarantined + waiting,
         ]);

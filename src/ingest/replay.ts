@@ -1,9 +1,8 @@
-import { assert } from '../kernel/errors.ts';
 import { crashPoint } from '../kernel/faults.ts';
 import { commitVersions } from '../lake/append.ts';
 import { openCommit, retireFiles, WHOLE_TABLE } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
-import { useLake } from '../lake/lake-use.ts';
+import { oneAtATime, requireRetired } from '../lake/waiting-lock.ts';
 import { nextJudgedAt } from '../registry/known-time.ts';
 import type { Transaction } from '../store/database.ts';
 import {
@@ -80,12 +79,10 @@ export async function replay(
         refusals: [],
     };
     const session = await openParseSession(ingest.lake);
-    const { db } = ingest.lake;
     try {
         for (const feed of ingest.feeds) {
             const next = (lake: Lake) => replayNextBatch({ ...ingest, lake }, session, feed, totals);
-            const inTurn = () =>
-                db.withLock('release waiting', 'exclusive', () => useLake(ingest.lake, next));
+            const inTurn = () => oneAtATime(ingest.lake, next);
             while (await inTurn()) onProgress(totals);
         }
         return totals;
@@ -179,7 +176,7 @@ async function commitReplay(
     if (retired.length > 0) {
         const fileIds = retired.map((file) => file.fileId);
         const gone = await retireFiles(tx, 'quarantined_rows', commitNo, [WHOLE_TABLE], fileIds);
-        assert(gone === fileIds.length, 'the quarantined rows to replace are still those that were read');
+        requireRetired(gone, fileIds.length, 'quarantined rows');
         const rows = retired.reduce((sum, file) => sum + file.rowCount, 0);
         await tx.query(
             `update partitions set row_count = row_count - $1 where table_name = 'quarantined_rows'`,

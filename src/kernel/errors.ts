@@ -45,6 +45,8 @@ export const ERROR_CATALOGUE = {
         'Have the file written, or convert it, so that it has what is named; where it has that and it was not recognised, write the contract by hand: docs/feeds.md lists what it may say.',
     'lake.files-gone':
         'Run the command again: it lost its connection to the database while a sweep ran, and nothing was published.',
+    'lake.overtaken':
+        'Run the command again: its lock was lost with the connection to the database, another process did the same work, and nothing was published twice.',
     'lake.open-table-foreign':
         'Run `gridtally open-tables --rebuild`: it makes the log anew from the catalogue. Let no other program write into the folder.',
     'raw.source-key-invalid': 'Give the delivery a shorter name of printable characters.',

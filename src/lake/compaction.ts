@@ -11,7 +11,7 @@ import {
     retireFiles,
 } from './catalogue.ts';
 import { freshFolder, type Lake, partitionText } from './lake.ts';
-import { useLake } from './lake-use.ts';
+import { oneAtATime, requireRetired } from './waiting-lock.ts';
 
 export interface CompactionResult {
     readonly filesBefore: number;
@@ -36,7 +36,7 @@ const ORDER = {
  * joined in all its partitions by one commit, never in some: who reads it for one would find the others' rows too.
  */
 export async function compact(lake: Lake): Promise<CompactionResult> {
-    return lake.db.withLock('release waiting', 'exclusive', () => useLake(lake, compactTables));
+    return oneAtATime(lake, compactTables);
 }
 
 async function compactTables(lake: Lake): Promise<CompactionResult> {
@@ -118,7 +118,7 @@ async function commitJoined(
         const commitNo = await openCommit(tx, lake, 'compact', { table, files: files.length });
         const fileIds = [...new Set(files.map((file) => file.fileId))];
         const retired = await retireFiles(tx, table, commitNo, files, fileIds);
-        assert(retired === files.length, `the files to join of ${table} are still those that were read`);
+        requireRetired(retired, files.length, `files of ${table}`);
         await insertFiles(
             tx,
             lake,

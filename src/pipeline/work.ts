@@ -43,6 +43,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
     'database.full',
     'database.commit-unknown',
     'lake.files-gone',
+    'lake.overtaken',
     'engine.files-missing',
     'engine.lost',
     'engine.unreachable',

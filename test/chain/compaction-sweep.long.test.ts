@@ -193,3 +193,36 @@ test('a file of two days, one of them joined, counts once in both when all is re
         restore();
     }
 });
+
+test('a compaction that lost its lock, and whose files another one joined meanwhile, begins anew', async () => {
+    for (let n = 0; n < 4; n += 1) {
+        clock.at += HOUR;
+        const reading = { meter: 'A', at: FROM, minutes: 60, kwh: `${n}.25`, version: 200 + n };
+        await world.ingest('waits', { [`raced-${n}.csv`]: readingsCsv([reading]) });
+    }
+    const before = await appendedRows();
+    const { lake } = world.workspace;
+    let others = 0;
+    const withoutLock: typeof lake = {
+        ...lake,
+        db: new Proxy(lake.db, {
+            get(db, name) {
+                if (name === 'withLock') return (_name: string, _mode: string, work: () => unknown) => work();
+                const value = db[name as keyof typeof db];
+                return typeof value === 'function' ? value.bind(db) : value;
+            },
+        }),
+        engine: {
+            ...lake.engine,
+            async openSession(wishes) {
+                // after it has seen which files there are, and before it commits
+                others += 1;
+                if (others === 1) assert.ok((await compact(lake)).filesBefore > 0);
+                return lake.engine.openSession(wishes);
+            },
+        },
+    };
+    assert.deepEqual(await compact(withoutLock), { filesBefore: 0, filesAfter: 0 });
+    assert.ok(others > 0);
+    assert.deepEqual(await appendedRows(), before);
+});

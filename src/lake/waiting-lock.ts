@@ -1,0 +1,27 @@
+import { GridtallyError } from '../kernel/errors.ts';
+import type { Lake } from './lake.ts';
+import { useLake } from './lake-use.ts';
+
+const WAITING_LOCK = 'release waiting';
+const ATTEMPTS_MAX = 3;
+
+/**
+ * For one process at a time: what rewrites tables that grow by appending. The lock belongs to a connection, so that of a process may be lost while the process
+ * lives on, as when the database restarts; another one may then have replaced what it read. Its commit does nothing (`lake.overtaken`), and it begins anew.
+ */
+export async function oneAtATime<T>(lake: Lake, work: (lake: Lake) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return await lake.db.withLock(WAITING_LOCK, 'exclusive', () => useLake(lake, work));
+        } catch (error) {
+            const isOvertaken = error instanceof GridtallyError && error.code === 'lake.overtaken';
+            if (!isOvertaken || attempt === ATTEMPTS_MAX) throw error;
+        }
+    }
+}
+
+/** Throws `lake.overtaken` unless a commit retired all of the files that were read. */
+export function requireRetired(retired: number, read: number, what: string): void {
+    if (retired === read) return;
+    throw new GridtallyError('lake.overtaken', `another process has replaced ${what} meanwhile`);
+}
