@@ -107,7 +107,10 @@ export function distinctPaths(files: readonly { readonly path: string }[]): stri
     return [...new Set(files.map((file) => file.path))];
 }
 
-/** Begins a commit; before any row is locked, so that commits and a sweep never wait for each other in a circle. */
+/**
+ * Begins a commit; before any row is locked, so that commits and a sweep never wait for each other in a circle. Throws `lake.overtaken` where what is to
+ * be done by one process at a time has lost its lock.
+ */
 export async function openCommit(
     tx: Transaction,
     lake: Lake,
@@ -115,6 +118,11 @@ export async function openCommit(
     detail: object = {},
 ): Promise<number> {
     await lockWithin(tx, NAMING_LOCK, 'shared');
+    if (lake.isAlone !== undefined && !(await lake.isAlone(tx)))
+        throw new GridtallyError(
+            'lake.overtaken',
+            'the lock that this work needs was lost with its connection',
+        );
     return insertCommit(tx, lake, kind, detail);
 }
 

@@ -7,7 +7,7 @@ import type { CalendarDate } from '../kernel/calendar-date.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { assert } from '../kernel/errors.ts';
 import type { Zone } from '../kernel/zone.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, LockCheck } from '../store/database.ts';
 
 /** What every step on the lake needs; made once by the composition root. */
 export interface Lake {
@@ -30,6 +30,8 @@ export interface Lake {
     readonly clock: Clock;
     /** Set within `useLake`, where files may be written. */
     readonly isInUse?: true;
+    /** Set within `oneAtATime`: whether its lock is still held, which every commit asks. */
+    readonly isAlone?: LockCheck;
     /** Once it is aborted a step ends after what it is doing, with all that is left for the next one. */
     readonly stop?: AbortSignal;
 }

@@ -7,12 +7,14 @@ const ATTEMPTS_MAX = 3;
 
 /**
  * For one process at a time: what rewrites tables that grow by appending. The lock belongs to a connection, so that of a process may be lost while the process
- * lives on, as when the database restarts; another one may then have replaced what it read. Its commit does nothing (`lake.overtaken`), and it begins anew.
+ * lives on, as when the database restarts; another one may then do the same work. No commit of the first goes through then (`lake.overtaken`), and it begins anew.
  */
 export async function oneAtATime<T>(lake: Lake, work: (lake: Lake) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
         try {
-            return await lake.db.withLock(WAITING_LOCK, 'exclusive', () => useLake(lake, work));
+            return await lake.db.withLock(WAITING_LOCK, 'exclusive', (isAlone) =>
+                useLake({ ...lake, isAlone }, work),
+            );
         } catch (error) {
             const isOvertaken = error instanceof GridtallyError && error.code === 'lake.overtaken';
             if (!isOvertaken || attempt === ATTEMPTS_MAX) throw error;

@@ -59,8 +59,12 @@ export interface Database extends Transaction {
     transaction<T>(work: (tx: OpenTransaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
     /** Takes those of the named locks that nobody holds; they go with the connection, so also on kill -9. */
     claim(names: readonly string[]): Promise<Claim>;
-    /** Waits for a named lock, shared or exclusive, and holds it while `work` runs. */
-    withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T>;
+    /** Waits for a named lock, shared or exclusive, and holds it while `work` runs; longer than the connection that it hangs on lasts, only `isHeld` tells. */
+    withLock<T>(
+        name: string,
+        mode: 'shared' | 'exclusive',
+        work: (isHeld: LockCheck) => Promise<T>,
+    ): Promise<T>;
     /**
      * Who holds a named lock now. Each taking of it is a holder of its own, so one that is no longer listed has let go or is dead, and one that
      * took the lock later is another.
@@ -72,6 +76,9 @@ export interface Database extends Transaction {
     readonly recovered: readonly string[];
     close(): Promise<void>;
 }
+
+/** Whether a lock of `withLock` is still held, to be asked before a commit that rests on it: a restart of the server frees it, and another process may have taken it. */
+export type LockCheck = (tx: Pick<Transaction, 'query'>) => Promise<boolean>;
 
 /** Holds a lock until the transaction ends; its name is one of `withLock`. */
 export async function lockWithin(tx: Transaction, name: string, mode: 'shared' | 'exclusive'): Promise<void> {
@@ -229,12 +236,26 @@ class PooledDatabase implements Database {
         return { held, release: () => this.#connections.giveBackOwn(client) };
     }
 
-    async withLock<T>(name: string, mode: 'shared' | 'exclusive', work: () => Promise<T>): Promise<T> {
+    async withLock<T>(
+        name: string,
+        mode: 'shared' | 'exclusive',
+        work: (isHeld: LockCheck) => Promise<T>,
+    ): Promise<T> {
         const lock = mode === 'shared' ? 'pg_advisory_lock_shared' : 'pg_advisory_lock';
-        const statement = `select ${lock}(hashtextextended($2 || '/' || $1, 7))`;
-        const { client } = await this.#takeOwn((own) => own.query(statement, [name, this.schema]));
+        const statement = `select ${lock}(hashtextextended($2 || '/' || $1, 7)), pg_backend_pid() as pid, current_setting('application_name') as taking`;
+        const { client, result } = await this.#takeOwn((own) =>
+            own.query<{ pid: number; taking: string }>(statement, [name, this.schema]),
+        );
+        const [held] = result.rows;
         try {
-            return await work();
+            return await work(async (tx) => {
+                // the lock is as old as its connection, and goes with it
+                const found = await tx.query(
+                    'select from pg_stat_activity where pid = $1 and application_name = $2',
+                    [held?.pid ?? 0, held?.taking ?? ''],
+                );
+                return found.length > 0;
+            });
         } finally {
             await this.#connections.giveBackOwn(client);
         }
