@@ -35,18 +35,51 @@ export function tryCalendarDate(text: string): CalendarDate | undefined {
     return isReal ? (text as CalendarDate) : undefined;
 }
 
+/*
+ * The next two count in years that begin on the first of March, so that the leap day is the last of its year: any other day then follows from
+ * the lengths of the months, 31 30 31 30 31 twice and 31 again, which 153 days in five months express. Both run for each day of a zone's
+ * years, where the engine's own `Date` would read and write a text each time.
+ */
+const DAYS_OF_ERA = 146_097;
+/** From 0000-03-01 to 1970-01-01. */
+const DAYS_TO_1970 = 719_468;
+
 /** Days since 1970-01-01, negative before it. */
 export function epochDayOf(date: CalendarDate): number {
-    return Date.parse(`${date}T00:00:00Z`) / DAY_MS;
+    const month = digits(date, 5, 7);
+    const year = digits(date, 0, 4) - (month <= 2 ? 1 : 0);
+    const era = Math.floor(year / 400);
+    const yearOfEra = year - era * 400;
+    const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + digits(date, 8, 10) - 1;
+    const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+    return era * DAYS_OF_ERA + dayOfEra - DAYS_TO_1970;
+}
+
+function digits(text: string, from: number, to: number): number {
+    let value = 0;
+    for (let i = from; i < to; i += 1) value = value * 10 + text.charCodeAt(i) - 48;
+    return value;
 }
 
 /** The day that is `epochDay` days after 1970-01-01; asserts that its year has four digits. */
 export function dateOfEpochDay(epochDay: number): CalendarDate {
     assert(Number.isInteger(epochDay), `epoch day ${epochDay} is a whole number`);
-    const text = new Date(epochDay * DAY_MS).toISOString();
-    assert(text.length === 24, `the year of epoch day ${epochDay} has four digits`);
-    return text.slice(0, 10) as CalendarDate;
+    const days = epochDay + DAYS_TO_1970;
+    const era = Math.floor(days / DAYS_OF_ERA);
+    const dayOfEra = days - era * DAYS_OF_ERA;
+    const leapDays =
+        Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+    const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
+    const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+    const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
+    const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1;
+    const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
+    const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+    assert(year >= 0 && year <= 9999, `the year of epoch day ${epochDay} has four digits`);
+    return `${String(year).padStart(4, '0')}-${twoDigits(month)}-${twoDigits(day)}` as CalendarDate;
 }
+
+const twoDigits = (n: number) => (n < 10 ? `0${n}` : String(n));
 
 /** The UTC date of an instant in epoch milliseconds. */
 export function utcDateOf(instantMs: number): CalendarDate {

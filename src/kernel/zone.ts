@@ -10,9 +10,16 @@ export interface ClockChange {
     readonly offsetAfterS: number;
 }
 
-/** A time zone as the list of all its clock changes; made once per name by `zoneOf`. */
+/** A time zone; made once per name by `zoneOf`. Its clock changes are looked up as they are asked for. */
 export interface Zone {
     readonly name: string;
+    /** The clock changes of a stretch of years, by its number: see `stretchOf`. */
+    readonly stretches: Map<number, Stretch>;
+}
+
+/** What a zone's clock does within some years. All of them would be some hundred changes, of which a command needs a few. */
+interface Stretch {
+    /** What holds until the first change. */
     readonly firstOffsetS: number;
     /** In order of time; each begins with the offset that the one before it ended with. */
     readonly changes: readonly ClockChange[];
@@ -50,6 +57,7 @@ export interface LocalTime {
  */
 const RULES_FROM = Date.UTC(1969, 0, 1);
 const RULES_TO = Date.UTC(2102, 0, 1);
+const STRETCH_MS = 2 * 365 * DAY_MS;
 
 const ZONE_NAME = /^([A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*|[+-]\d{2}:\d{2})$/;
 
@@ -62,7 +70,7 @@ const zones = new Map<string, Zone>();
 export function zoneOf(name: string): Zone {
     const known = zones.get(name);
     if (known !== undefined) return known;
-    const zone = readZone(name);
+    const zone = { name: firstInstant(name).timeZoneId, stretches: new Map() };
     zones.set(name, zone);
     return zone;
 }
@@ -73,14 +81,20 @@ export function zoneOf(name: string): Zone {
  */
 export function offsetAt(zone: Zone, instant: number): number {
     requireInRange(instant);
-    return zone.changes[changesUntil(zone, instant) - 1]?.offsetAfterS ?? zone.firstOffsetS;
+    const { changes, firstOffsetS } = stretchOf(zone, numberOfStretch(instant));
+    return changes[changesUntil(changes, instant) - 1]?.offsetAfterS ?? firstOffsetS;
 }
 
 /** The clock changes with `from <= at < to`, in UTC epoch milliseconds. */
 export function changesWithin(zone: Zone, from: number, to: number): readonly ClockChange[] {
     requireInRange(from);
     requireInRange(to);
-    return zone.changes.slice(changesUntil(zone, from - 1), changesUntil(zone, to - 1));
+    const found: ClockChange[] = [];
+    for (let no = numberOfStretch(from); no <= numberOfStretch(to - 1); no += 1) {
+        const { changes } = stretchOf(zone, no);
+        found.push(...changes.slice(changesUntil(changes, from - 1), changesUntil(changes, to - 1)));
+    }
+    return found;
 }
 
 /** The local stamp (see `LocalToUtc`) that the wall clock shows at an instant. */
@@ -121,13 +135,13 @@ export function localToUtc(zone: Zone, localStamp: number): LocalToUtc {
     return { kind: 'unique', at: localStamp - offsetS * 1000 };
 }
 
-/** How many of the zone's changes are at or before the instant. */
-function changesUntil(zone: Zone, instant: number): number {
+/** How many of the changes are at or before the instant. */
+function changesUntil(changes: readonly ClockChange[], instant: number): number {
     let low = 0;
-    let high = zone.changes.length;
+    let high = changes.length;
     while (low < high) {
         const middle = (low + high) >>> 1;
-        const change = zone.changes[middle];
+        const change = changes[middle];
         if (change !== undefined && change.at <= instant) low = middle + 1;
         else high = middle;
     }
@@ -139,20 +153,32 @@ function requireInRange(instant: number): void {
     throw new GridtallyError('time.out-of-range', `no zone rules for the epoch millisecond ${instant}`);
 }
 
-function readZone(name: string): Zone {
-    let zoned = firstInstant(name);
+const numberOfStretch = (instant: number) => Math.floor((instant - RULES_FROM) / STRETCH_MS);
+
+function stretchOf(zone: Zone, no: number): Stretch {
+    const known = zone.stretches.get(no);
+    if (known !== undefined) return known;
+    const stretch = readStretch(zone.name, no);
+    zone.stretches.set(no, stretch);
+    return stretch;
+}
+
+function readStretch(name: string, no: number): Stretch {
+    const from = RULES_FROM + no * STRETCH_MS;
+    // a change at the very beginning is one of this stretch
+    let zoned = Temporal.Instant.fromEpochMilliseconds(from - 1).toZonedDateTimeISO(name);
     const changes: ClockChange[] = [];
     const firstOffsetS = wholeSeconds(zoned);
     for (let offsetBeforeS = firstOffsetS; ; ) {
         const next = zoned.getTimeZoneTransition('next');
-        if (next === null || next.epochMilliseconds >= RULES_TO) break;
+        if (next === null || next.epochMilliseconds >= from + STRETCH_MS) break;
         const offsetAfterS = wholeSeconds(next);
         assert(offsetAfterS !== offsetBeforeS, `the offset of ${name} changes at ${next.toString()}`);
         changes.push({ at: next.epochMilliseconds, offsetBeforeS, offsetAfterS });
         zoned = next;
         offsetBeforeS = offsetAfterS;
     }
-    return { name: zoned.timeZoneId, firstOffsetS, changes };
+    return { firstOffsetS, changes };
 }
 
 function firstInstant(name: string): Temporal.ZonedDateTime {

@@ -3,7 +3,7 @@ import type { FeedColumn, FeedContract, RecordLayout, StampRules } from '../cont
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { parseYaml, type YamlDocument, type YamlPath } from '../kernel/yaml-document.ts';
-import { zoneOf } from '../kernel/zone.ts';
+import { offsetAt, zoneOf } from '../kernel/zone.ts';
 import { consistencyFaults } from './contract-consistency.ts';
 import {
     type ContractParts,
@@ -271,6 +271,6 @@ function stampRules(settings: FeedSettings): StampRules {
 function clockOf(text: string): StampRules['clock'] {
     if (text === 'utc') return { kind: 'utc' };
     const zone = zoneOf(text);
-    if (/^[+-]/.test(text)) return { kind: 'fixed', offsetMinutes: zone.firstOffsetS / 60 };
+    if (/^[+-]/.test(text)) return { kind: 'fixed', offsetMinutes: offsetAt(zone, 0) / 60 };
     return { kind: 'local', zone: zone.name };
 }

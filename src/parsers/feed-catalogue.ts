@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EDIT_FEED, REGISTER_EDIT_FEED } from '../contracts/edit-feed.ts';
 import type { FeedContract } from '../contracts/feed-contract.ts';
-import { GridtallyError } from '../kernel/errors.ts';
+import { assert, GridtallyError } from '../kernel/errors.ts';
 import { readContract } from './contract.ts';
 
 /** A contract with the document that it was read from. */
@@ -23,7 +23,7 @@ const ENDING = '.odcs.yaml';
 const SHIPPED_FOLDER = fileURLToPath(new URL('../../feeds/', import.meta.url));
 const BUILT_IN_FOLDER = path.join(SHIPPED_FOLDER, 'built-in');
 
-/** The contracts that come with gridtally, by feed; read once, because every step of the chain asks for them. */
+/** The contracts that come with gridtally, by feed; listed once, because every step of the chain asks for them. */
 export function shippedContracts(): ReadonlyMap<string, ContractFile> {
     shipped ??= soundContractsIn(SHIPPED_FOLDER);
     return shipped;
@@ -32,10 +32,21 @@ export function shippedContracts(): ReadonlyMap<string, ContractFile> {
 let shipped: ReadonlyMap<string, ContractFile> | undefined;
 let builtIn: ReadonlyMap<string, ContractFile> | undefined;
 
+/** Contracts of which each is known to be sound, and which few commands need all of: one is read when it is first asked for. */
 function soundContractsIn(folder: string): ReadonlyMap<string, ContractFile> {
-    const { contracts, refused } = contractsIn(folder);
-    for (const refusal of refused.values()) throw refusal;
-    return contracts;
+    const files = new Map<string, ContractFile>();
+    for (const { file, text } of documentsIn(folder)) {
+        const feed = feedNamed(text);
+        assert(feed !== undefined, `${file} names its feed`);
+        files.set(feed, {
+            file,
+            text,
+            get contract() {
+                return contractIn(text, file);
+            },
+        });
+    }
+    return files;
 }
 
 /**
@@ -87,12 +98,9 @@ function contractsIn(folder: string): ContractCatalogue {
     const refused = new Map<string, GridtallyError>();
     const refuse = (feed: string, error: GridtallyError) =>
         refused.set(feed, joined(refused.get(feed), error));
-    const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-    for (const name of names.filter((n) => n.endsWith(ENDING))) {
-        const file = path.join(folder, name);
-        const text = readFileSync(file, 'utf8');
+    for (const { file, text } of documentsIn(folder)) {
         try {
-            const contract = readContract(text, file);
+            const contract = contractIn(text, file);
             const other = contracts.get(contract.feed);
             if (other === undefined) contracts.set(contract.feed, { file, text, contract });
             else refuse(contract.feed, twoContracts(contract.feed, other.file, file));
@@ -103,6 +111,23 @@ function contractsIn(folder: string): ContractCatalogue {
     }
     for (const feed of refused.keys()) contracts.delete(feed);
     return { contracts, refused };
+}
+
+/** By file, the text that was read last and what it says: each step of the chain asks for all contracts, of which few change. */
+const read = new Map<string, { readonly text: string; readonly contract: FeedContract }>();
+
+function contractIn(text: string, file: string): FeedContract {
+    const known = read.get(file);
+    if (known?.text === text) return known.contract;
+    const contract = readContract(text, file);
+    read.set(file, { text, contract });
+    return contract;
+}
+
+function documentsIn(folder: string): { file: string; text: string }[] {
+    const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+    const files = names.filter((name) => name.endsWith(ENDING)).map((name) => path.join(folder, name));
+    return files.map((file) => ({ file, text: readFileSync(file, 'utf8') }));
 }
 
 /** The name that a document gives its feed, also where it is no YAML. */

@@ -1,7 +1,7 @@
 import { type CalendarDate, calendarDate } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { intervalsOfDay, marketDayPeriod } from '../kernel/market-day.ts';
-import { type Zone, zoneOf } from '../kernel/zone.ts';
+import { changesWithin, type Zone, zoneOf } from '../kernel/zone.ts';
 import { FLAWS, type Flaw, type FlawRates, INTERVAL_FLAWS } from './flaws.ts';
 
 export const FEEDS = ['generic-csv', 'generic-ndjson', 'lcl'] as const;
@@ -142,12 +142,11 @@ function checkPlan(plan: Omit<TownPlan, 'rates'>): void {
         'meters that no load registers must be registered by the feed',
     );
     const longest = minutes === 'mixed' ? 60 : minutes;
-    for (const change of zone.changes) {
+    const ends = [from, to].map((date) => marketDayPeriod(zone, date).from) as [number, number];
+    for (const change of changesWithin(zone, ...ends)) {
         const shiftS = change.offsetAfterS - change.offsetBeforeS;
-        const isWithin =
-            change.at >= marketDayPeriod(zone, from).from && change.at < marketDayPeriod(zone, to).from;
         refuseUnless(
-            !isWithin || shiftS % (longest * 60) === 0,
+            shiftS % (longest * 60) === 0,
             `the clock of ${zone.name} moves by ${shiftS / 60} minutes, which intervals of ${longest} minutes do not divide`,
         );
     }

@@ -42,6 +42,14 @@ test('a day that does not exist or has another shape is refused', () => {
     assert.equal(calendarDate('0000-01-01'), '0000-01-01');
 });
 
+test('every day of eight hundred years is written and counted as the engine itself does', () => {
+    for (let no = -135_140; no < 157_054; no += 1) {
+        const date = dateOfEpochDay(no);
+        assert.equal(date, new Date(no * 86_400_000).toISOString().slice(0, 10));
+        assert.equal(epochDayOf(date), no);
+    }
+});
+
 test('days count and order as in the ISO calendar', () => {
     const anyDay = fc.integer({ min: -719_528, max: 2_932_896 });
     fc.assert(

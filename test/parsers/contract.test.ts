@@ -34,7 +34,8 @@ const placesOf = (feed: string, replaced: Record<string, string>) =>
 test('the shipped feeds register unknown meters and read what they say', () => {
     const names = [...shippedContracts().keys()].sort();
     assert.deepEqual(names, ['generic-csv', 'generic-ndjson', 'generic-register-csv', 'lcl']);
-    for (const { contract } of shippedContracts().values()) {
+    for (const [feed, { contract }] of shippedContracts()) {
+        assert.equal(contract.feed, feed);
         if (contract.kind === 'register') continue;
         assert.deepEqual([contract.reading.unknownMeter, contract.reading.identifies], ['register', 'meter']);
     }
