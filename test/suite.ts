@@ -97,7 +97,7 @@ const isLong = (file: string) => file.endsWith('.long.test.ts');
 
 /**
  * The files to run, slow and long ones first so that they do not run alone at the end. Where there may be no time for all long ones they come
- * last, and from hour to hour others are the first of them. Engines need servers: only when asked for.
+ * last, those first that always run, and from hour to hour others after them. Engines need servers: only when asked for.
  */
 function chooseFiles(options: SuiteOptions): string[] {
     const isAskedFor = (file: string) =>
@@ -114,10 +114,22 @@ function chooseFiles(options: SuiteOptions): string[] {
         .filter((file) => isAskedFor(file) && isIncluded(file))
         .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
     if (options.longUntilMs === undefined) return files;
-    const long = files.filter(isLong);
-    const first = (7 * Math.floor(Date.now() / 3_600_000)) % Math.max(long.length, 1);
-    return [...files.filter((file) => !isLong(file)), ...long.slice(first), ...long.slice(0, first)];
+    const isFirst = (file: string) => FIRST_OF_LONG.test(headOf(path.join(options.folder, file)));
+    const long = files.filter((file) => isLong(file) && !isFirst(file));
+    const next = (7 * Math.floor(Date.now() / 3_600_000)) % Math.max(long.length, 1);
+    return [
+        ...files.filter((file) => !isLong(file)),
+        ...files.filter((file) => isLong(file) && isFirst(file)),
+        ...long.slice(next),
+        ...long.slice(0, next),
+    ];
 }
+
+/** A long file may ask to run before all others, so that it always does. */
+const FIRST_OF_LONG = /^\/\/ first of the long ones$/m;
+
+/** The lines in which a file says how it wants to be run. */
+const headOf = (file: string) => readFileSync(file, 'utf8').slice(0, 2000);
 
 /** Judges a run: every way in which a file can look right without having been tested is a fault. */
 export function judge(run: FileRun): FileOutcome {
@@ -184,7 +196,7 @@ async function runFile(folder: string, file: string): Promise<FileRun> {
 
 /** A file may ask for its own limit in a comment of its first lines: `// test limit: 240 s`. */
 function limitOf(file: string): number {
-    const own = /^\/\/ test limit: (\d+) s$/m.exec(readFileSync(file, 'utf8').slice(0, 2000));
+    const own = /^\/\/ test limit: (\d+) s$/m.exec(headOf(file));
     const seconds = process.env.GRIDTALLY_TEST_LIMIT_S ?? own?.[1];
     if (seconds !== undefined) return Number(seconds) * 1000;
     return file.endsWith('.slow.test.ts') ? SLOW_LIMIT_MS : LIMIT_MS;

@@ -1,4 +1,5 @@
 // test limit: 900 s
+// first of the long ones
 import { holdSeeds } from './held-seeds.ts';
 
 holdSeeds(11, 17);

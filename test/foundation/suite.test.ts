@@ -119,6 +119,14 @@ test('long files that their time leaves no room for are named, and the others ru
     assert.equal(inTime.lines.at(-1), '6 passed, 0 failed');
 });
 
+test('long files that ask for it come before all others where time is short', async () => {
+    const slow = `${IMPORT}test('a', () => new Promise((done) => setTimeout(done, 700)));`;
+    const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [`${name}.long.test.ts`, slow]);
+    const files = { ...Object.fromEntries(others), 'z.long.test.ts': `// first of the long ones\n${GOOD}` };
+    const { lines } = await trial(files, [], ['long'], Date.now() + 60_000);
+    assert.match(lines[0] ?? '', /^ok z\.long\.test\.ts/);
+});
+
 test('long files run where they are included, and where a pattern names them', async () => {
     const files = { 'a.test.ts': GOOD, 'b.long.test.ts': GOOD };
     assert.equal((await trial(files)).lines.at(-1), '2 passed, 0 failed');
