@@ -114,10 +114,31 @@ function benchMarketAsked({ number, isQuick, isNamed }: Asked) {
     });
 }
 
+/** What is wrong with the words after the name of a benchmark, by its line of `USAGE`. */
+function faultOf(name: string, args: readonly string[]): string | undefined {
+    const line = USAGE.split('\n').find((each) => each.split(/\s+/)[4] === name) ?? '';
+    const numbers = [...line.matchAll(/\[(--[a-z-]+) [A-Z]\]/g)].map(([, option]) => option);
+    const marks = [...line.matchAll(/\[(--[a-z-]+)\]/g)].map(([, option]) => option);
+    for (let i = 0; i < args.length; i += 1) {
+        const option = args[i] ?? '';
+        if (numbers.includes(option)) {
+            i += 1;
+            if (!/^[1-9]\d*$/.test(args[i] ?? '')) return `${option} takes a whole number above zero`;
+        } else if (option !== '--quick' && !marks.includes(option)) return `${name} has no option ${option}`;
+    }
+    return undefined;
+}
+
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
+    const isHelp = [name, ...args].some((word) => word === '--help' || word === '-h');
+    if (isHelp) {
+        process.stdout.write(`${USAGE}\n`);
+        return 0;
+    }
     const benchmark = BENCHMARKS[name];
-    if (benchmark === undefined) {
-        process.stderr.write(`${USAGE}\n`);
+    const fault = benchmark === undefined ? `there is no benchmark ${name}` : faultOf(name, args);
+    if (benchmark === undefined || fault !== undefined) {
+        process.stderr.write(`${fault}\n\n${USAGE}\n`);
         return 2;
     }
     const isNamed = (option: string) => args.includes(option);
