@@ -6,6 +6,7 @@ import { GridtallyError } from '../kernel/errors.ts';
 import { type Database, lockWithin, type Transaction } from '../store/database.ts';
 import { type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { NAMING_LOCK } from './lake-use.ts';
+import { requireAlone } from './waiting-lock.ts';
 
 /** Tables that are not cut by day and bucket stand under this one partition. */
 export const WHOLE_TABLE: PartitionKey = { marketDay: '1970-01-01' as CalendarDate, bucket: 0 };
@@ -118,11 +119,7 @@ export async function openCommit(
     detail: object = {},
 ): Promise<number> {
     await lockWithin(tx, NAMING_LOCK, 'shared');
-    if (lake.isAlone !== undefined && !(await lake.isAlone(tx)))
-        throw new GridtallyError(
-            'lake.overtaken',
-            'the lock that this work needs was lost with its connection',
-        );
+    if (lake.isAlone !== undefined) await requireAlone(tx, lake.isAlone);
     return insertCommit(tx, lake, kind, detail);
 }
 

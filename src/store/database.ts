@@ -89,6 +89,13 @@ export async function lockWithin(tx: Transaction, name: string, mode: 'shared' |
     );
 }
 
+/** Connections that hold the lock named $1 of the schema $2. */
+const HOLDERS = `select a.pid, a.backend_start, a.application_name
+    from pg_locks as l join pg_stat_activity as a using (pid)
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.classid::bigint << 32 | l.objid::bigint = hashtextextended($2 || '/' || $1, 7)`;
+
 const OLDEST_SERVER = 150_000;
 const ATTEMPTS_MAX = 10;
 
@@ -249,10 +256,10 @@ class PooledDatabase implements Database {
         const [held] = result.rows;
         try {
             return await work(async (tx) => {
-                // the lock is as old as its connection, and goes with it
+                // a connection that ends is still listed when it has let go of its locks
                 const found = await tx.query(
-                    'select from pg_stat_activity where pid = $1 and application_name = $2',
-                    [held?.pid ?? 0, held?.taking ?? ''],
+                    `select from (${HOLDERS}) as holders where pid = $3 and application_name = $4`,
+                    [name, this.schema, held?.pid ?? 0, held?.taking ?? ''],
                 );
                 return found.length > 0;
             });
@@ -275,11 +282,7 @@ class PooledDatabase implements Database {
 
     async lockHolders(name: string): Promise<Set<string>> {
         const rows = await this.query<{ holder: string }>(
-            `select concat_ws(' ', a.pid, a.backend_start, a.application_name) as holder
-               from pg_locks l join pg_stat_activity a using (pid)
-              where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-                and l.database = (select oid from pg_database where datname = current_database())
-                and l.classid::bigint << 32 | l.objid::bigint = hashtextextended($2 || '/' || $1, 7)`,
+            `select concat_ws(' ', pid, backend_start, application_name) as holder from (${HOLDERS}) as holders`,
             [name, this.schema],
         );
         return new Set(rows.map((row) => row.holder));

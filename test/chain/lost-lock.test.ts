@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openCommit } from '../../src/lake/catalogue.ts';
 import type { Lake } from '../../src/lake/lake.ts';
 import { oneAtATime } from '../../src/lake/waiting-lock.ts';
@@ -48,6 +49,25 @@ test('work that lost its lock commits nothing, and begins anew under another', a
     });
     await other;
     assert.deepEqual([attempts, await commits('ours'), await commits('theirs')], [2, 1, 1]);
+});
+
+test('a commit that asked for its lock before it was lost is awaited by who takes the lock', async () => {
+    const { lake } = world.workspace;
+    let seen = Number.NaN;
+    let other: Promise<void> | undefined;
+    await oneAtATime(lake, (inUse) =>
+        inUse.db.transaction(async (tx) => {
+            await openCommit(tx, inUse, 'asked');
+            await cutHolder(inUse);
+            other = oneAtATime(lake, async () => {
+                seen = await commits('asked');
+            });
+            const isAhead = await Promise.race([other.then(() => true), sleep(300, false)]);
+            assert.equal(isAhead, false, 'the other waits');
+        }),
+    );
+    await other;
+    assert.equal(seen, 1);
 });
 
 test('work that loses its lock again and again says so', async () => {
