@@ -325,24 +325,45 @@ async function hasNoReturns(payload: StoredPayload, outline: OutlineMaker): Prom
     return !found;
 }
 
-/** A payload on which the engine gives up is refused, so that neither what came with it nor its feed waits for a program that can read it. */
 async function parseBySpool(
     ingest: Ingest,
     session: ParseSession,
     feed: KnownFeed,
     stored: readonly LocatedPayload[],
 ): Promise<BatchResult> {
+    return whereComputable({ ingest, session, feed, stored }, async (left, refused) => {
+        const batch = await parseAllBySpool(ingest, session, feed, left);
+        return { ...batch, refused: [...refused, ...batch.refused], payloadCount: stored.length };
+    });
+}
+
+interface Computed {
+    readonly ingest: Ingest;
+    readonly session: ParseSession;
+    readonly feed: KnownFeed;
+    readonly stored: readonly LocatedPayload[];
+    /** Whether a payload may be refused; where one may not, the engine's failure stands. */
+    readonly mayRefuse?: (refused: RefusedPayload) => boolean;
+}
+
+/**
+ * Computes what payloads hold. One on which the engine gives up is refused, so that neither what came with it nor its feed waits for a program that
+ * can read it: then `compute` is called again with those that are left, registered, and with those refused.
+ */
+export async function whereComputable<T>(
+    { ingest, session, feed, stored, mayRefuse = () => true }: Computed,
+    compute: (left: readonly LocatedPayload[], refused: readonly RefusedPayload[]) => Promise<T>,
+): Promise<T> {
     try {
-        return await parseAllBySpool(ingest, session, feed, stored);
+        return await compute(stored, []);
     } catch (error) {
         if (!session.engine.isFailureOfValue(error)) throw error;
         const refused = await notComputable(ingest, session, feed, stored);
-        if (refused.length === 0) throw error;
+        if (refused.length === 0 || !refused.every(mayRefuse)) throw error;
         const sequences = new Set(refused.map(({ sequence }) => sequence));
         const left = stored.filter(({ payload }) => !sequences.has(payload.header.sequence));
         await registerLocated(session, left);
-        const batch = await parseAllBySpool(ingest, session, feed, left);
-        return { ...batch, refused: [...refused, ...batch.refused], payloadCount: stored.length };
+        return compute(left, refused);
     }
 }
 

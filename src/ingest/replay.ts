@@ -19,11 +19,13 @@ import {
     extend,
     type Ingest,
     type KnownFeed,
+    type LocatedPayload,
     locatePayloads,
     note,
     refusedPayload,
     registerLocated,
     registerUnknown,
+    whereComputable,
     withSpool,
 } from './parse-pending.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
@@ -138,11 +140,35 @@ async function judgeAgain(
     for (const { sequence } of refusedBefore) affected.add(sequence);
     const stored = located.filter(({ payload }) => affected.has(payload.header.sequence));
     await registerLocated(session, stored);
+    const before = refusedBefore.map((r) => r.sequence);
+    return whereComputable(
+        // a payload that came in keeps what it brought
+        { ingest, session, feed, stored, mayRefuse: ({ sequence }) => before.includes(sequence) },
+        async (left, notComputable) => {
+            const judged = await judgeStored(ingest, session, feed, { segments, before, stored: left });
+            return { ...judged, refusedBefore, refused: [...notComputable, ...judged.refused] };
+        },
+    );
+}
+
+interface StoredAgain {
+    readonly segments: readonly FaultySegment[];
+    /** Receipts of those that were refused. */
+    readonly before: readonly number[];
+    readonly stored: readonly LocatedPayload[];
+}
+
+async function judgeStored(
+    ingest: Ingest,
+    session: ParseSession,
+    feed: KnownFeed,
+    { segments, before, stored }: StoredAgain,
+): Promise<Omit<JudgedAgain, 'refusedBefore'>> {
+    const { engine } = session;
     return withSpool(ingest, feed, stored, async (source, refusedNow) => {
         await session.prepare(feed.contract);
         const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
         const judged = await judgeSpool(session, ingest.lake, feed.contract, source, options);
-        const before = refusedBefore.map((r) => r.sequence);
         await keepForReplay(engine, before);
         const unknown = await unknownMeters(engine, feed.contract);
         if (feed.contract.reading.unknownMeter === 'register' && unknown.length > 0) {
@@ -158,7 +184,7 @@ async function judgeAgain(
         const byRows = judged.refused.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
         const refused = [...refusedNow, ...byRows].filter((r) => before.includes(r.sequence));
         const flagged = judged.flagged.map((r) => refusedPayload(feed, stored[r.payloadNo], r.refused));
-        return { parsed, superseded, refusedBefore, refused, flagged };
+        return { parsed, superseded, refused, flagged };
     });
 }
 

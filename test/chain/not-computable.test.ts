@@ -3,9 +3,10 @@ import { after, before, test } from 'node:test';
 import type { Engine, EngineSession } from '../../src/engine/engine.ts';
 import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
 import { parsePending } from '../../src/ingest/parse-pending.ts';
+import { replayFaulty } from '../../src/pipeline/chain.ts';
 import { receive } from '../../src/raw/receive.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
+import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
 
 const AT = Date.UTC(2013, 4, 1);
 const POISON = 'POISON';
@@ -40,15 +41,17 @@ function failingEngine(engine: Engine, failure: string): Engine {
     };
 }
 
-async function deliver(files: Readonly<Record<string, readonly string[]>>) {
+const textOf = (meters: readonly string[]) =>
+    readingsCsv(meters.map((meter, i) => ({ meter, at: AT + i * 1_800_000, kwh: '1' })));
+
+/** Files by their meters, or as they are. */
+async function deliver(files: Readonly<Record<string, readonly string[] | string>>, name = 'generic-csv') {
     const { db, raw, home, clock } = world.workspace;
-    const feed = await knownFeed(db, home.folder, 'generic-csv', clock);
-    const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 };
-    const deliveries = Object.entries(files).map(([sourceKey, meters]) => ({
+    const feed = await knownFeed(db, home.folder, name, clock);
+    const source = { feedId: feed.feedId, name, repeatWindowDays: 35 };
+    const deliveries = Object.entries(files).map(([sourceKey, content]) => ({
         sourceKey,
-        bytes: Buffer.from(
-            readingsCsv(meters.map((meter, i) => ({ meter, at: AT + i * 1_800_000, kwh: '1' }))),
-        ),
+        bytes: Buffer.from(typeof content === 'string' ? content : textOf(content)),
     }));
     for await (const _ of receive(raw, source, deliveries));
     return feed;
@@ -99,4 +102,43 @@ test('where the engine fails for want of memory or by a fault of its own, nothin
     });
     const totals = await parseWith(lake.engine, feed);
     assert.deepEqual([totals.payloads, totals.refused, totals.versions], [2, 0, 3]);
+});
+
+const FIRMWARE = `      - name: firmware
+        logicalType: string
+        customProperties:
+          - property: role
+            value: ignored
+    customProperties:
+      - property: format`;
+
+test('a replay refuses again what still cannot be computed, and brings in all others', async () => {
+    const { lake } = world.workspace;
+    const failing = failingEngine(lake.engine, 'cast(meter_key as integer) > 0');
+    const first = variedContract('generic-csv', 'vendor', {});
+    world.contract('vendor', first);
+    const wider = textOf(['V', 'W'])
+        .trim()
+        .split('\n')
+        .map((line, i) => `${line},${i === 0 ? 'firmware' : '7'}\n`)
+        .join('');
+    const files = { 'good.csv': ['V'], 'poison.csv': ['V', POISON], 'wider.csv': wider };
+    const { refusals } = await parseWith(failing, await deliver(files, 'vendor'));
+    const rules = (list: typeof refusals) => list.map(({ sourceKey, ruleId }) => `${sourceKey} ${ruleId}`);
+    assert.deepEqual(rules(refusals).sort(), [
+        'poison.csv file.not-computable',
+        'wider.csv file.column-unknown',
+    ]);
+
+    const second = first
+        .replace('version: 1.0.0', 'version: 2.0.0')
+        .replace('    customProperties:\n      - property: format', FIRMWARE);
+    world.contract('vendor', second);
+    const again = await replayFaulty({ ...world.workspace, lake: { ...lake, engine: failing } }, 'vendor');
+    assert.deepEqual([again.payloadsAdmitted, again.payloadsRefusedAgain, again.versions], [1, 1, 2]);
+    assert.deepEqual(rules(again.refusals), ['poison.csv file.not-computable']);
+
+    world.contract('vendor', second.replace('version: 2.0.0', 'version: 3.0.0'));
+    const able = await replayFaulty(world.workspace, 'vendor');
+    assert.deepEqual([able.payloadsAdmitted, able.payloadsRefusedAgain, able.versions], [1, 0, 2]);
 });
