@@ -111,6 +111,8 @@ export interface StampRules {
 }
 
 export interface ValueRules {
+    /** What stands before the decimals; the other one, which may mark thousands, stands in no number. */
+    readonly decimalMark: 'point' | 'comma';
     /** More decimals than this quarantine the row; up to six are kept, finer ones rounded half-even and counted. */
     readonly maxDecimals: number;
     /** Largest kWh of one interval, or largest index of a register; exact text, inclusive. */

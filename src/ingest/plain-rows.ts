@@ -34,6 +34,7 @@ export function isPlain(contract: FeedContract): boolean {
         !looksForMoves(contract) &&
         contract.columns.every(({ role }) => role !== 'cell') &&
         reading.unit === 'kWh' &&
+        reading.value.decimalMark === 'point' &&
         reading.stamp.clock.kind === 'utc' &&
         reading.stamp.marks === 'start' &&
         precedence.stampKind !== 'instant'

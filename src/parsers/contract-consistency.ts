@@ -70,6 +70,18 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
     if (settings.format === 'ndjson' && (settings.delimiter !== undefined || settings.quoting !== 'none')) {
         add('format', 'ndjson has neither a delimiter nor quoting.');
     }
+    if (settings.decimalMark === 'comma') {
+        if (settings.format === 'ndjson') add('decimalMark', 'The numbers of JSON have a point.');
+        else if (
+            (settings.delimiter ?? ',') === ',' &&
+            settings.format === 'csv' &&
+            settings.quoting === 'none'
+        )
+            add(
+                'decimalMark',
+                'A comma cannot be both the delimiter and the decimal mark of fields without quotes.',
+            );
+    }
     const isLocal = settings.clock !== 'utc' && !/^[+-]/.test(settings.clock);
     if (!isLocal && settings.repeatedHour !== 'refuse') {
         add('repeatedHour', 'Only the local time of a zone has a repeated hour.');

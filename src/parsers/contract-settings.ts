@@ -51,6 +51,7 @@ export const feedSettings = z.strictObject({
     repeatedHour: z.enum(['first', 'second', 'by-order', 'refuse']).default('refuse'),
     allows2400: z.boolean().default(false),
     maxFutureMinutes: z.int().min(0).max(525_600).default(60),
+    decimalMark: z.enum(['point', 'comma']).default('point'),
     maxDecimals: z.int().min(0).max(12).default(6),
     maxKwh: exactKwh.default('100000'),
     allowsNegative: z.boolean().default(false),

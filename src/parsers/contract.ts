@@ -230,6 +230,7 @@ function rules(
             intervalMinutes: settings.intervalMinutes,
             stamp: stampRules(settings),
             value: {
+                decimalMark: settings.decimalMark,
                 maxDecimals: settings.maxDecimals,
                 maxKwh: settings.maxKwh,
                 allowsNegative: settings.allowsNegative,

@@ -241,7 +241,7 @@ test('--json gives the contract, guesses and questions as one document', async (
 
 test('what no contract can be drafted from is an error with its place, exit status 1', async () => {
     const file = path.join(world.folder, 'weather.csv');
-    writeFileSync(file, 'station;day;temperature\nS1;1.5.2013;12,5\nS1;2.5.2013;13,5\n');
+    writeFileSync(file, 'station;day;temperature\nS1;1.5.2013;1.012,5\nS1;2.5.2013;1.013,5\n');
     const { code, out, said } = await runCommand(undefined, 'feed', 'infer', file, '--json');
     assert.equal(code, 1);
     const { error } = JSON.parse(out);
@@ -250,7 +250,7 @@ test('what no contract can be drafted from is an error with its place, exit stat
         said,
         /has the columns "station", "day", "temperature"; in it no column is recognised as stamp, nor as value/,
     );
-    assert.match(said, /weather\.csv temperature: "12,5" has a decimal comma/);
+    assert.match(said, /weather\.csv temperature: "1\.012,5" cannot be read: numbers have one decimal mark/);
     assert.match(
         said,
         /weather\.csv day: "1\.5\.2013" is no stamp that a contract can describe: it has a date and no time/,

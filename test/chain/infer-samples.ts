@@ -12,6 +12,8 @@ export interface SampleForm {
     readonly marks: 'start' | 'end';
     readonly minutes: 5 | 10 | 15 | 30 | 60;
     readonly unit: 'kWh' | 'Wh' | 'MWh' | 'kW';
+    /** Decimals come after a comma; never in JSON. */
+    readonly hasCommas: boolean;
     readonly saysUnit: 'name' | 'column';
     readonly quality: keyof typeof QUALITIES | 'none';
     readonly zone: 'none' | 'Europe/London' | 'America/New_York';
@@ -91,6 +93,7 @@ export const sampleForms: fc.Arbitrary<SampleForm> = fc
         marks: fc.constantFrom('start', 'end'),
         minutes: fc.constantFrom(5, 10, 15, 30, 60),
         unit: fc.constantFrom('kWh', 'Wh', 'MWh', 'kW'),
+        hasCommas: fc.boolean(),
         saysUnit: fc.constantFrom('name', 'column'),
         quality: fc.constantFrom('none', 'letters', 'words', 'nem'),
         zone: fc.constantFrom('none', 'none', 'Europe/London', 'America/New_York'),
@@ -179,6 +182,11 @@ function decimal(whole: number, places: number): string {
 }
 
 function valueText(form: SampleForm, kwh: string | null): string {
+    const text = numberText(form, kwh);
+    return form.hasCommas && form.shape !== 'ndjson' ? text.replace('.', ',') : text;
+}
+
+function numberText(form: SampleForm, kwh: string | null): string {
     if (kwh === null) return '';
     const thousandths = Number(kwh.replace('.', ''));
     if (form.unit === 'Wh') return String(thousandths);

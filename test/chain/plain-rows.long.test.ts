@@ -1,3 +1,4 @@
+// test limit: 400 s
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

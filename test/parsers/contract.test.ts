@@ -117,6 +117,11 @@ test('all faults of a contract are told at once, each with its line and field', 
 test('what contradicts itself is refused', () => {
     const cases: readonly [string, Record<string, string>, readonly (readonly [number, string])[]][] = [
         ['lcl', { 'name: tstp': 'name: LCLid' }, [[20, 'LCLid.name']]],
+        [
+            'lcl',
+            { 'property: maxDecimals\n        value: 7': 'property: decimalMark\n        value: comma' },
+            [[52, 'decimalMark']],
+        ],
         ['lcl', { 'name: tstp': 'name: " tstp"' }, [[20, ' tstp.name']]],
         ['lcl', { 'name: tstp': 'name: "ts,tp"' }, [[20, 'ts,tp.name']]],
         [

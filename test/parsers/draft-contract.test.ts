@@ -186,12 +186,27 @@ test('texts instead of values, decimals, signs and limits are those of the sampl
     );
     const { reading } = readContract(drafted.contract, 'draft');
     assert.deepEqual(reading.value, {
+        decimalMark: 'point',
         maxDecimals: 8,
         maxKwh: '500',
         allowsNegative: true,
         nullTexts: ['', 'Null'],
     });
     assert.match(asked(drafted, 'nullTexts')[0] ?? '', /what do "oops" in kwh mean/);
+});
+
+test('numbers with commas have a decimal mark, unless each may have a mark of thousands', async () => {
+    const body = (write: (text: string) => string) =>
+        rows('2013-05-01T00:00', 48).replaceAll(/,(0\.\d+)\n/g, (_, text: string) => `;${write(text)}\n`);
+    const commas = await draft(long(body((text) => text.replace('.', ','))).replaceAll(/,(?!\d{3}\n)/g, ';'));
+    assert.deepEqual(told(commas, 'decimalMark'), ['"comma" certain']);
+    assert.deepEqual(told(commas, 'unit'), ['"kWh" certain']);
+    assert.equal(readContract(commas.contract, 'draft').reading.value.decimalMark, 'comma');
+    const thousands = await draft(long(body(() => '1,234')).replaceAll(/,(?!\d{3}\n)/g, ';'));
+    assert.deepEqual(told(thousands, 'decimalMark'), ['"comma" unsure', 'a mark of thousands']);
+    assert.deepEqual(told(await draft(long(rows('2013-05-01T00:00', 48))), 'decimalMark'), []);
+    const quoted = await draft(long(body((text) => `"${text.replace('.', ',')}"`).replaceAll(';', ',')));
+    assert.deepEqual(told(quoted, 'decimalMark'), ['"comma" certain']);
 });
 
 test('values that never fall are asked about as readings of a register', async () => {
@@ -365,11 +380,11 @@ const REFUSED: readonly (readonly [string, string | Buffer, RegExp])[] = [
         /unclear.*recognised as value\.\nvalue no column/s,
     ],
     [
-        'a decimal comma',
+        'marks of thousands beside decimal commas',
         long(BODY)
-            .replaceAll('0.', '0,')
+            .replaceAll(',0.', ',1.234,')
             .replaceAll(/,(?!\d{3}\n)/g, ';'),
-        /unclear.*kwh "0,100" has a decimal comma/s,
+        /unclear.*kwh "1\.234,100" cannot be read: numbers have one decimal mark/s,
     ],
     [
         'two-digit years',

@@ -6,7 +6,7 @@ import type { WideRange } from './wide-ranges.ts';
 export interface ColumnFacts {
     readonly name: string;
     readonly place: number;
-    /** One for each row of the sample, '' where it is blank. */
+    /** One for each row of the sample, '' where it is blank; numbers have a point. */
     readonly texts: readonly string[];
     readonly filled: readonly string[];
     /** How often each text stands there, blank ones aside; the commonest first. */
@@ -14,6 +14,8 @@ export interface ColumnFacts {
     /** Share of the filled ones that are numbers as the reader takes them, texts for "no value" aside. */
     readonly numberShare: number;
     readonly hasDecimals: boolean;
+    /** Where its numbers have a decimal comma: one as it stands in the file, and whether each may as well have a comma that marks thousands. */
+    readonly withComma: { readonly text: string; readonly mayBeThousands: boolean } | undefined;
     /** Share of the filled ones that would be numbers if a comma were a point. */
     readonly commaShare: number;
     readonly stamps: readonly { readonly form: StampForm; readonly share: number }[];
@@ -21,6 +23,8 @@ export interface ColumnFacts {
 
 /** As the reader has it: no exponent, no sign but a minus, no digit missing before or after the point. */
 const NUMBER = /^-?\d{1,15}(\.\d{1,18})?$/;
+const NUMBER_WITH_COMMA = /^-?\d{1,15},\d{1,18}$/;
+const WITH_THOUSANDS = /^-?[1-9]\d{0,2},\d{3}$/;
 const WITH_COMMA = /^-?\d{1,3}(\.?\d{3})*,\d+$|^-?\d+,\d+$/;
 
 /** Texts that say in many systems that there is no value; compared in lower case. */
@@ -50,7 +54,9 @@ export function commonestFirst<T>(counts: ReadonlyMap<T, number>): [T, number][]
 /** Of the columns of a wide range only the values are looked at. */
 export function columnFacts(table: SampleTable, wide: WideRange | undefined): ColumnFacts[] {
     return table.columns.map((name, place) => {
-        const texts = table.rows.map((row) => row[place] ?? '');
+        const fields = table.rows.map((row) => row[place] ?? '');
+        const withComma = table.format.value === 'ndjson' ? undefined : numbersWithComma(fields);
+        const texts = withComma === undefined ? fields : fields.map(withPoint);
         const filled = texts.filter((text) => text !== '');
         const isCell = wide !== undefined && place >= wide.from && place <= wide.to;
         const values = filled.filter((text) => !saysNoValue(text));
@@ -63,12 +69,25 @@ export function columnFacts(table: SampleTable, wide: WideRange | undefined): Co
             filled,
             counts: new Map(commonestFirst(countsOf(isCell ? [] : filled))),
             numberShare: share(isNumber),
+            withComma,
             hasDecimals: values.some((text) => isNumber(text) && text.includes('.')),
             commaShare: share((text) => WITH_COMMA.test(text)),
             stamps: isCell ? [] : stampForms(filled),
         };
     });
 }
+
+/** Of a column whose numbers have a comma for a decimal mark, and none of them a point. */
+function numbersWithComma(fields: readonly string[]): ColumnFacts['withComma'] {
+    if (fields.some((text) => text.includes('.') && !saysNoValue(text))) return undefined;
+    const found = fields.filter((text) => NUMBER_WITH_COMMA.test(text));
+    const [text] = found;
+    return text === undefined
+        ? undefined
+        : { text, mayBeThousands: found.every((each) => WITH_THOUSANDS.test(each)) };
+}
+
+const withPoint = (text: string) => (NUMBER_WITH_COMMA.test(text) ? text.replace(',', '.') : text);
 
 /** The best form of the column's stamps with a time, or with a date alone. */
 export function stampFormOf(column: ColumnFacts, hasTime: boolean): StampForm | undefined {

@@ -79,6 +79,7 @@ export function draftSettings(parts: SampleParts): DraftSettings {
         stamps.at2400 > 0
             ? setting('allows2400', guessed(true, `${counted(stamps.at2400, 'stamp')} of 24:00`, 'certain'))
             : undefined,
+        setting('decimalMark', values.decimalMark),
         setting('maxDecimals', values.maxDecimals),
         setting('maxKwh', values.maxKwh),
         setting('allowsNegative', values.allowsNegative),

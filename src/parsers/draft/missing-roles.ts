@@ -37,7 +37,7 @@ export function refuseMissingRoles(
         for (const column of facts.filter(({ commaShare }) => commaShare > 0.5)) {
             add(
                 column.name,
-                `${shown(column.filled[0] ?? '')} has a decimal comma; a reading has a decimal point`,
+                `${shown(column.filled.find((text) => text.includes(',')) ?? '')} cannot be read: numbers have one decimal mark, a point or a comma in all of the column, and no mark of thousands`,
             );
         }
     }

@@ -1,11 +1,13 @@
 import type { EnergyUnit } from '../../contracts/feed-contract.ts';
 import { type ColumnFacts, countsOf, isNumber, saysNoValue } from './column-facts.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
+import { type Guessed, guessed, shown, shownList, unclearSample } from './draft-guess.ts';
 import { unitInName, unitWord } from './unit-words.ts';
 
 export interface ValueGuess {
     readonly unit: Guessed<EnergyUnit>;
+    /** Absent where it is the point. */
+    readonly decimalMark: Guessed<'comma'> | undefined;
     readonly maxDecimals: Guessed<number>;
     readonly maxKwh: Guessed<string>;
     readonly allowsNegative: Guessed<boolean>;
@@ -36,6 +38,7 @@ export function guessValues(
     const nulls = others.filter(saysNoValue);
     return {
         unit,
+        decimalMark: guessDecimalMark(columns),
         maxDecimals: guessDecimals([...numbers.keys()]),
         maxKwh: guessMaxKwh([...numbers.keys()], unit.value, options.minutes),
         allowsNegative: guessNegative(numbers),
@@ -109,6 +112,15 @@ function otherUnit(message: string) {
         [{ field: 'unit', message: `${message}; readings are in kWh, Wh, MWh or kW` }],
         'Convert the values, or take the rows of other quantities out of the file.',
     );
+}
+
+function guessDecimalMark(columns: readonly ColumnFacts[]): Guessed<'comma'> | undefined {
+    const seen = columns.filter(({ withComma }) => withComma !== undefined);
+    const [first] = seen;
+    if (first === undefined) return undefined;
+    const why = `numbers such as ${shown(first.withComma?.text ?? '')} in the column ${first.name}`;
+    const isUnsure = seen.every(({ withComma }) => withComma?.mayBeThousands);
+    return guessed('comma', why, isUnsure ? 'unsure' : 'certain', isUnsure ? ['a mark of thousands'] : []);
 }
 
 function guessDecimals(numbers: readonly string[]): Guessed<number> {
