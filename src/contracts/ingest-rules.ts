@@ -22,7 +22,7 @@ export const FILE_RULES = {
         'The energy of most channels has changed against the days before by what lies between two units.',
     'file.form-changed': 'More rows than the contract lets pass are not written as it says.',
     'file.not-computable':
-        'The engine gives up on a value of the file that no rule foresees: report it, with what the engine says.',
+        'The engine gives up on a value of the file that no rule foresees: report it, with what the engine says. Once a version of gridtally reads it, a new version of the contract and `gridtally replay` bring it in.',
 } as const;
 
 export const ROW_RULES = {

@@ -87,11 +87,37 @@ export async function judgeSpool(
     options: OutputOptions,
 ): Promise<JudgedSpool> {
     const { engine } = session;
-    await typeSpool(session, contract, source, options);
-    const byForm = await refuseByForm(engine, contract);
+    const byForm = await judgeAlone(session, contract, source, options);
     const moved = await judgeMoves(engine, lake, contract, options.feedId);
     const refused = [...byForm, ...moved.refused];
     return { unknown: await unknownMeters(engine, contract), refused, flagged: moved.flagged };
+}
+
+/** What can be said of records without the lake: makes `parsed`, and tells which payloads are refused for the form of their rows. */
+async function judgeAlone(
+    session: ParseSession,
+    contract: FeedContract,
+    source: RecordSource & { kind: 'spool' },
+    options: OutputOptions,
+): Promise<RefusedBatchPayload[]> {
+    await typeSpool(session, contract, source, options);
+    return refuseByForm(session.engine, contract);
+}
+
+/** What the engine says where it gives up on a value of the records, whatever else is in the lake. Needs a prepared session; leaves its tables as they come. */
+export async function failureOfValues(
+    session: ParseSession,
+    contract: FeedContract,
+    source: RecordSource & { kind: 'spool' },
+    options: OutputOptions,
+): Promise<string | undefined> {
+    try {
+        await judgeAlone(session, contract, source, options);
+        return undefined;
+    } catch (error) {
+        if (!session.engine.isFailureOfValue(error)) throw error;
+        return (error as Error).message;
+    }
 }
 
 /** Makes the session's table `parsed`: a row for each record, by what its contract says of rows alone. */

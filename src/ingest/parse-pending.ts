@@ -19,6 +19,7 @@ import type { RefusedBatchPayload } from './form-limit.ts';
 import { type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type PayloadRefused, type RefusedPayload } from './parse-commit.ts';
 import {
+    failureOfValues,
     type JudgedSpool,
     judgeSpool,
     matchAgain,
@@ -376,31 +377,19 @@ async function notComputable(
 ): Promise<RefusedPayload[]> {
     const [only, ...others] = stored;
     if (only === undefined) return [];
-    try {
-        await registerLocated(session, stored);
-        await session.prepare(feed.contract);
-        await withSpool(ingest, feed, stored, (source) =>
-            judgeSpool(session, ingest.lake, feed.contract, source, {
-                feedId: feed.feedId,
-                bucketSize: ingest.lake.bucketSize,
-            }),
-        );
-        return [];
-    } catch (error) {
-        if (!session.engine.isFailureOfValue(error)) throw error;
-        if (others.length === 0)
-            return [
-                refusedPayload(feed, only, {
-                    ruleId: 'file.not-computable',
-                    message: (error as Error).message,
-                }),
-            ];
-        const half = stored.length >> 1;
-        return [
-            ...(await notComputable(ingest, session, feed, stored.slice(0, half))),
-            ...(await notComputable(ingest, session, feed, stored.slice(half))),
-        ];
-    }
+    await registerLocated(session, stored);
+    await session.prepare(feed.contract);
+    const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
+    const message = await withSpool(ingest, feed, stored, (source) =>
+        failureOfValues(session, feed.contract, source, options),
+    );
+    if (message === undefined) return [];
+    if (others.length === 0) return [refusedPayload(feed, only, { ruleId: 'file.not-computable', message })];
+    const half = stored.length >> 1;
+    return [
+        ...(await notComputable(ingest, session, feed, stored.slice(0, half))),
+        ...(await notComputable(ingest, session, feed, stored.slice(half))),
+    ];
 }
 
 async function parseAllBySpool(

@@ -10,7 +10,7 @@ import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { spoolRecords } from '../parsers/record-spool.ts';
 import type { Home } from '../store/home.ts';
 import { registerPayloads } from './parse-batch.ts';
-import { judgeSpool } from './parse-outputs.ts';
+import { failureOfValues, judgeSpool } from './parse-outputs.ts';
 import { openParseSession } from './parse-session.ts';
 
 export interface FilePreview {
@@ -89,13 +89,17 @@ export async function parseAside<T>(
             { payloadNo: 0, sequence: 0, segmentNo: 0, receivedAt: lake.clock.now() },
         ]);
         await session.prepare(contract);
-        const judged = await judgeSpool(
-            session,
-            lake,
-            contract,
-            { kind: 'spool', path: spoolPath },
-            { feedId: await feedIdOf(lake, contract.feed), bucketSize: lake.bucketSize },
-        );
+        const source = { kind: 'spool', path: spoolPath } as const;
+        const options = { feedId: await feedIdOf(lake, contract.feed), bucketSize: lake.bucketSize };
+        const judged = await judgeSpool(session, lake, contract, source, options).catch(async (error) => {
+            const message = session.engine.isFailureOfValue(error)
+                ? await failureOfValues(session, contract, source, options)
+                : undefined;
+            if (message === undefined) throw error;
+            return { notComputable: message };
+        });
+        if ('notComputable' in judged)
+            return { refused: { ruleId: 'file.not-computable', message: judged.notComputable } };
         const [whole] = judged.refused;
         if (whole) return { refused: whole.refused };
         return {

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { GridtallyError } from '../kernel/errors.ts';
 import { leaseServer, type ServerAddress, type ServerLease } from './embedded-postgres.ts';
 import { TYPES } from './pg-types.ts';
+import { TOO_MANY_CONNECTIONS } from './postmaster.ts';
 
 export interface DatabaseOptions {
     /** Folder of the home, for the embedded server. */
@@ -217,7 +218,6 @@ const LASTING = [
 ];
 
 const STARTING = '57P03';
-const TOO_MANY_CONNECTIONS = '53300';
 /** What a server answers that will take connections in a while. */
 const THERE_CODES: ReadonlySet<string> = new Set([STARTING, TOO_MANY_CONNECTIONS]);
 

@@ -16,7 +16,14 @@ import {
     SERVER_ROLE,
 } from './cluster.ts';
 import { fileLock, type Release, tryFileLock } from './file-lock.ts';
-import { connectionFault, isAlive, isPostgres, readPidFile, type ServerAddress } from './postmaster.ts';
+import {
+    connectionFault,
+    isAlive,
+    isPostgres,
+    readPidFile,
+    type ServerAddress,
+    TOO_MANY_CONNECTIONS,
+} from './postmaster.ts';
 
 export type { ServerAddress } from './postmaster.ts';
 
@@ -216,7 +223,10 @@ async function awaitAnswer(cluster: Cluster, startedAt: number): Promise<ServerA
         const fault = server.status === 'ready' ? await connectionFault(address, cluster.folder) : undefined;
         if (server.status === 'ready' && fault === undefined) return address;
         if (server.status === 'ready') readySince ??= Date.now();
-        if ((fault as { code?: string } | undefined)?.code === '28P01') throw wrongPassword(cluster, fault);
+        const { code } = (fault ?? {}) as { code?: string };
+        // it answers, and who then asks it for a connection waits for one
+        if (code === TOO_MANY_CONNECTIONS) return address;
+        if (code === '28P01') throw wrongPassword(cluster, fault);
         const isStuck = Date.now() - (readySince ?? Date.now()) > SILENT_MS_MAX;
         if (isStuck || Date.now() - startedAt > STARTING_MS_MAX) throw refusedToStart(cluster, fault);
         await sleep(20);

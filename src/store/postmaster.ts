@@ -58,6 +58,9 @@ export async function isPostgres(pid: number, cluster: string): Promise<boolean>
     return said.includes('postgres') && said.includes(cluster);
 }
 
+/** SQLSTATE of a server that has no connection left. */
+export const TOO_MANY_CONNECTIONS = '53300';
+
 /** Undefined when a server answers there and it is the one of this cluster; otherwise what went wrong. */
 export async function connectionFault(address: ServerAddress, cluster: string): Promise<unknown> {
     const client = new pg.Client({ ...address, ssl: false, connectionTimeoutMillis: 3000 });

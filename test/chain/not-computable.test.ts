@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Engine, EngineSession } from '../../src/engine/engine.ts';
 import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
 import { parsePending } from '../../src/ingest/parse-pending.ts';
+import { previewFile } from '../../src/ingest/preview-file.ts';
 import { replayFaulty } from '../../src/pipeline/chain.ts';
 import { receive } from '../../src/raw/receive.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
@@ -93,7 +96,7 @@ test('a payload on which the engine gives up is refused with what it says, and a
     assert.equal((await parseWith(lake.engine, await deliver({ 'next.csv': ['D'] }))).versions, 1);
 });
 
-test('where the engine fails for want of memory or by a fault of its own, nothing is refused and all is parsed later', async () => {
+test('where the engine fails by a fault of its own, nothing is refused and all is parsed later', async () => {
     const { lake } = world.workspace;
     const feed = await deliver({ 'a.csv': ['A', POISON], 'b.csv': ['E'] });
     // no such function: a fault of the program, not of a value
@@ -102,6 +105,64 @@ test('where the engine fails for want of memory or by a fault of its own, nothin
     });
     const totals = await parseWith(lake.engine, feed);
     assert.deepEqual([totals.payloads, totals.refused, totals.versions], [2, 0, 3]);
+});
+
+test('a damaged file of the lake is no fault of what comes in: nothing is refused, and all comes in when it is mended', async () => {
+    const { lake } = world.workspace;
+    const meters = Array.from({ length: 12 }, (_, i) => `T${i}`);
+    const days = (from: number, count: number) =>
+        readingsCsv(
+            meters.flatMap((meter) =>
+                Array.from({ length: count * 48 }, (_, i) => ({
+                    meter,
+                    at: AT + (from * 48 + i) * 1_800_000,
+                    kwh: '0.5',
+                })),
+            ),
+        );
+    // such a feed is compared with the days before it, which are in the lake
+    const settings = { stampShift: 'flag', intervalMinutes: '30' };
+    world.contract('looks-back', variedContract('generic-csv', 'looks-back', settings));
+    await world.ingest('looks-back', { 'before.csv': days(0, 8) });
+    const [newest] = await lake.db.query<{ path: string }>(
+        `select path from lake_files where table_name = 'reading_versions' order by file_id desc limit 1`,
+    );
+    const place = path.join(lake.folder, newest?.path ?? '');
+    const whole = readFileSync(place);
+    const given = { '8.csv': days(8, 1), '9.csv': days(9, 1), '10.csv': days(10, 1) };
+    const footerFrom = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
+    const damages = {
+        torn: whole.subarray(0, whole.length >> 1),
+        empty: Buffer.alloc(0),
+        'of zeros': Buffer.from(whole).fill(0, 4, footerFrom),
+    };
+    let written = Date.now() / 1000;
+    // the engine keeps what it has read of a file by its size and time
+    const write = (bytes: Buffer) => {
+        writeFileSync(place, bytes);
+        written += 10;
+        utimesSync(place, written, written);
+    };
+    for (const [name, damaged] of Object.entries(damages)) {
+        write(damaged);
+        await assert.rejects(world.ingest('looks-back', given), { code: 'engine.failed' }, name);
+    }
+    write(whole);
+    const { parsed } = await world.ingest('looks-back', {});
+    assert.deepEqual([parsed.refused, parsed.versions], [0, 12 * 3 * 48]);
+});
+
+test('a check refuses what an ingest would', async () => {
+    const { lake, home } = world.workspace;
+    const failing = failingEngine(lake.engine, 'cast(meter_key as integer) > 0');
+    const seen = await previewFile(
+        { lake: { ...lake, engine: failing }, home },
+        'generic-csv',
+        async function* () {
+            yield Buffer.from(textOf(['A', POISON]));
+        },
+    );
+    assert.equal(seen.refused?.ruleId, 'file.not-computable');
 });
 
 const FIRMWARE = `      - name: firmware
