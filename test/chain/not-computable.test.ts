@@ -92,6 +92,12 @@ test('a payload on which the engine gives up is refused with what it says, and a
     const [versions] = await world.query('select count(*) as n from reading_versions');
     assert.equal(Number(versions?.n), 21);
     assert.deepEqual((await verifyRaw(world.workspace.raw, { rebuild: false })).damaged, []);
+    // nor does it matter that nothing else came
+    const alone = await parseWith(
+        failingEngine(lake.engine, noNumber),
+        await deliver({ 'alone.csv': [POISON] }),
+    );
+    assert.deepEqual([alone.payloads, alone.refused, alone.versions], [1, 1, 0]);
     // nothing is left of them for the next one to stumble over
     assert.equal((await parseWith(lake.engine, await deliver({ 'next.csv': ['D'] }))).versions, 1);
 });

@@ -70,11 +70,12 @@ test('an outer join asks each bound by one comparison: with an `or` the engine c
         outerJoinsByOr('a\nleft join b on b.x = a.x\n  and (b.y is null or b.y > a.y)\nwhere 1'),
         [2],
     );
+    assert.deepEqual(outerJoinsByOr('left join b on (b.y > a.y\n  or b.y is null)'), [1]);
     assert.deepEqual(outerJoinsByOr('left join b on b.x = a.x\nwhere b.y is null or b.y > a.y'), []);
 });
 
 const OUTER_JOIN_BY_OR =
-    /\bleft join\b(?:(?!\b(?:where|join|group by|order by|union|select)\b|`)[\s\S])*?\bis null or\b/g;
+    /\bleft join\b(?:(?!\b(?:where|join|group by|order by|union|select)\b|`)[\s\S])*?(?:\bis null or\b|\bor [\w.]+ is null\b)/g;
 
 function outerJoinsByOr(text: string): number[] {
     return [...text.matchAll(OUTER_JOIN_BY_OR)].map(({ index }) => text.slice(0, index).split('\n').length);
