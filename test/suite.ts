@@ -114,14 +114,15 @@ function chooseFiles(options: SuiteOptions): string[] {
         .filter((file) => isAskedFor(file) && isIncluded(file))
         .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
     if (options.longUntilMs === undefined) return files;
-    const isFirst = (file: string) => FIRST_OF_LONG.test(headOf(path.join(options.folder, file)));
-    const long = files.filter((file) => isLong(file) && !isFirst(file));
-    const next = (7 * Math.floor(Date.now() / 3_600_000)) % Math.max(long.length, 1);
+    const long = files.filter(isLong);
+    const first = long.filter((file) => FIRST_OF_LONG.test(headOf(path.join(options.folder, file))));
+    const others = long.filter((file) => !first.includes(file));
+    const next = (7 * Math.floor(Date.now() / 3_600_000)) % Math.max(others.length, 1);
     return [
         ...files.filter((file) => !isLong(file)),
-        ...files.filter((file) => isLong(file) && isFirst(file)),
-        ...long.slice(next),
-        ...long.slice(0, next),
+        ...first,
+        ...others.slice(next),
+        ...others.slice(0, next),
     ];
 }
 

@@ -1,6 +1,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { previewFile } from '../ingest/preview-file.ts';
+import { twoDigits } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText, parseInstant } from '../kernel/period.ts';
 import { localStampAt, offsetAt, type Zone } from '../kernel/zone.ts';
@@ -72,6 +73,5 @@ function localText(zone: Zone, instant: number): string {
     const clock = instantText(localStampAt(zone, instant)).slice(0, 16).replace('T', ' ');
     const offset = offsetAt(zone, instant);
     const minutes = Math.abs(offset) / 60;
-    const digits = (n: number) => String(Math.trunc(n)).padStart(2, '0');
-    return `${clock} ${offset < 0 ? '-' : '+'}${digits(minutes / 60)}:${digits(minutes % 60)}`;
+    return `${clock} ${offset < 0 ? '-' : '+'}${twoDigits(minutes / 60)}:${twoDigits(minutes % 60)}`;
 }

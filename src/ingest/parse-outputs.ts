@@ -6,6 +6,7 @@ import { makeFolderDurably, removeFiles, syncWrittenFiles } from '../kernel/dura
 import { crashPoint } from '../kernel/faults.ts';
 import type { NewFile } from '../lake/catalogue.ts';
 import { freshFolder, type Lake } from '../lake/lake.ts';
+import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { type RefusedBatchPayload, refuseByForm } from './form-limit.ts';
 import { isRightButLate, lateFaults } from './late-faults.ts';
 import { judgeMoves } from './moved-payloads.ts';
@@ -104,19 +105,22 @@ async function judgeAlone(
     return refuseByForm(session.engine, contract);
 }
 
-/** What the engine says where it gives up on a value of the records, whatever else is in the lake. Needs a prepared session; leaves its tables as they come. */
-export async function failureOfValues(
+/**
+ * After a failure of a value: the refusal of records on which the engine gives up whatever is in the lake, or undefined where they alone can be computed.
+ * Needs a prepared session; leaves its tables as they come.
+ */
+export async function refusalOfValues(
     session: ParseSession,
     contract: FeedContract,
     source: RecordSource & { kind: 'spool' },
     options: OutputOptions,
-): Promise<string | undefined> {
+): Promise<PayloadRefusal | undefined> {
     try {
         await judgeAlone(session, contract, source, options);
         return undefined;
     } catch (error) {
         if (!session.engine.isFailureOfValue(error)) throw error;
-        return (error as Error).message;
+        return { ruleId: 'file.not-computable', message: (error as Error).message };
     }
 }
 

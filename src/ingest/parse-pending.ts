@@ -19,12 +19,12 @@ import type { RefusedBatchPayload } from './form-limit.ts';
 import { type RecordSource, registerPayloads, type UnknownMeter } from './parse-batch.ts';
 import { commitParsed, type PayloadRefused, type RefusedPayload } from './parse-commit.ts';
 import {
-    failureOfValues,
     type JudgedSpool,
     judgeSpool,
     matchAgain,
     type ParsedBatch,
     parsePlain,
+    refusalOfValues,
     writeParsed,
 } from './parse-outputs.ts';
 import { openParseSession, type ParseSession } from './parse-session.ts';
@@ -359,6 +359,7 @@ export async function whereComputable<T>(
         return await compute(stored, []);
     } catch (error) {
         if (!session.engine.isFailureOfValue(error)) throw error;
+        await session.prepare(feed.contract);
         const refused = await notComputable(ingest, session, feed, stored);
         if (refused.length === 0 || !refused.every(mayRefuse)) throw error;
         const sequences = new Set(refused.map(({ sequence }) => sequence));
@@ -368,7 +369,7 @@ export async function whereComputable<T>(
     }
 }
 
-/** Those on which the engine gives up, each found by halves. */
+/** Those on which the engine gives up, each found by halves. Needs a prepared session. */
 async function notComputable(
     ingest: Ingest,
     session: ParseSession,
@@ -378,13 +379,12 @@ async function notComputable(
     const [only, ...others] = stored;
     if (only === undefined) return [];
     await registerLocated(session, stored);
-    await session.prepare(feed.contract);
     const options = { feedId: feed.feedId, bucketSize: ingest.lake.bucketSize };
-    const message = await withSpool(ingest, feed, stored, (source) =>
-        failureOfValues(session, feed.contract, source, options),
+    const refused = await withSpool(ingest, feed, stored, (source) =>
+        refusalOfValues(session, feed.contract, source, options),
     );
-    if (message === undefined) return [];
-    if (others.length === 0) return [refusedPayload(feed, only, { ruleId: 'file.not-computable', message })];
+    if (refused === undefined) return [];
+    if (others.length === 0) return [refusedPayload(feed, only, refused)];
     const half = stored.length >> 1;
     return [
         ...(await notComputable(ingest, session, feed, stored.slice(0, half))),

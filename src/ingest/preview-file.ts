@@ -10,7 +10,7 @@ import type { PayloadRefusal } from '../parsers/payload-verdict.ts';
 import { spoolRecords } from '../parsers/record-spool.ts';
 import type { Home } from '../store/home.ts';
 import { registerPayloads } from './parse-batch.ts';
-import { failureOfValues, judgeSpool } from './parse-outputs.ts';
+import { judgeSpool, refusalOfValues } from './parse-outputs.ts';
 import { openParseSession } from './parse-session.ts';
 
 export interface FilePreview {
@@ -92,14 +92,11 @@ export async function parseAside<T>(
         const source = { kind: 'spool', path: spoolPath } as const;
         const options = { feedId: await feedIdOf(lake, contract.feed), bucketSize: lake.bucketSize };
         const judged = await judgeSpool(session, lake, contract, source, options).catch(async (error) => {
-            const message = session.engine.isFailureOfValue(error)
-                ? await failureOfValues(session, contract, source, options)
-                : undefined;
-            if (message === undefined) throw error;
-            return { notComputable: message };
+            if (!session.engine.isFailureOfValue(error)) throw error;
+            const refused = await refusalOfValues(session, contract, source, options);
+            if (refused === undefined) throw error;
+            return { refused: [{ payloadNo: 0, refused }], flagged: [] };
         });
-        if ('notComputable' in judged)
-            return { refused: { ruleId: 'file.not-computable', message: judged.notComputable } };
         const [whole] = judged.refused;
         if (whole) return { refused: whole.refused };
         return {

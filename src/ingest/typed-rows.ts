@@ -69,8 +69,8 @@ interface Reader {
     readonly of: (role: ColumnRole) => string | undefined;
     readonly stamp: StampSql;
     readonly value: string;
-    /** The value with a point as its decimal mark; where it is another text, `number_text` of the stage `worded`. */
-    readonly number: string;
+    /** The column `number_text` of the stage `worded`: the value with a point as its decimal mark, where it has another one. */
+    readonly numberText: string | undefined;
     readonly numbers: ValueSql;
 }
 
@@ -80,17 +80,17 @@ function reader(contract: FeedContract): Reader {
     const value = cellsOf(contract).length > 0 ? 'r.cell_value' : (of('value') ?? "''");
     const unit = of('unit') ? 'unit_text' : reading.unit;
     // a point where a comma is the decimal mark becomes a comma, which no number has
-    const number = reading.value.decimalMark === 'comma' ? `translate(${value}, '.,', ',.')` : value;
+    const numberText = reading.value.decimalMark === 'comma' ? `translate(${value}, '.,', ',.')` : undefined;
     return {
         of,
         value,
-        number,
+        numberText,
         stamp: stampSql(of('stamp') ?? "''", reading.stamp),
-        numbers: valueSql(number === value ? value : 'number_text', unit, reading),
+        numbers: valueSql(numberText === undefined ? value : 'number_text', unit, reading),
     };
 }
 
-function wordedCte({ reading }: FeedContract, { of, stamp, value, number }: Reader, records: string): string {
+function wordedCte({ reading }: FeedContract, { of, stamp, numberText }: Reader, records: string): string {
     const unit = of('unit');
     const unitText = unit
         ? `case when ${unit} = '' then ${sqlText(reading.unit)} else ${unit} end`
@@ -99,7 +99,7 @@ function wordedCte({ reading }: FeedContract, { of, stamp, value, number }: Read
     const minutes = minutesColumn
         ? `case when ${minutesColumn} = '' then ${reading.intervalMinutes} when ${minutesColumn} in (${KNOWN_MINUTES.map((m) => `'${m}'`).join(', ')}) then cast(${minutesColumn} as smallint) end`
         : String(reading.intervalMinutes);
-    return `select r.*, cast(${minutes} as smallint) as minutes, ${unitText} as unit_text, ${stamp.wallText} as wall_text${number === value ? '' : `, ${number} as number_text`} from ${records} as r`;
+    return `select r.*, cast(${minutes} as smallint) as minutes, ${unitText} as unit_text, ${stamp.wallText} as wall_text${numberText === undefined ? '' : `, ${numberText} as number_text`} from ${records} as r`;
 }
 
 function typedCte(contract: FeedContract, { of, stamp, value, numbers }: Reader): string {

@@ -79,7 +79,10 @@ export function dateOfEpochDay(epochDay: number): CalendarDate {
     return `${String(year).padStart(4, '0')}-${twoDigits(month)}-${twoDigits(day)}` as CalendarDate;
 }
 
-const twoDigits = (n: number) => (n < 10 ? `0${n}` : String(n));
+/** The whole part of a number from 0 to 99, as days, months, hours and minutes are written. */
+export function twoDigits(n: number): string {
+    return String(Math.floor(n)).padStart(2, '0');
+}
 
 /** The UTC date of an instant in epoch milliseconds. */
 export function utcDateOf(instantMs: number): CalendarDate {

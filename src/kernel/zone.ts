@@ -70,7 +70,7 @@ const zones = new Map<string, Zone>();
 export function zoneOf(name: string): Zone {
     const known = zones.get(name);
     if (known !== undefined) return known;
-    const zone = { name: firstInstant(name).timeZoneId, stretches: new Map() };
+    const zone = { name: identifierOf(name), stretches: new Map() };
     zones.set(name, zone);
     return zone;
 }
@@ -166,7 +166,7 @@ function stretchOf(zone: Zone, no: number): Stretch {
 function readStretch(name: string, no: number): Stretch {
     const from = RULES_FROM + no * STRETCH_MS;
     // a change at the very beginning is one of this stretch
-    let zoned = Temporal.Instant.fromEpochMilliseconds(from - 1).toZonedDateTimeISO(name);
+    let zoned = zonedAt(from - 1, name);
     const changes: ClockChange[] = [];
     const firstOffsetS = wholeSeconds(zoned);
     for (let offsetBeforeS = firstOffsetS; ; ) {
@@ -181,14 +181,19 @@ function readStretch(name: string, no: number): Stretch {
     return { firstOffsetS, changes };
 }
 
-function firstInstant(name: string): Temporal.ZonedDateTime {
+/** As the IANA database spells it. */
+function identifierOf(name: string): string {
     try {
         if (!ZONE_NAME.test(name)) throw new RangeError(`not the shape of a zone's name`);
-        return Temporal.Instant.fromEpochMilliseconds(RULES_FROM).toZonedDateTimeISO(name);
+        return zonedAt(RULES_FROM, name).timeZoneId;
     } catch (cause) {
         const shown = JSON.stringify(name.slice(0, 60));
         throw new GridtallyError('time.zone-unknown', `no such time zone: ${shown}`, { cause });
     }
+}
+
+function zonedAt(instant: number, name: string): Temporal.ZonedDateTime {
+    return Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(name);
 }
 
 function wholeSeconds(zoned: Temporal.ZonedDateTime): number {

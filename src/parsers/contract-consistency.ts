@@ -1,5 +1,5 @@
 import type { ColumnRole, FeedColumn } from '../contracts/feed-contract.ts';
-import type { FeedSettings } from './contract-settings.ts';
+import { delimiterOf, type FeedSettings } from './contract-settings.ts';
 
 export interface ConsistencyFault {
     /** Place of the column in the contract, from 0; absent where a setting of the whole feed is at fault. */
@@ -46,8 +46,9 @@ function columnFaults(settings: FeedSettings, columns: readonly FeedColumn[]): C
 
 function isColumnName(name: string, settings: FeedSettings): boolean {
     if (name !== name.trim() || /[\p{Cc}"]/u.test(name)) return false;
-    const delimiter = settings.delimiter ?? (settings.format === 'csv' ? ',' : '\t');
-    return settings.format === 'ndjson' || settings.quoting === 'double' || !name.includes(delimiter);
+    return (
+        settings.format === 'ndjson' || settings.quoting === 'double' || !name.includes(delimiterOf(settings))
+    );
 }
 
 function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): ConsistencyFault[] {
@@ -70,17 +71,13 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
     if (settings.format === 'ndjson' && (settings.delimiter !== undefined || settings.quoting !== 'none')) {
         add('format', 'ndjson has neither a delimiter nor quoting.');
     }
-    if (settings.decimalMark === 'comma') {
-        if (settings.format === 'ndjson') add('decimalMark', 'The numbers of JSON have a point.');
-        else if (
-            (settings.delimiter ?? ',') === ',' &&
-            settings.format === 'csv' &&
-            settings.quoting === 'none'
-        )
-            add(
-                'decimalMark',
-                'A comma cannot be both the delimiter and the decimal mark of fields without quotes.',
-            );
+    const hasCommas = settings.decimalMark === 'comma';
+    if (hasCommas && settings.format === 'ndjson') add('decimalMark', 'The numbers of JSON have a point.');
+    else if (hasCommas && settings.quoting === 'none' && delimiterOf(settings) === ',') {
+        add(
+            'decimalMark',
+            'A comma cannot be both the delimiter and the decimal mark of fields without quotes.',
+        );
     }
     const isLocal = settings.clock !== 'utc' && !/^[+-]/.test(settings.clock);
     if (!isLocal && settings.repeatedHour !== 'refuse') {

@@ -88,6 +88,11 @@ export type FeedSettings = Omit<z.infer<typeof feedSettings>, 'intervalMinutes'>
     readonly intervalMinutes: number;
 };
 
+/** What stands between the fields of delimited text. */
+export function delimiterOf({ delimiter, format }: FeedSettings): string {
+    return delimiter ?? (format === 'tsv' ? '\t' : ',');
+}
+
 export function settingsOfRegister(settings: z.infer<typeof registerSettings>): FeedSettings {
     return {
         ...settings,

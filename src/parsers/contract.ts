@@ -13,6 +13,7 @@ import {
 } from './contract-document.ts';
 import {
     columnSettings,
+    delimiterOf,
     type FeedSettings,
     feedSettings,
     registerSettings,
@@ -249,10 +250,9 @@ function rules(
 }
 
 function layoutOf(settings: FeedSettings): RecordLayout {
-    const delimiter = settings.delimiter ?? (settings.format === 'tsv' ? '\t' : ',');
     return {
         format: settings.format === 'ndjson' ? 'ndjson' : 'delimited',
-        delimiter,
+        delimiter: delimiterOf(settings),
         quoting: settings.quoting,
         maxLineBytes: settings.maxLineBytes,
     };

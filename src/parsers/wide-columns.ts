@@ -1,4 +1,5 @@
 import type { WideCell } from '../contracts/feed-contract.ts';
+import { twoDigits } from '../kernel/calendar-date.ts';
 
 /** A column of a file with one row a day, and which interval of the day it holds. */
 export interface WideColumn {
@@ -55,8 +56,4 @@ export function timeColumns(range: string, stepMinutes: number, isEnd: boolean):
         if (columns.at(-1)?.name === last) return columns;
     }
     return rule;
-}
-
-function twoDigits(n: number): string {
-    return String(Math.floor(n)).padStart(2, '0');
 }

@@ -4,6 +4,7 @@ import {
     calendarDate,
     epochDayOf,
     listDays,
+    twoDigits,
     weekday,
 } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
@@ -78,8 +79,7 @@ function easterSunday(year: number): CalendarDate {
     const l = (32 + 2 * (b % 4) + 2 * Math.floor(c / 4) - h - (c % 4)) % 7;
     const m = Math.floor((a + 11 * h + 22 * l) / 451);
     const n = h + l - 7 * m + 114;
-    const two = (part: number) => String(part).padStart(2, '0');
-    return calendarDate(`${year}-${two(Math.floor(n / 31))}-${two((n % 31) + 1)}`);
+    return calendarDate(`${year}-${twoDigits(n / 31)}-${twoDigits((n % 31) + 1)}`);
 }
 
 /** Parabolas instead of a sine: plain arithmetic gives the same bits everywhere. Zero near both equinoxes. */

@@ -142,8 +142,8 @@ function checkPlan(plan: Omit<TownPlan, 'rates'>): void {
         'meters that no load registers must be registered by the feed',
     );
     const longest = minutes === 'mixed' ? 60 : minutes;
-    const ends = [from, to].map((date) => marketDayPeriod(zone, date).from) as [number, number];
-    for (const change of changesWithin(zone, ...ends)) {
+    const [start, end] = [marketDayPeriod(zone, from).from, marketDayPeriod(zone, to).from] as const;
+    for (const change of changesWithin(zone, start, end)) {
         const shiftS = change.offsetAfterS - change.offsetBeforeS;
         refuseUnless(
             shiftS % (longest * 60) === 0,

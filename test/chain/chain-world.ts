@@ -138,6 +138,18 @@ export function variedContract(
     return `${text}\n`;
 }
 
+/** A contract with one more column, which is not read. */
+export function withIgnoredColumn(contract: string, name: string): string {
+    const settings = '    customProperties:\n      - property: format';
+    const column = `      - name: ${name}
+        logicalType: string
+        customProperties:
+          - property: role
+            value: ignored
+`;
+    return contract.replace(settings, column + settings);
+}
+
 /** Source key of every payload by its receipt sequence, as the raw segments say. */
 export async function sourceKeys(workspace: Workspace): Promise<Map<number, string>> {
     const segments = await workspace.lake.db.query<{ path: string }>(

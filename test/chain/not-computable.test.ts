@@ -9,10 +9,17 @@ import { previewFile } from '../../src/ingest/preview-file.ts';
 import { replayFaulty } from '../../src/pipeline/chain.ts';
 import { receive } from '../../src/raw/receive.ts';
 import { verifyRaw } from '../../src/raw/verify-raw.ts';
-import { type ChainWorld, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
+import {
+    type ChainWorld,
+    openChainWorld,
+    readingsCsv,
+    variedContract,
+    withIgnoredColumn,
+} from './chain-world.ts';
 
 const AT = Date.UTC(2013, 4, 1);
-const POISON = 'POISON';
+// a text may well be the name of a format of files
+const POISON = 'POISON.parquet.zstd';
 
 let world: ChainWorld;
 
@@ -171,14 +178,6 @@ test('a check refuses what an ingest would', async () => {
     assert.equal(seen.refused?.ruleId, 'file.not-computable');
 });
 
-const FIRMWARE = `      - name: firmware
-        logicalType: string
-        customProperties:
-          - property: role
-            value: ignored
-    customProperties:
-      - property: format`;
-
 test('a replay refuses again what still cannot be computed, and brings in all others', async () => {
     const { lake } = world.workspace;
     const failing = failingEngine(lake.engine, 'cast(meter_key as integer) > 0');
@@ -197,9 +196,7 @@ test('a replay refuses again what still cannot be computed, and brings in all ot
         'wider.csv file.column-unknown',
     ]);
 
-    const second = first
-        .replace('version: 1.0.0', 'version: 2.0.0')
-        .replace('    customProperties:\n      - property: format', FIRMWARE);
+    const second = withIgnoredColumn(first, 'firmware').replace('version: 1.0.0', 'version: 2.0.0');
     world.contract('vendor', second);
     const again = await replayFaulty({ ...world.workspace, lake: { ...lake, engine: failing } }, 'vendor');
     assert.deepEqual([again.payloadsAdmitted, again.payloadsRefusedAgain, again.versions], [1, 1, 2]);

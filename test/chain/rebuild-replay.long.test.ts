@@ -8,7 +8,14 @@ import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import type { TracedFile } from '../../src/trace/traced-file.ts';
 import { differences, type HomeContent } from '../crash/home-content.ts';
-import { type ChainWorld, handClock, openChainWorld, readingsCsv, variedContract } from './chain-world.ts';
+import {
+    type ChainWorld,
+    handClock,
+    openChainWorld,
+    readingsCsv,
+    variedContract,
+    withIgnoredColumn,
+} from './chain-world.ts';
 import { snapshotOf, versionsIn } from './delta-replay.ts';
 import { rebuild, wholeContent } from './rebuild-world.ts';
 
@@ -27,19 +34,9 @@ const row = (slot: number, value: string, quality = 'A', meter = 'A') =>
 function changedContract(version: 1 | 2): string {
     const first = variedContract('generic-csv', 'changed', { unknownMeter: 'wait' });
     if (version === 1) return first;
-    return first
+    return withIgnoredColumn(first, 'firmware')
         .replace('version: 1.0.0', 'version: 2.0.0')
-        .replace('E: estimated,', 'E: estimated, Z: measured,')
-        .replace(
-            '    customProperties:\n      - property: format',
-            `      - name: firmware
-        logicalType: string
-        customProperties:
-          - property: role
-            value: ignored
-    customProperties:
-      - property: format`,
-        );
+        .replace('E: estimated,', 'E: estimated, Z: measured,');
 }
 
 /** One row a day, with an interval for each hour. */

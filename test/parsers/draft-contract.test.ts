@@ -387,6 +387,13 @@ const REFUSED: readonly (readonly [string, string | Buffer, RegExp])[] = [
         /unclear.*kwh "1\.234,100" cannot be read: numbers have one decimal mark/s,
     ],
     [
+        'a decimal comma in JSON',
+        ['00:00', '00:30', '01:00']
+            .map((time) => `{"meter": "M1", "stamp": "2013-05-01T${time}", "kwh": "0,100"}\n`)
+            .join(''),
+        /unclear.*kwh "0,100" cannot be read: the numbers of JSON have a decimal point/s,
+    ],
+    [
         'two-digit years',
         long('M1,01/05/13 00:00,1.5\nM1,01/05/13 00:30,1.5\n'),
         /unclear.*stamp "01\/05\/13 00:00" is no stamp .*: its years have two digits/s,

@@ -35,12 +35,14 @@ export function explainDuckdbError(error: unknown, deed: string): unknown {
     });
 }
 
-/** What the engine says of a file of its own that is damaged, in the class of errors in which it also speaks of values. */
-const DAMAGED_FILE = /magic bytes|parquet|failed to read file|decompress|snappy|zstd|thrift/i;
-
-/** Of an error as `explainDuckdbError` gives it: memory, disk, damaged files and the engine's own faults are none of a value's. */
+/**
+ * Of an error as `explainDuckdbError` gives it: memory, disk and the engine's own faults are none of a value's. Files that are damaged are told in the same
+ * classes, so who asks must know what was read.
+ */
 export function isValueFailure(error: unknown): boolean {
     if (!(error instanceof GridtallyError) || error.code !== 'engine.failed') return false;
-    const { message } = error.cause instanceof Error ? error.cause : { message: '' };
-    return /^(Out of Range|Conversion|Invalid Input) Error: /.test(message) && !DAMAGED_FILE.test(message);
+    return (
+        error.cause instanceof Error &&
+        /^(Out of Range|Conversion|Invalid Input) Error: /.test(error.cause.message)
+    );
 }

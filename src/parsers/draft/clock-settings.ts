@@ -1,3 +1,4 @@
+import { twoDigits } from '../../kernel/calendar-date.ts';
 import { instantText } from '../../kernel/period.ts';
 import { changesWithin, type Zone, zoneOf } from '../../kernel/zone.ts';
 import { plainWords } from './column-names.ts';
@@ -218,6 +219,5 @@ function dayGoes(
 function offsetText(minutes: number): string {
     if (minutes === 0) return 'UTC';
     const size = Math.abs(minutes);
-    const digits = (n: number) => String(Math.floor(n)).padStart(2, '0');
-    return `${minutes < 0 ? '-' : '+'}${digits(size / 60)}:${digits(size % 60)}`;
+    return `${minutes < 0 ? '-' : '+'}${twoDigits(size / 60)}:${twoDigits(size % 60)}`;
 }

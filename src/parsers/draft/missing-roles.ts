@@ -37,7 +37,7 @@ export function refuseMissingRoles(
         for (const column of facts.filter(({ commaShare }) => commaShare > 0.5)) {
             add(
                 column.name,
-                `${shown(column.filled.find((text) => text.includes(',')) ?? '')} cannot be read: numbers have one decimal mark, a point or a comma in all of the column, and no mark of thousands`,
+                `${shown(column.filled.find((text) => text.includes(',')) ?? '')} cannot be read: ${table.format.value === 'ndjson' ? 'the numbers of JSON have a decimal point' : 'numbers have one decimal mark, a point or a comma in all of the column, and no mark of thousands'}`,
             );
         }
     }
