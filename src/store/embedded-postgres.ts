@@ -156,13 +156,8 @@ async function ensureRunning(
 ): Promise<ServerAddress> {
     refuseOtherMachine(cluster);
     if (!isMade(cluster)) await makeCluster(cluster, recovered);
-    if (!existsSync(cluster.secret)) {
-        await stopServer(cluster);
-        await takeAwayPidFile(cluster, recovered);
-        await renewPassword(cluster);
-        recovered.push('The password of the database was missing; it has a new one.');
-    }
     const startedAt = Date.now();
+    if (!existsSync(cluster.secret)) await replacePassword(cluster, recovered, startedAt);
     for (let refusals = 0; ; ) {
         if (await isRunning(cluster)) {
             const address = await awaitAnswer(cluster, startedAt);
@@ -179,11 +174,27 @@ async function ensureRunning(
             isUnused = false;
         } catch (error) {
             const isOver = Date.now() - startedAt > STARTING_MS_MAX;
-            if (isOver || !isHeldByOrphans(cluster)) refusals += 1;
+            if (isOver || !isHeldByOrphans(endOfLog(cluster))) refusals += 1;
             if (isOver || refusals === REFUSALS_MAX) throw refusedToStart(cluster, error);
             await sleep(100 * Math.max(refusals, 1));
         }
     }
+}
+
+async function replacePassword(cluster: Cluster, recovered: string[], startedAt: number): Promise<void> {
+    await stopServer(cluster);
+    await takeAwayPidFile(cluster, recovered);
+    for (;;) {
+        try {
+            await renewPassword(cluster);
+            break;
+        } catch (error) {
+            const isOver = Date.now() - startedAt > STARTING_MS_MAX;
+            if (isOver || !isHeldByOrphans(String(error))) throw error;
+            await sleep(100);
+        }
+    }
+    recovered.push('The password of the database was missing; it has a new one.');
 }
 
 /**
@@ -251,9 +262,9 @@ async function takeAwayPidFile(cluster: Cluster, recovered: string[]): Promise<v
         rmSync(path.join(cluster.folder, 'postmaster.pid'), { force: true });
 }
 
-/** A session outlives a server that was killed until its statement ends; Postgres does not start beside it. */
-function isHeldByOrphans(cluster: Cluster): boolean {
-    return /shared memory block .* is still in use/.test(endOfLog(cluster));
+/** A session outlives a server that was killed until its statement ends; Postgres does not start beside it, and says so. */
+function isHeldByOrphans(said: string): boolean {
+    return /shared memory block .* is still in use/.test(said);
 }
 
 async function startServer(cluster: Cluster): Promise<void> {

@@ -174,6 +174,20 @@ describe('the embedded database of a home', () => {
         assert.equal(serverOf(home).pid, undefined);
     });
 
+    it('gets a new password once a statement that outlives its killed server has ended', async () => {
+        const db = await openDatabase({ home, schema: 'gridtally' });
+        const count = db.query('select count(*) from generate_series(1, 30000000)').catch(() => {});
+        await sleep(200);
+        await killServer(home);
+        rmSync(path.join(home, 'database', 'password'));
+        const lease = await leaseServer(home);
+        assert.match(lease.recovered.join(), /password/);
+        await count;
+        await db.close();
+        await lease.release();
+        assert.equal(serverOf(home).pid, undefined);
+    });
+
     it('is not started again for one who has left', async () => {
         const lease = await leaseServer(home);
         const released = lease.release();
