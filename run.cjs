@@ -26,6 +26,7 @@ const LIVE = path.join(CACHE, 'live');
 const NODE_MAJOR_MIN = 24;
 const LIVE_MS_MAX = 30 * 24 * 3600 * 1000;
 const MAIN = path.join(ROOT, 'src', 'cli', 'main.ts');
+const START_BUNDLE = path.join(ROOT, 'runtime', 'start-bundle.cjs');
 
 main();
 
@@ -375,7 +376,7 @@ function childEnvironment(node, { liveFile, program }) {
 function bundledProgram() {
     if (process.env.GRIDTALLY_FROM_SOURCE) return undefined;
     const folder = path.join(CACHE, `program-${sourcesKey()}`);
-    const program = path.join(folder, 'main.mjs');
+    const program = path.join(folder, 'main.cjs');
     if (fs.existsSync(program)) return program;
     const draft = `${folder}.draft`;
     try {
@@ -383,20 +384,25 @@ function bundledProgram() {
         require('esbuild').buildSync({
             entryPoints: [MAIN],
             absWorkingDir: ROOT,
-            outdir: draft,
-            outExtension: { '.js': '.mjs' },
+            outfile: path.join(draft, 'bundle.cjs'),
             bundle: true,
-            splitting: true,
-            format: 'esm',
+            format: 'cjs',
             platform: 'node',
             target: 'node24',
             external: ['@duckdb/node-bindings', 'pg-native'],
-            banner: {
-                js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+            define: {
+                'import.meta.url': 'urlOfBundle',
+                'import.meta.filename': '__filename',
+                'import.meta.dirname': '__dirname',
             },
+            banner: { js: "const urlOfBundle = require('node:url').pathToFileURL(__filename).href;" },
             legalComments: 'none',
+            // without comments it is ASCII, and a third shorter; a name in an error is still that of the source
+            minifyWhitespace: true,
+            lineLimit: 120,
             logLevel: 'silent',
         });
+        fs.copyFileSync(START_BUNDLE, path.join(draft, 'main.cjs'));
         // a power cut must not leave a program of no bytes, which would do nothing and call it done
         for (const name of fs.readdirSync(draft)) syncFile(path.join(draft, name));
         tryQuietly(() => syncFile(draft)); // not every file system syncs folders
@@ -412,7 +418,13 @@ function bundledProgram() {
 /** Names the content of `src` and of the packages by what the file system knows of them. */
 function sourcesKey() {
     const names = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).sort();
-    const beside = ['run.cjs', 'package.json', 'tsconfig.json', 'node_modules/.gridtally-stamp'];
+    const beside = [
+        'run.cjs',
+        'runtime/start-bundle.cjs',
+        'package.json',
+        'tsconfig.json',
+        'node_modules/.gridtally-stamp',
+    ];
     const known = names.concat(beside.map((name) => `../${name}`)).map((name) => {
         const stat = fs.statSync(path.join(ROOT, 'src', name), { throwIfNoEntry: false }) || {};
         return [name, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ');

@@ -66,4 +66,14 @@ async function main(): Promise<number> {
     }
 }
 
-process.exitCode = await main();
+let hasEnded = false;
+process.on('exit', (code) => {
+    if (hasEnded || code !== 0) return;
+    // as with an `await` at the top of a module, which a bundle that keeps compiled code may not have
+    process.stderr.write('gridtally: nothing is left to wait for, and the command has not ended\n');
+    process.exitCode = 13;
+});
+void main().then((exitCode) => {
+    hasEnded = true;
+    process.exitCode = exitCode;
+});

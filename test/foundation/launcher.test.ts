@@ -4,10 +4,13 @@ import { once } from 'node:events';
 import {
     cpSync,
     existsSync,
+    globSync,
     mkdirSync,
     mkdtempSync,
     readdirSync,
+    readFileSync,
     rmSync,
+    statSync,
     symlinkSync,
     writeFileSync,
 } from 'node:fs';
@@ -19,6 +22,7 @@ import { PROGRAM, SOURCES } from '../program.ts';
 
 // A clone with a lock file that names no packages: npm does its work without a registry.
 const LAUNCHER = path.join(import.meta.dirname, '..', '..', 'run.cjs');
+const START_BUNDLE = path.join(path.dirname(LAUNCHER), 'runtime', 'start-bundle.cjs');
 
 interface Ended {
     readonly code: number | null;
@@ -31,6 +35,7 @@ function makeClone(t: test.TestContext): string {
     const clone = path.join(mkdtempSync(path.join(tmpdir(), 'gridtally-launcher-')), 'a clone with blanks');
     mkdirSync(path.join(clone, 'src', 'cli'), { recursive: true });
     cpSync(LAUNCHER, path.join(clone, 'run.cjs'));
+    cpSync(START_BUNDLE, path.join(clone, 'runtime', 'start-bundle.cjs'));
     writeFileSync(path.join(clone, 'package.json'), '{"name":"clone","version":"1.0.0","type":"module"}');
     writeLock(clone, 'clone');
     writeFileSync(
@@ -120,12 +125,12 @@ test('the command line runs bundled, made anew when a source has changed, and fr
     const runMain = async () => (await run(clone, ['src/cli/main.ts'])).out;
     assert.equal(await runMain(), `one ${main}\n`, 'esbuild is not there');
     linkEsbuild(clone);
-    const program = /^one .*[/\\]\.cache[/\\]program-[0-9a-f]{16}[/\\]main\.mjs\n$/;
+    const program = /^one .*[/\\]\.cache[/\\]program-[0-9a-f]{16}[/\\]bundle\.cjs\n$/;
     const first = await runMain();
     assert.match(first, program);
     assert.equal(await runMain(), first, 'it is made once');
     writeFileSync(part, text('three'));
-    assert.match(await runMain(), /^three .*main\.mjs\n$/);
+    assert.match(await runMain(), /^three .*bundle\.cjs\n$/);
     writeFileSync(part, 'export const said = ;');
     const broken = await run(clone, ['src/cli/main.ts']);
     assert.notEqual(broken.code, 0);
@@ -134,6 +139,35 @@ test('the command line runs bundled, made anew when a source has changed, and fr
     writeFileSync(part, text('one'));
     const asked = { GRIDTALLY_FROM_SOURCE: '1' };
     assert.equal((await start(clone, ['src/cli/main.ts'], 'run.cjs', asked).ended).out, `one ${main}\n`);
+});
+
+test('a bundle keeps compiled code for later starts, and makes it anew where it is damaged', async (t) => {
+    const clone = makeClone(t);
+    assert.equal((await run(clone, ['--install-only'])).code, 0);
+    linkEsbuild(clone);
+    const runMain = async (word: string) =>
+        assert.deepEqual(await run(clone, ['src/cli/main.ts', word]), {
+            ...{ code: 0, signal: null, err: '' },
+            out: `main ${word}\n`,
+        });
+    await runMain('first');
+    const folder = path.dirname(globSync(path.join(clone, '.cache', 'program-*', 'bundle.cjs'))[0] ?? '');
+    const kept = () => readdirSync(folder).filter((name) => name.startsWith('code-'));
+    const [name = ''] = kept();
+    assert.deepEqual(kept(), [name], 'one, and no draft');
+    const file = path.join(folder, name);
+    const whole = readFileSync(file);
+    const { mtimeMs } = statSync(file);
+    await runMain('second');
+    assert.equal(statSync(file).mtimeMs, mtimeMs, 'it is used as it is');
+    const changed = Buffer.from(whole);
+    changed[whole.length >> 1] = (changed[whole.length >> 1] ?? 0) ^ 1;
+    for (const damaged of ['', 'x', whole.subarray(0, 100), changed]) {
+        writeFileSync(file, damaged);
+        await runMain('third');
+        assert.equal(readFileSync(file).length, whole.length);
+        assert.deepEqual(kept(), [name]);
+    }
 });
 
 test('the command line of this clone can be bundled, so that tests start what users do', {

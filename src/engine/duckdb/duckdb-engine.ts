@@ -1,11 +1,10 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import {
-    type DuckDBConnection,
-    type DuckDBExtractedStatements,
+import type {
+    DuckDBConnection,
+    DuckDBExtractedStatements,
     DuckDBInstance,
-    type DuckDBValue,
-    StatementType,
+    DuckDBValue,
 } from '@duckdb/node-api';
 import { announceWrittenFiles, makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
 import { GridtallyError } from '../../kernel/errors.ts';
@@ -34,6 +33,9 @@ export interface DuckdbOptions {
     /** Where each instance spills into a folder of its own, and removes it when it ends. */
     readonly spillFolder: string;
 }
+
+/** Loaded when it is first asked for: it takes 50 ms, and many a command has nothing to compute. */
+const library = () => import('@duckdb/node-api');
 
 const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
     'payload-files',
@@ -111,6 +113,7 @@ async function connectTo(instance: DuckDBInstance, wishes: SessionWishes): Promi
 async function makeInstance(options: DuckdbOptions): Promise<DuckDBInstance> {
     // the engine makes the last folder of a path, and no other
     await makeFolderDurably(options.spillFolder);
+    const { DuckDBInstance } = await library();
     return DuckDBInstance.create(':memory:', {
         threads: String(options.threads),
         memory_limit: options.memoryLimit,
@@ -300,6 +303,7 @@ export class DuckdbSession implements EngineSession {
     }
 
     async #refuseUnlessQuery(text: string, statements: DuckDBExtractedStatements): Promise<void> {
+        const { StatementType } = await library();
         const { statementType } = await statements
             .prepare(0)
             .catch((error) => explainRefusal(error, EXPLAINED.exec(text)?.[1] ?? text));
