@@ -9,9 +9,11 @@
  *
  * In a run of all files, homes that are made by `openChainWorld` share one database server, each in a schema of its own: to make and start
  * a server for each would be a fifth of the run. Where files are named, each home has a server of its own, as homes have by themselves.
+ * A run of all quick files has its scratch folders in memory where there is room and TMPDIR is not set.
  * GRIDTALLY_TEST_DATABASE=postgres://… names a server that is there instead, which is left as it was.
  */
 import { availableParallelism } from 'node:os';
+import { useMemoryForScratch } from './scratch-in-memory.ts';
 import { startSharedDatabase } from './shared-database.ts';
 import { endTestsWithRunner, runSuite, timeForLongFiles } from './suite.ts';
 
@@ -27,7 +29,13 @@ if (patterns.length === 0) {
     process.stdout.write(
         'skipped - engines/: they need a Spark server; `npm run test:engines` installs and starts it\n',
     );
-    leave = await startSharedDatabase();
+    const isQuick = process.env.GRIDTALLY_LONG !== '1' && process.env.GRIDTALLY_SLOW !== '1';
+    const leaveMemory = isQuick ? useMemoryForScratch() : () => {};
+    const leaveDatabase = await startSharedDatabase();
+    leave = async () => {
+        await leaveDatabase();
+        leaveMemory();
+    };
 }
 
 try {

@@ -16,7 +16,7 @@ import {
 } from '../billing/billing-world.ts';
 import { type NaiveReading, naiveLines } from '../billing/naive-bills.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
-import { lclHomes, lclPayloads, microKwh, readLcl } from './lcl-files.ts';
+import { LCL_END, lclHomes, lclPayloads, lclTexts, microKwh, readLcl } from './lcl-files.ts';
 
 const ZONE = 'Europe/London';
 const EXCHANGE = '2013-03-14T12:30:00Z';
@@ -195,17 +195,26 @@ interface LondonCase {
     /** How many of the sixty homes, at least those of `METERS`; what is beyond them is one house each, every third with a move. */
     readonly homes: number;
     readonly months: readonly string[];
+    /** What of the files comes in: all of their year, or only the months and the days beside them, where two months follow each other twice. */
+    readonly ingested: 'year' | 'months';
 }
 
 /** Real homes of London from files to bills, and every line compared with a naive computation from the files. */
-export async function checkLondonBills({ homes: count, months }: LondonCase): Promise<void> {
+export async function checkLondonBills({ homes: count, months, ingested }: LondonCase): Promise<void> {
     const homes = lclHomes();
     const metersUsed = [...METERS, ...furtherMeters(count)];
     const agreements = [...AGREEMENTS, ...furtherAgreements(count)];
     const world = await openChainWorld({ marketZone: ZONE });
     try {
         await loadWorld(world, { homes, meters: metersUsed, agreements });
-        await ingest(world.workspace, 'lcl', lclPayloads(metersUsed.map(({ home }) => homes[home] ?? '')));
+        const homesUsed = metersUsed.map(({ home }) => homes[home] ?? '');
+        if (ingested === 'year') await ingest(world.workspace, 'lcl', lclPayloads(homesUsed));
+        else
+            for (const month of months) {
+                const { from, to } = monthPeriod(month);
+                const end = to === LCL_END ? to : addDays(to, 1);
+                await world.ingest('lcl', lclTexts(homesUsed, addDays(from, -1), end, 0));
+            }
         await refreshAll(world.workspace);
         const readings = metersUsed.flatMap((meter, i) => readingsOf(meter, homes[meter.home] ?? '', i + 1));
         for (const month of months) {

@@ -464,6 +464,9 @@ test('whatever the bytes are, there is a draft that can be read or an error of t
             fc.constantFrom(',', ';', '\n', '"', '\r', '..', ': ', '\u2028', '%', "'"),
         ),
     });
+    const samples = Number(
+        process.env.GRIDTALLY_SAMPLES ?? (process.env.GRIDTALLY_LONG === '1' ? 1500 : 500),
+    );
     let drafted = 0;
     await fc.assert(
         fc.asyncProperty(fc.constantFrom(...bases), fc.array(cut, { maxLength: 5 }), async (base, cuts) => {
@@ -475,9 +478,9 @@ test('whatever the bytes are, there is a draft that can be read or an error of t
             if (outcome === 'drafted') drafted += 1;
             else assert.match(outcome, /^feed\.sample-/);
         }),
-        { numRuns: Number(process.env.GRIDTALLY_SAMPLES ?? 1500), includeErrorInReport: true },
+        { numRuns: samples, includeErrorInReport: true },
     );
-    assert.ok(drafted > 200, `${drafted} of the samples could be read`);
+    assert.ok(drafted > samples / 8, `${drafted} of ${samples} samples could be read`);
 });
 
 test('only the beginning of a file is read, however long it is', async () => {

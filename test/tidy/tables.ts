@@ -46,7 +46,8 @@ export const ROOT_ENTRIES: Readonly<Record<string, string>> = {
     'package-lock.json': 'exact versions of the packages',
     'package.json': 'the package and its commands',
     'run.cjs': 'starts everything on a bare machine',
-    runtime: 'the Node that is used where the machine has an older one, and what starts the bundled command line',
+    runtime:
+        'the Node that is used where the machine has an older one, and what starts the bundled command line',
     src: 'the code',
     test: 'the tests',
     'tsconfig.json': 'type rules',
