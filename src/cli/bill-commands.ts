@@ -4,12 +4,12 @@ import type { Command } from 'commander';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
 import { type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
-import { monthPeriod } from '../kernel/calendar-date.ts';
+import { type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
 import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
-import { draftPeriod } from '../pipeline/draft-period.ts';
+import { draftPeriod, type PeriodDraft } from '../pipeline/draft-period.ts';
 import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
 import { count, counted, tableText } from './output.ts';
 
@@ -55,7 +55,23 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
                 : []),
             `${count(result.incomplete)} incomplete${result.held > 0 ? `, ${count(result.held)} held` : ''}; total due ${result.totalDue} ${currency}`,
         ]);
+        for (const line of draftWarnings(options.period ?? '', period, result)) output.notice(line);
     });
+}
+
+/** Why the bills may not be what is expected of them. */
+function draftWarnings(month: string, { from }: DatePeriod, draft: PeriodDraft): string[] {
+    const { stalePartitions: stale, newestMarketDay: newest } = draft;
+    const lines: string[] = [];
+    if (stale > 0)
+        lines.push(
+            `warning: ${counted(stale, 'partition')} of ${month} ${stale === 1 ? 'awaits' : 'await'} a refresh, and the bills lack what is new in ${stale === 1 ? 'it' : 'them'}: run \`gridtally refresh\`, then this again`,
+        );
+    if (newest === null || newest < from)
+        lines.push(
+            `warning: no reading reaches into ${month}${newest === null ? '' : `: the newest is of ${newest}`}`,
+        );
+    return lines;
 }
 
 async function showCommand(billId: string, _options: CommonOptions, self: Command): Promise<void> {

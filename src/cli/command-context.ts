@@ -4,7 +4,7 @@ import { GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
 import { zoneOf } from '../kernel/zone.ts';
 import { type Output, openOutput } from './output.ts';
-import { stopServerOnSignal } from './stop-on-signal.ts';
+import { stopOnFirstSignal } from './stop-on-signal.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 export interface CommonOptions {
@@ -32,7 +32,7 @@ export function homeFolder(options: CommonOptions): string {
 }
 
 /**
- * Opens the home, runs the command, and closes it whatever happens. A signal stops what a server runs for it; with `hasOwnSignals` the command
+ * Opens the home, runs the command, and closes it whatever happens. A signal stops what servers run for it; with `hasOwnSignals` the command
  * sees to signals itself.
  */
 export async function withWorkspace(
@@ -42,7 +42,7 @@ export async function withWorkspace(
 ): Promise<void> {
     const output = openOutput(options.json === true);
     const workspace = await openWorkspace(homeFolder(options));
-    const takeBack = hasOwnSignals ? () => {} : stopOnSignal(workspace);
+    const takeBack = hasOwnSignals ? () => {} : stopOnSignal(workspace, output);
     try {
         for (const notice of workspace.notices) output.notice(notice);
         await work(workspace, output);
@@ -52,9 +52,15 @@ export async function withWorkspace(
     }
 }
 
-/** Signals stop what a server runs for this process; what runs in the process itself ends with it. */
-export function stopOnSignal({ lake }: Workspace): () => void {
-    return lake.bulkEngine === lake.engine ? () => {} : stopServerOnSignal(lake.bulkEngine);
+/** Signals stop what servers run for this process, and the home's own server where nobody else uses it; what runs in the process itself ends with it. */
+export function stopOnSignal({ db, lake }: Workspace, output: Output): () => void {
+    const { bulkEngine, engine } = lake;
+    return stopOnFirstSignal([
+        async () =>
+            output.notice('interrupted: what is published stays, and the same command goes on from there'),
+        () => db.leave(),
+        ...(bulkEngine === engine ? [] : [() => bulkEngine.close()]),
+    ]);
 }
 
 /** An option's value as a UTC instant in epoch milliseconds. */

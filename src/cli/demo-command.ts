@@ -15,7 +15,7 @@ import { openDatabase } from '../store/database.ts';
 import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, initHome, readHome } from '../store/home.ts';
 import { dropSchemaOf } from '../store/home-binding.ts';
-import { wholeNumber } from './command-context.ts';
+import { stopOnSignal, wholeNumber } from './command-context.ts';
 import { claimTownFolder } from './demo-folder.ts';
 import { demoSummary } from './demo-summary.ts';
 import { count, counted, type Output, openOutput } from './output.ts';
@@ -69,6 +69,7 @@ async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
     refuseOtherDatabase(homeFolder, options);
     await step(output, 'home', () => makeHome(homeFolder, options));
     const workspace = await openWorkspace(homeFolder);
+    const takeBack = stopOnSignal(workspace, output);
     try {
         for (const notice of workspace.notices) output.notice(notice);
         await runChain(workspace, output, townFolder);
@@ -80,6 +81,7 @@ async function demoCommand(options: DemoOptions, self: Command): Promise<void> {
         output.result(summary.value, summary.text);
     } finally {
         await workspace.close();
+        takeBack();
     }
 }
 

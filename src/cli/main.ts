@@ -16,6 +16,7 @@ import { addRebuildCommand } from './rebuild-command.ts';
 import { addRegisterCommands } from './register-commands.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addSimulateCommand } from './simulate-command.ts';
+import { isEndingBySignal } from './stop-on-signal.ts';
 import { addTraceCommands } from './trace-commands.ts';
 import { addVerifyCommands } from './verify-commands.ts';
 import { addWorkCommand } from './work-command.ts';
@@ -55,6 +56,8 @@ async function main(): Promise<number> {
         await program.parseAsync();
         return typeof process.exitCode === 'number' ? process.exitCode : 0;
     } catch (error) {
+        // what stopped the servers ends the process
+        if (isEndingBySignal()) return new Promise(() => {});
         const isJson = process.argv.includes('--json');
         if (!(error instanceof CommanderError)) return reportError(error, isJson);
         if (error.exitCode === 0) return 0;

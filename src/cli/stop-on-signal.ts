@@ -1,19 +1,26 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../engine/engine.ts';
 
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 // a server out of reach does not keep anybody waiting
 const PATIENCE_MS = 3_000;
 
+let isEnding = false;
+
+/** A signal ends this process: what fails from now on fails for that reason, and is nothing to tell. */
+export function isEndingBySignal(): boolean {
+    return isEnding;
+}
+
 /**
- * From now on a signal that ends this process first ends what the server of this engine runs for it, so that nobody pays for a job whose result
- * is awaited no more; a second one does not wait for that. Nothing published is lost: the next run goes on. Gives what takes this back.
+ * From now on a signal that ends this process first ends what runs for it elsewhere, so that nobody pays for a job whose result is awaited no
+ * more and no server stays for nobody; a second one does not wait for that. Nothing published is lost: the next run goes on. Gives what takes this back.
  */
-export function stopServerOnSignal(server: Pick<Engine, 'close'>): () => void {
+export function stopOnFirstSignal(stops: readonly (() => Promise<void>)[]): () => void {
     return onFirstSignal((signal) => {
-        const isStopped = server.close().catch(() => {});
-        void Promise.race([isStopped, sleep(PATIENCE_MS)]).then(() => endBy(signal));
+        isEnding = true;
+        const stopped = Promise.allSettled(stops.map((stop) => stop()));
+        void Promise.race([stopped, sleep(PATIENCE_MS)]).then(() => endBy(signal));
     });
 }
 

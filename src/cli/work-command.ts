@@ -27,7 +27,7 @@ async function workCommand(options: WorkCommandOptions): Promise<void> {
     await withWorkspace(
         options,
         async (workspace, output) => {
-            const stop = stopSignal(output, () => stopOnSignal(workspace));
+            const stop = stopSignal(output, () => stopOnSignal(workspace, output));
             if (options.follow === true) output.notice('at work, until SIGTERM or Ctrl-C');
             const result = await work(workspace, {
                 isFollowing: options.follow === true,

@@ -1,25 +1,35 @@
 import { type DraftOutcome, draftBills } from '../billing/draft-bills.ts';
 import type { BillingInputs, MarkTable } from '../billing/rating-dimensions.ts';
 import { readRatingDimensions } from '../billing/registered-dimensions.ts';
-import { addDays, type DatePeriod } from '../kernel/calendar-date.ts';
+import { addDays, type CalendarDate, type DatePeriod } from '../kernel/calendar-date.ts';
 import { distinctPaths, liveFiles, pathsOfOtherDays } from '../lake/catalogue.ts';
 import { type PartitionKey, partitionText } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { newestMarketDay } from '../lake/refresh-state.ts';
 import { channelDirectory } from '../registry/channel-directory.ts';
 import type { Transaction } from '../store/database.ts';
-import { type Chain, feedsOf, registerFeedsOf } from './chain.ts';
+import { type Chain, feedsOf, planRefreshOf, registerFeedsOf } from './chain.ts';
 import { publishOpen } from './open-tables.ts';
 import { registerHolds } from './register-holds.ts';
 
+export interface PeriodDraft extends DraftOutcome {
+    /** Partitions of the period that a refresh would have made anew before: what they lack is in no bill. */
+    readonly stalePartitions: number;
+    /** The newest market day with a reading; null: there is none. Beyond it nothing but standing charges is due. */
+    readonly newestMarketDay: CalendarDate | null;
+}
+
 /** Drafts the bills of a period (local days, half-open) from what is published and believed now; then publishes the open tables. */
-export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<DraftOutcome> {
+export async function draftPeriod(chain: Chain, period: DatePeriod): Promise<PeriodDraft> {
     const { db, bulkEngine, clock } = chain.lake;
+    const { rebuilds } = await planRefreshOf(chain);
+    const stale = rebuilds.filter(({ marketDay }) => marketDay >= period.from && marketDay < period.to);
     const outcome = await useLake(chain.lake, () =>
         draftBills({ db, engine: bulkEngine, clock }, () => readBillingInputs(chain, period)),
     );
     await publishOpen(chain, { bills: period });
-    return outcome;
+    const newest = (await newestMarketDay(chain.lake)) ?? null;
+    return { ...outcome, stalePartitions: stale.length, newestMarketDay: newest };
 }
 
 /** Everything at one moment: a refresh that commits meanwhile is seen whole or not at all. */

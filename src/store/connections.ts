@@ -33,6 +33,7 @@ export class Connections {
     /** Connections for locks that hold none now. */
     readonly #kept: { readonly client: pg.Client; readonly since: number }[] = [];
     #isClosed = false;
+    #left: Promise<void> | undefined;
     #patienceMs = 0;
     #busy = 0;
     readonly #waiting: (() => void)[] = [];
@@ -139,7 +140,14 @@ export class Connections {
         this.#isClosed = true;
         for (const { client } of this.#kept.splice(0)) await client.end().catch(ignore);
         await this.#pool.end();
-        await this.#lease?.release();
+        await this.leave();
+    }
+
+    /** Leaves the embedded server at once, whatever is under way on it; the last to leave stops it. */
+    leave(): Promise<void> {
+        this.#isClosed = true;
+        this.#left ??= this.#lease?.release() ?? Promise.resolve();
+        return this.#left;
     }
 
     /** What a user is told when the server cannot be used; never holds a password. */

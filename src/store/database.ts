@@ -75,6 +75,8 @@ export interface Database extends Transaction {
     /** What a crash had left and opening put right, as sentences for the user. */
     readonly recovered: readonly string[];
     close(): Promise<void>;
+    /** Leaves an embedded server at once, whatever is under way on it, which fails; the last to leave stops it. For a process that ends. */
+    leave(): Promise<void>;
 }
 
 /** Whether a lock of `withLock` is still held, to be asked before a commit that rests on it: a restart of the server frees it, and another process may have taken it. */
@@ -298,6 +300,10 @@ class PooledDatabase implements Database {
 
     async close(): Promise<void> {
         await this.#connections.close();
+    }
+
+    leave(): Promise<void> {
+        return this.#connections.leave();
     }
 }
 
