@@ -116,6 +116,8 @@ export function editTable(edits: readonly EditSummary[]): string[] {
         'from',
         'to',
         'intervals',
+        'kWh',
+        'quality',
         'received',
         'receipt',
         'reason',
@@ -128,11 +130,21 @@ export function editTable(edits: readonly EditSummary[]): string[] {
         e.periodFrom,
         e.periodTo,
         e.intervalCount,
+        valuesText(e.values),
+        e.qualities.join(' '),
         e.receivedAt,
         e.receiptId,
         e.reasons.join('; '),
     ]);
     return tableText(columns, cells);
+}
+
+const SHOWN_VALUES = 3;
+
+/** The first few of them; all are in the history of the meter. */
+function valuesText(values: readonly (string | null)[]): string {
+    const shown = values.slice(0, SHOWN_VALUES).map((value) => value ?? 'missing');
+    return `${shown.join(' ')}${values.length > shown.length ? ' …' : ''}`;
 }
 
 async function withdrawCommand(no: string, _options: CommonOptions, self: Command): Promise<void> {

@@ -13,7 +13,7 @@ import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
 import { count, counted, wrapped } from './output.ts';
 import { refreshText } from './refresh-text.ts';
-import { QUARANTINE_QUERY, refusalLine, refusalText, sampleLine } from './refusal-text.ts';
+import { QUARANTINE_QUERY, refusalLine, refusalText, sampleLine, WAITING_QUERY } from './refusal-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { unusedText } from './unused-text.ts';
 
@@ -137,6 +137,12 @@ function ingestText(report: IngestReport): string[] {
               ]
             : []),
         ...(parsed.quarantined > 0 ? [`next: gridtally sql "${QUARANTINE_QUERY}"`] : []),
+        ...(parsed.waiting > 0
+            ? [
+                  `next: gridtally sql "${WAITING_QUERY}"`,
+                  'next: gridtally load metering-points FILE (rows wait until their meter is registered for their time, and no longer then)',
+              ]
+            : []),
         ...(refreshed
             ? [
                   `refreshed: ${counted(refreshed.rebuilt, 'partition')} rebuilt, ${count(refreshed.merged)} merged`,

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../kernel/hash.ts';
 import { instantText } from '../kernel/period.ts';
-import type { EditDocument } from './edit-payload.ts';
+import type { EditDocument, EditQuality } from './edit-payload.ts';
 import { intervalKey } from './edit-request.ts';
 
 /** A payload of the feed of edits, in the order of receipt. */
@@ -23,6 +23,9 @@ export interface EditSummary {
     /** End of the last interval. */
     readonly periodTo: string;
     readonly intervalCount: number;
+    /** Values of its intervals in kWh, or indexes of a register, each once, in their order; null: to be missing. */
+    readonly values: readonly (string | null)[];
+    readonly qualities: readonly EditQuality[];
     readonly receiptId: string;
     readonly receivedAt: string;
     readonly withdrawnBy: string | null;
@@ -64,6 +67,8 @@ function summaryOf(
         periodFrom: instantText(from),
         periodTo: instantText(to),
         intervalCount: intervals.length,
+        values: [...new Set(intervals.map(({ kwh }) => kwh))],
+        qualities: [...new Set(intervals.map(({ quality }) => quality))],
         receiptId,
         receivedAt: instantText(receivedAt),
         withdrawnBy: withdrawal?.document.by ?? null,

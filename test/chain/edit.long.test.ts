@@ -135,8 +135,16 @@ test('an edit that is withdrawn leaves what was there before it, edits and gaps 
     assert.equal(counts?.a, counts?.b);
     const listed = await editsMade(world.workspace, 'M5');
     assert.deepEqual(
-        listed.map((e) => [e.editNo, e.state, e.by, e.withdrawnBy, e.withdrawalReason]),
-        [[filled.editNo, 'withdrawn', 'Ada', 'Ben', 'wrong meter']],
+        listed.map((e) => [
+            e.editNo,
+            e.state,
+            e.by,
+            e.values,
+            e.qualities,
+            e.withdrawnBy,
+            e.withdrawalReason,
+        ]),
+        [[filled.editNo, 'withdrawn', 'Ada', ['0.4'], ['measured'], 'Ben', 'wrong meter']],
     );
     const period = { from: FROM, to: FROM + HALF };
     const { intervals } = await readingHistory(world.workspace, { meter: 'M5', period });

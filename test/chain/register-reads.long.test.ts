@@ -232,8 +232,8 @@ test('a read of a person wins, is listed and traced to its line, and can be take
     ]);
     const listed = await editsMade(world.workspace, 'A', REGISTER_EDIT_FEED);
     assert.deepEqual(
-        listed.map((e) => [e.state, e.by, e.withdrawnBy, e.withdrawalReason]),
-        [['withdrawn', 'ada', 'ben', 'another meter']],
+        listed.map((e) => [e.state, e.by, e.values, e.withdrawnBy, e.withdrawalReason]),
+        [['withdrawn', 'ada', ['1450.5'], 'ben', 'another meter']],
     );
     assert.deepEqual(await editsMade(world.workspace), []);
 });

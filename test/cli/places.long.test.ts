@@ -71,14 +71,17 @@ test('the first quarantined rows of each rule are told with file, line, field, r
     assert.equal(
         told,
         `  row.fields: 1
-    rows.csv:8: row.fields: The row has more or fewer fields than the header.
+    rows.csv:8: row.fields: The row has more or fewer fields than the header. The row: "A,1"
   row.stamp-format: 4
-    rows.csv:3 read_at: row.stamp-format: The stamp is not written as the contract says.
+    rows.csv:3 read_at: row.stamp-format: The stamp is not written as the contract says. The row:
+        "A,1,yesterday,30,1,kWh,A,1"
     rows.csv:4 read_at value: row.stamp-format row.value-format: The stamp is not written as the contract says. The
-        value is not a plain decimal number.
-    rows.csv:6 read_at: row.stamp-format: The stamp is not written as the contract says.
+        value is not a plain decimal number. The row: "A,1,noon,30,x,kWh,A,1"
+    rows.csv:6 read_at: row.stamp-format: The stamp is not written as the contract says. The row:
+        "A,1,later,30,1,kWh,A,1"
   row.value-format: 1
-    rows.csv:5 value: row.value-format: The value is not a plain decimal number.
+    rows.csv:5 value: row.value-format: The value is not a plain decimal number. The row:
+        "A,1,2013-05-01T01:00:00Z,30,1_000,kWh,A,1"
 `,
     );
     const file = given('one.csv', `${HEADER}A,1,soon,30,1,kWh,A,1\n`);
