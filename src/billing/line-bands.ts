@@ -17,8 +17,8 @@ export interface PricedInterval {
 }
 
 /**
- * Says in which band of a charge an interval is, as rating does: null where the charge has one price, undefined where the tariff version or its
- * charge is no longer believed.
+ * Says in which band of a charge an interval is, as rating does: null where the charge has one price, undefined where the tariff version is not
+ * among the dimensions, or has no such charge.
  */
 export function openLineBands(
     dimensions: RatingDimensions,

@@ -6,6 +6,7 @@ import type { AsKnown } from '../registry/channel-directory.ts';
 import {
     readCalendarVersions,
     readHolidays,
+    readNumberedTariffVersions,
     readPriceSeries,
     readTariffVersions,
 } from '../registry/tariff-reader.ts';
@@ -16,23 +17,25 @@ const HOUR_MS = 3_600_000;
 
 /**
  * Master data of a period (local days, half-open) as the registry believes it now, or did at `knownAt`. For one consistent look
- * give a transaction with isolation `repeatable read`. With `tariffNos` the prices of these alone, without agreements.
+ * give a transaction with isolation `repeatable read`. With `tariffVersionNos` the prices of these alone, without agreements: versions by
+ * which a bill was made are looked up also where others have taken their place.
  */
 export async function readRatingDimensions(
     db: Pick<Transaction, 'query'>,
     options: AsKnown & {
         readonly period: DatePeriod;
         readonly zone: Zone;
-        readonly tariffNos?: readonly number[];
+        readonly tariffVersionNos?: readonly number[];
     },
 ): Promise<RatingDimensions> {
-    const { period, zone, tariffNos: only, ...known } = options;
+    const { period, zone, tariffVersionNos, ...known } = options;
     const days = { from: period.from, to: period.to, ...known };
-    const agreements = only === undefined ? await readAgreements(db, days) : [];
-    const tariffNos = new Set(only ?? agreements.map((agreement) => agreement.tariffNo));
-    const tariffVersions = (await readTariffVersions(db, days)).filter((version) =>
-        tariffNos.has(version.tariffNo),
-    );
+    const agreements = tariffVersionNos === undefined ? await readAgreements(db, days) : [];
+    const tariffNos = new Set(agreements.map((agreement) => agreement.tariffNo));
+    const tariffVersions =
+        tariffVersionNos === undefined
+            ? (await readTariffVersions(db, days)).filter(({ tariffNo }) => tariffNos.has(tariffNo))
+            : await readNumberedTariffVersions(db, tariffVersionNos);
     const charges = tariffVersions.flatMap((version) => version.structure.charges);
     const seriesIds = [
         ...new Set(charges.flatMap((charge) => (charge.kind === 'energy-series' ? charge.seriesId : []))),

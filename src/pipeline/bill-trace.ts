@@ -33,8 +33,8 @@ interface NumberedLine {
 type BandFinder = ReturnType<typeof openLineBands>;
 
 /**
- * Takes lines of a bill apart: to the readings whose sum a line prices, their versions, payloads and lines. The master data are those that are
- * believed now: where readings or prices have changed since a draft was made, its numbers do not add up any more.
+ * Takes lines of a bill apart: to the readings whose sum a line prices, their versions, payloads and lines. Tariffs are those that the bill was made
+ * by; calendars, series and readings are those that are believed now: where they have changed since a draft was made, its numbers do not add up any more.
  * Throws `billing.bill-unknown`, `trace.stale` and `trace.does-not-add-up`.
  */
 export async function traceBill(chain: Chain, question: BillQuestion): Promise<TracedBill> {
@@ -46,9 +46,10 @@ export async function traceBill(chain: Chain, question: BillQuestion): Promise<T
     );
     if (lines.length === 0)
         throw new GridtallyError('usage.invalid', `bill ${question.billId} has no line ${question.lineNo}`);
-    const tariffNos = await tariffNosOf(chain, lines);
+    const tariffVersionNos = [...new Set(lines.flatMap(({ tariffVersionNo }) => tariffVersionNo ?? []))];
     const period = { from: calendarDate(document.periodFrom), to: calendarDate(document.periodTo) };
-    const bandOf = openLineBands(await readRatingDimensions(db, { period, zone, tariffNos }), zone);
+    const dimensions = await readRatingDimensions(db, { period, zone, tariffVersionNos });
+    const bandOf = openLineBands(dimensions, zone);
     const traced: TracedBillLine[] = [];
     const known = new Map<string, TracedDay[]>();
     for (const one of lines) {
@@ -82,14 +83,6 @@ async function numberedLines({ lake }: Chain, { document }: StoredBill): Promise
         lineNo: i + 1,
         tariffVersionNo: rows[i]?.tariffVersionNo ?? null,
     }));
-}
-
-async function tariffNosOf({ lake }: Chain, lines: readonly NumberedLine[]): Promise<number[]> {
-    const rows = await lake.db.query<{ tariffNo: number }>(
-        'select distinct tariff_no as "tariffNo" from tariff_versions where tariff_version_no = any($1)',
-        [lines.flatMap(({ tariffVersionNo }) => tariffVersionNo ?? [])],
-    );
-    return rows.map(({ tariffNo }) => tariffNo);
 }
 
 /** Days of the channels by which the metering point takes energy, once for all lines of one service period. */

@@ -20,19 +20,32 @@ export interface TariffVersion {
     readonly structure: TariffStructure;
 }
 
+const TARIFF_VERSIONS = `select v.tariff_version_no as "tariffVersionNo", v.tariff_no as "tariffNo",
+             t.tariff_id as "tariffId", v.name,
+             lower(v.valid_during) as "validFrom", upper(v.valid_during) as "validTo", v.structure
+         from tariff_versions v join tariffs t using (tariff_no)`;
+
 /** Tariff versions that hold on some of the days, in the order of tariff and beginning. */
 export async function readTariffVersions(
     db: Reader,
     { from, to, ...known }: DaysAsKnown,
 ): Promise<TariffVersion[]> {
     return db.query<TariffVersion>(
-        `select v.tariff_version_no as "tariffVersionNo", v.tariff_no as "tariffNo",
-             t.tariff_id as "tariffId", v.name,
-             lower(v.valid_during) as "validFrom", upper(v.valid_during) as "validTo", v.structure
-         from tariff_versions v join tariffs t using (tariff_no)
+        `${TARIFF_VERSIONS}
          where ${believedAt('v', '$1')} and v.valid_during && daterange($2, $3)
          order by t.tariff_id collate "C", lower(v.valid_during)`,
         [knownAtText(known), from, to],
+    );
+}
+
+/** Tariff versions by their numbers, whether they are still believed or not. */
+export async function readNumberedTariffVersions(
+    db: Reader,
+    tariffVersionNos: readonly number[],
+): Promise<TariffVersion[]> {
+    return db.query<TariffVersion>(
+        `${TARIFF_VERSIONS} where v.tariff_version_no = any($1) order by v.tariff_version_no`,
+        [[...tariffVersionNos]],
     );
 }
 

@@ -1,12 +1,12 @@
 // test limit: 240 s
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { traceBill } from '../../src/pipeline/bill-trace.ts';
-import { ingest, refreshAll } from '../../src/pipeline/chain.ts';
+import { ingest, load, refreshAll } from '../../src/pipeline/chain.ts';
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { onlyDay, traceTotals } from '../../src/pipeline/total-trace.ts';
@@ -65,6 +65,21 @@ test('every draft is taken apart into the readings that its lines price', async 
             assert.deepEqual(line.days, []);
         }
     }
+});
+
+test('a draft is taken apart also after its tariffs were loaded again under other names', async () => {
+    const file = path.join(town.folder, 'tariffs.yaml');
+    const before = readFileSync(path.join(town.townFolder, 'master', 'tariffs.yaml'), 'utf8');
+    writeFileSync(file, before.replaceAll(/^( *name: )(.*)$/gm, '$1$2, renamed'));
+    const { changed } = await load(town.workspace, { kind: 'tariffs', file });
+    assert.ok(changed > 0);
+    const months = { from: calendarDate('2013-03-01'), to: calendarDate('2013-04-01') };
+    const { unchanged, replaced, drafted } = await draftPeriod(town.workspace, months);
+    assert.deepEqual([replaced, drafted], [0, 0]);
+    const bills = await town.query('select bill_id from bills order by 1');
+    assert.equal(bills.length, unchanged);
+    for (const { bill_id } of bills)
+        await traceBill(town.workspace, { billId: String(bill_id), readsLines: false });
 });
 
 test('a file is taken to everything that it touched, and its rows are all accounted for', async () => {
