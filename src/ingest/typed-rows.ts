@@ -117,7 +117,7 @@ function typedCte(contract: FeedContract, { of, stamp, value, numbers }: Reader)
     ${cells.length > 0 ? 'r.cell_name' : "''"} as cell_name,
     ${cells.length > 0 ? 'r.cell_no' : '0'} as cell_no,
     stamp_is_well_formed,
-    ${cells[0]?.cell.kind === 'time' ? `${wallUs} + cast(r.cell_no as bigint) * 60000000` : wallUs} as wall_us,
+    ${cells[0]?.cell.kind === 'time' ? cellWallUs(wallUs, reading.stamp.marks) : wallUs} as wall_us,
     ${stamp.offsetUs} as stamp_offset_us,
     ${value} as value_text,
     ${nullTexts(value, reading.value.nullTexts)} as value_is_null,
@@ -132,6 +132,15 @@ function typedCte(contract: FeedContract, { of, stamp, value, numbers }: Reader)
     ${versionSql(of('version'), contract)} as version_stamp,
     ${of('version') ? `${of('version')} <> ''` : 'false'} as has_version
 from measured as r`;
+}
+
+/**
+ * A column names an interval of the local day, whichever of its ends its name tells: the local time at which the interval begins, so that those of a
+ * skipped or repeated hour are the ones that lie within it.
+ */
+function cellWallUs(dayUs: string, marks: FeedContract['reading']['stamp']['marks']): string {
+    const minute = marks === 'end' ? '(r.cell_no - minutes)' : 'r.cell_no';
+    return `${dayUs} + cast(${minute} as bigint) * 60000000`;
 }
 
 function nullTexts(value: string, texts: readonly string[]): string {
@@ -166,9 +175,11 @@ function versionSql(version: string | undefined, contract: FeedContract): string
 
 /** Wall clock to the UTC instant at which the interval begins; `clock_fault` names a local time that is none or two. */
 function placedCte(contract: FeedContract): string {
-    if (cellsOf(contract)[0]?.cell.kind === 'period') return placedPeriods(contract);
+    const kindOfCells = cellsOf(contract)[0]?.cell.kind;
+    if (kindOfCells === 'period') return placedPeriods(contract);
     const { stamp } = contract.reading;
-    const shift = stamp.marks === 'end' ? ' - cast(minutes as bigint) * 60000000' : '';
+    const isEnd = stamp.marks === 'end' && kindOfCells === undefined;
+    const shift = isEnd ? ' - cast(minutes as bigint) * 60000000' : '';
     const pass = '* exclude (wall_us, stamp_offset_us)';
     if (stamp.clock.kind !== 'local') {
         const offset = stamp.clock.kind === 'fixed' ? stamp.clock.offsetMinutes * 60_000_000 : 0;
@@ -177,13 +188,7 @@ function placedCte(contract: FeedContract): string {
     }
     const withinDay = `(t.wall_us - t.wall_us // ${DAY_US} * ${DAY_US})`;
     // a stamp that marks an end and names the very start of the skipped hour means the instant of the change
-    // of a wide row both ends of the skipped hour name that instant, and one of the two columns is blank
-    const isBlankTwin =
-        cellsOf(contract).length > 0 ? `t.value_text = '' and ${withinDay} = d.change_to_us` : 'false';
-    const isInChange =
-        stamp.marks === 'end'
-            ? `(${withinDay} > d.change_from_us and (${withinDay} < d.change_to_us or ${isBlankTwin}))`
-            : `(${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
+    const isInChange = `(${withinDay} ${isEnd ? '>' : '>='} d.change_from_us and ${withinDay} < d.change_to_us)`;
     const isRepeated = `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
     const before = 't.wall_us - d.offset_before_us';
     const after = 't.wall_us - d.offset_after_us';

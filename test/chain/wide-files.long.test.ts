@@ -75,7 +75,7 @@ before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });
     for (const [feed, wide] of Object.entries(FEEDS)) world.contract(feed, wideContract(feed, wide));
     const meter = (name: string, minutes: number) => `P${name},${name},${minutes},2013-01-01\n`;
-    const meters = ['A', 'B', 'C', 'D', 'E', 'F'].map((name) => meter(name, 30)).join('');
+    const meters = ['A', 'B', 'C', 'D', 'E', 'F', 'G'].map((name) => meter(name, 30)).join('');
     await world.load(
         'metering-points',
         'm.csv',
@@ -225,7 +225,8 @@ test('times of day at the start: the skipped hour is blank, the repeated one is 
 test('times of day at the end, to 24:00', async () => {
     const labels = numbers(48, (n) => `T${time(n * 30, '')}`);
     const spring = numbers(48).with(2, '').with(3, '');
-    const file = `${['meter', 'day', ...labels].join(',')}\nF,2013-03-31,${spring.join(',')}\nF,2013-04-01,${numbers(48).join(',')}\n`;
+    const header = ['meter', 'day', ...labels].join(',');
+    const file = `${header}\nF,2013-03-31,${spring.join(',')}\nF,2013-04-01,${numbers(48).join(',')}\n`;
     const { parsed } = await world.ingest('ends', { 'f.csv': file });
     assert.deepEqual([parsed.records, parsed.versions, parsed.quarantined], [94, 94, 0]);
     const lines = await versionsOf('F');
@@ -237,6 +238,17 @@ test('times of day at the end, to 24:00', async () => {
         [lines[45], lines[46], lines[93]],
         ['03-31T22:30 48.0', '03-31T23:00 1.0', '04-01T22:30 48.0'],
     );
+    // T0130 and T0200 are half-hours of the skipped hour, and of the repeated one
+    const filled = await world.ingest('ends', {
+        'f2.csv': `${header}\nG,2013-03-31,${numbers(48).join(',')}\nG,2013-10-27,${numbers(48).join(',')}\n`,
+    });
+    assert.deepEqual(filled.parsed.quarantinedByRule, { 'row.stamp-missing-hour': 2 });
+    const days = await versionsOf('G');
+    assert.deepEqual(days.slice(0, 3), ['03-31T00:00 1.0', '03-31T00:30 2.0', '03-31T01:00 5.0']);
+    assert.deepEqual(days.slice(46, 51), [
+        ...['10-26T23:00 1.0', '10-26T23:30 2.0', '10-27T01:00 3.0', '10-27T01:30 4.0'],
+        '10-27T02:00 5.0',
+    ]);
 });
 
 test('quarter hours of a fixed clock, where a blank cell is a missing value and 97 to 100 are no periods', async () => {
