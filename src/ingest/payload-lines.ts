@@ -21,6 +21,8 @@ import { piecesOfMeters } from './sorted-blocks.ts';
 export interface PayloadLine {
     readonly sequence: number;
     readonly lineNo: number;
+    /** Of a wide file, the column; else blank. A row that is at fault as a whole has none either. */
+    readonly cell: string;
     readonly text: string;
     readonly meterKey: string;
     readonly registerKey: string;
@@ -37,12 +39,6 @@ export interface PayloadLine {
 export interface LinePlace {
     readonly lake: Lake;
     readonly scratchFolder: string;
-}
-
-/** A line as one of the contracts reads it by which its payload was judged. */
-interface JudgedLine extends PayloadLine {
-    /** Of a wide file, the column; else blank. A row that is at fault as a whole has none either. */
-    readonly cell: string;
 }
 
 /** The parsed payloads of one feed and contract whose lines are read together. */
@@ -99,7 +95,7 @@ async function readWithOutlines(
     if (groups.length === 0 || names.length === 0) return [];
     const session = await openParseSession(place.lake);
     try {
-        const lines: JudgedLine[][] = [];
+        const lines: PayloadLine[][] = [];
         for (const group of groups)
             lines.push(await readGroup(place, session, { ...group, outlines }, names));
         return asTheyCameIn(lines);
@@ -135,8 +131,8 @@ async function groupsOf(lake: Lake, payloads: readonly FoundPayload[]): Promise<
 }
 
 /** A record stays as the first contract reads it that found nothing wrong with it, as `gridtally replay` brings it in. */
-function asTheyCameIn(judgements: readonly (readonly JudgedLine[])[]): PayloadLine[] {
-    const lines = new Map<string, JudgedLine[]>();
+function asTheyCameIn(judgements: readonly (readonly PayloadLine[])[]): PayloadLine[] {
+    const lines = new Map<string, PayloadLine[]>();
     for (const judgement of judgements) {
         const byLine = Map.groupBy(judgement, ({ sequence, lineNo }) => `${sequence} ${lineNo}`);
         for (const [line, records] of byLine) {
@@ -148,11 +144,11 @@ function asTheyCameIn(judgements: readonly (readonly JudgedLine[])[]): PayloadLi
 }
 
 /** Records of a line after a judgement: those of its records come in that take the place of one at fault. */
-function judgedAgain(known: readonly JudgedLine[], records: readonly JudgedLine[]): JudgedLine[] {
+function judgedAgain(known: readonly PayloadLine[], records: readonly PayloadLine[]): PayloadLine[] {
     const atFault = known.filter(({ faults }) => faults !== '');
-    const takesPlace = (record: JudgedLine, of: JudgedLine) => of.cell === '' || of.cell === record.cell;
+    const takesPlace = (record: PayloadLine, of: PayloadLine) => of.cell === '' || of.cell === record.cell;
     const coming = records.filter((record) => atFault.some((old) => takesPlace(record, old)));
-    const isReplaced = (old: JudgedLine) => coming.some((record) => takesPlace(record, old));
+    const isReplaced = (old: PayloadLine) => coming.some((record) => takesPlace(record, old));
     return [...known.filter((old) => old.faults === '' || !isReplaced(old)), ...coming];
 }
 
@@ -161,7 +157,7 @@ async function readGroup(
     session: ParseSession,
     { feedId, contractNo, contract, payloads, outlines }: ReadingGroup & Outlines,
     names: readonly string[] | 'all',
-): Promise<JudgedLine[]> {
+): Promise<PayloadLine[]> {
     await makeFolderDurably(scratchFolder);
     const spoolPath = path.join(scratchFolder, scratchName('lines'));
     const sink = new ScratchFile(spoolPath);
@@ -212,7 +208,7 @@ function readsLineByLine({ layout }: FeedContract): boolean {
 async function typedLines(
     session: ParseSession,
     names: readonly string[] | 'all',
-): Promise<(Omit<JudgedLine, 'isReplayed'> & { readonly payloadNo: number })[]> {
+): Promise<(Omit<PayloadLine, 'isReplayed'> & { readonly payloadNo: number })[]> {
     const isNamed = names === 'all' ? 'true' : `meter_key in (${names.map(sqlText).join(', ')})`;
     const rows = await session.engine.rows(
         `select payload_no, sequence, line_no, text, meter_key, register_key, epoch_ms(make_timestamptz(period_us)) as period_ms,

@@ -94,9 +94,15 @@ async function nameCells(engine: EngineSession): Promise<void> {
     ] as const) {
         await engine.materialise(
             made,
-            `select h.*, coalesce(c.cell_name, '') as cell from ${from} as h
-             left join (select distinct cell_name from parsed where cell_name <> '') as c
-                on c.cell_name = split_part(h.fields, ' ', 1)`,
+            // names of columns may hold blanks
+            `with named as (
+                select f.fields, max_by(c.cell_name, length(c.cell_name)) as cell
+                from (select distinct fields from ${from}) as f
+                inner join (select distinct cell_name from parsed where cell_name <> '') as c
+                    on starts_with(f.fields || ' ', c.cell_name || ' ')
+                group by f.fields
+             )
+             select h.*, coalesce(n.cell, '') as cell from ${from} as h left join named as n on n.fields = h.fields`,
         );
     }
 }

@@ -156,6 +156,8 @@ interface QuarantinedRow {
     readonly sequence: number;
     readonly lineNo: number;
     readonly rules: string;
+    /** Columns that broke them; of a cell of a wide file its own stands first. */
+    readonly fields: string;
     readonly text: string;
     readonly receivedAt: number;
 }
@@ -177,6 +179,7 @@ async function quarantinedRows(
         sequence: Number(row.sequence),
         lineNo: Number(row.line_no),
         rules: String(row.rule_ids),
+        fields: String(row.fields),
         text: String(row.original_text),
         receivedAt: Number(row.received_ms),
     }));
@@ -252,8 +255,7 @@ function quarantinedRow(
     question: HistoryQuestion,
     sources: SourceLines,
 ): UnplacedRow[] {
-    return sources
-        .rowsAt(row.sequence, row.lineNo)
+    return recordsOf(row, sources.rowsAt(row.sequence, row.lineNo))
         .filter((line) => isAskedFor(line, names, question))
         .map((line) => ({
             ...sources.sourceOf(row, line),
@@ -264,6 +266,12 @@ function quarantinedRow(
             quality: line.quality,
             why: row.rules,
         }));
+}
+
+/** Those of a line that the entry is about: of a wide file one cell, unless the line was at fault as a whole. */
+function recordsOf({ fields }: QuarantinedRow, lines: readonly PayloadLine[]): readonly PayloadLine[] {
+    const own = lines.filter(({ cell }) => cell !== '' && `${fields} `.startsWith(`${cell} `));
+    return own.length > 0 ? own : lines;
 }
 
 /** A row whose stamp is none may be of any time. */

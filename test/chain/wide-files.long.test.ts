@@ -4,11 +4,12 @@ import { after, before, test } from 'node:test';
 import { GridtallyError } from '../../src/kernel/errors.ts';
 import { readContract } from '../../src/parsers/contract.ts';
 import { refreshAll, replayFaulty } from '../../src/pipeline/chain.ts';
+import { readingHistory } from '../../src/pipeline/reading-history.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { type ChainWorld, checkFile, openChainWorld } from './chain-world.ts';
 
 interface Wide {
-    /** `range role required` of each range of columns. */
+    /** `range role required` of each range of columns; `_` in a range is a blank. */
     readonly ranges: readonly string[];
     readonly settings: Readonly<Record<string, string>>;
     readonly version?: string;
@@ -20,7 +21,7 @@ function wideContract(feed: string, { ranges, settings, version = '1.0.0' }: Wid
         `      - { name: '${name}', logicalType: ${type}, required: ${required}, customProperties: [{ property: role, value: ${role} }] }\n`;
     const cells = ranges.map((text) => {
         const [name = '', role = '', need = ''] = text.split(' ');
-        return column(name, 'number', role, need === 'required');
+        return column(name.replaceAll('_', ' '), 'number', role, need === 'required');
     });
     const all = {
         format: 'csv',
@@ -53,6 +54,7 @@ const FEEDS: Readonly<Record<string, Wide>> = {
         ranges: ['T0030..T2400 times required'],
         settings: { ...LONDON, stampMarks: 'end', repeatedHour: 'second' },
     },
+    spaced: { ranges: ['P_1..P_48 periods required'], settings: LONDON },
     quarters: {
         ranges: ['q1..q100 periods'],
         settings: { clock: "'+01:00'", intervalMinutes: '15', nullTexts: "['']", qualityCodes: CODES },
@@ -179,6 +181,24 @@ test('a new contract brings in the cells that were quarantined, and no other', a
     assert.equal(after.rowsReceived, after.versions + after.rowsQuarantined + after.rowsWaiting);
     assert.equal((await versionsOf('C')).length, 45 + 49);
     assert.equal((await replayFaulty(world.workspace)).segments, 0);
+});
+
+test('of a line with a cell at fault, that cell alone is quarantined in its history, and comes in by a new contract', async () => {
+    const header = ['meter', 'day', ...numbers(48, (n) => `P ${n}`)].join(',');
+    const cells = numbers(48).with(1, '-1').with(11, 'x');
+    await world.ingest('spaced', { 's.csv': `${header}\nB,2013-05-01,${cells.join(',')}\n` });
+    const period = { from: Date.parse('2013-04-30T23:00Z'), to: Date.parse('2013-05-01T23:00Z') };
+    const entries = async () => {
+        const { intervals, quarantined } = await readingHistory(world.workspace, { meter: 'B', period });
+        return [intervals.length, quarantined.map(({ periodFrom, why }) => `${periodFrom} ${why}`)];
+    };
+    const format = '2013-05-01T04:30:00Z row.value-format';
+    assert.deepEqual(await entries(), [46, ['2013-04-30T23:30:00Z row.value-negative', format]]);
+    const changed = { ...(FEEDS.spaced as Wide), settings: { ...LONDON, allowsNegative: 'true' } };
+    world.contract('spaced', wideContract('spaced', { ...changed, version: '2.0.0' }));
+    const totals = await replayFaulty(world.workspace, 'spaced');
+    assert.deepEqual([totals.rowsLookedAt, totals.versions, totals.quarantined], [2, 1, 1]);
+    assert.deepEqual(await entries(), [47, [format]]);
 });
 
 test('hours of the local day in a tab-separated file', async () => {
