@@ -395,9 +395,12 @@ function bundledProgram() {
                 'import.meta.filename': '__filename',
                 'import.meta.dirname': '__dirname',
             },
-            banner: { js: "const urlOfBundle = require('node:url').pathToFileURL(__filename).href;" },
+            // as modules are: esbuild's own directive would stand behind the statement, and say nothing
+            banner: {
+                js: "'use strict'; const urlOfBundle = require('node:url').pathToFileURL(__filename).href;",
+            },
             legalComments: 'none',
-            // without comments it is ASCII, and a third shorter; a name in an error is still that of the source
+            // a third shorter without comments; a name in an error is still that of the source
             minifyWhitespace: true,
             lineLimit: 120,
             logLevel: 'silent',

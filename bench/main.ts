@@ -138,7 +138,7 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
     const benchmark = BENCHMARKS[name];
     const fault = benchmark === undefined ? `there is no benchmark ${name}` : faultOf(name, args);
     if (benchmark === undefined || fault !== undefined) {
-        process.stderr.write(`${fault}\n\n${USAGE}\n`);
+        process.stderr.write(name === '' ? `${USAGE}\n` : `${fault}\n\n${USAGE}\n`);
         return 2;
     }
     const isNamed = (option: string) => args.includes(option);

@@ -33,8 +33,7 @@ if (patterns.length === 0) {
     const leaveMemory = isQuick ? useMemoryForScratch() : () => {};
     const leaveDatabase = await startSharedDatabase();
     leave = async () => {
-        await leaveDatabase();
-        leaveMemory();
+        await leaveDatabase().finally(leaveMemory);
     };
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { isAlive } from '../src/store/postmaster.ts';
 
@@ -16,8 +16,7 @@ const PREFIX = 'gridtally-tests-';
 export function useMemoryForScratch(): () => void {
     if (process.env.TMPDIR !== undefined || !hasRoom()) return () => {};
     removeLeftovers();
-    const folder = path.join(MEMORY, `${PREFIX}${process.pid}`);
-    mkdirSync(folder);
+    const folder = mkdtempSync(path.join(MEMORY, `${PREFIX}${process.pid}-`));
     chmodSync(folder, 0o1777);
     process.env.TMPDIR = folder;
     return () => rmSync(folder, { recursive: true, force: true });
@@ -32,7 +31,7 @@ function hasRoom(): boolean {
 /** Of runs that were killed: memory comes back only when they are removed. */
 function removeLeftovers(): void {
     for (const name of readdirSync(MEMORY)) {
-        if (!name.startsWith(PREFIX) || isAlive(Number(name.slice(PREFIX.length)))) continue;
+        if (!name.startsWith(PREFIX) || isAlive(Number.parseInt(name.slice(PREFIX.length), 10))) continue;
         try {
             rmSync(path.join(MEMORY, name), { recursive: true, force: true });
         } catch {

@@ -141,6 +141,19 @@ test('the command line runs bundled, made anew when a source has changed, and fr
     assert.equal((await start(clone, ['src/cli/main.ts'], 'run.cjs', asked).ended).out, `one ${main}\n`);
 });
 
+test('a bundle runs as its sources do: strict, and with every letter', async (t) => {
+    const clone = makeClone(t);
+    writeFileSync(
+        path.join(clone, 'src', 'cli', 'main.ts'),
+        "const zero: { n: number } = Object.freeze({ n: 0 });\ntry {\n    zero.n = 1;\n    console.log('changed');\n} catch {\n    console.log('strict', /[äß]/.source, String.raw`ö`, 'ü');\n}",
+    );
+    const told = 'strict [äß] ö ü\n';
+    assert.equal((await run(clone, ['src/cli/main.ts'])).out, told, 'from its source');
+    linkEsbuild(clone);
+    assert.equal((await run(clone, ['src/cli/main.ts'])).out, told);
+    assert.equal(globSync(path.join(clone, '.cache', 'program-*', 'bundle.cjs')).length, 1);
+});
+
 test('a bundle keeps compiled code for later starts, and makes it anew where it is damaged', async (t) => {
     const clone = makeClone(t);
     assert.equal((await run(clone, ['--install-only'])).code, 0);

@@ -71,11 +71,13 @@ test('an outer join asks each bound by one comparison: with an `or` the engine c
         [2],
     );
     assert.deepEqual(outerJoinsByOr('left join b on (b.y > a.y\n  or b.y is null)'), [1]);
+    assert.deepEqual(outerJoinsByOr('left join b on b.x = a.x and (b.y is null\n    or b.y > a.y)'), [1]);
+    assert.deepEqual(outerJoinsByOr('left join b on (b.y > a.y or (b.y\n is null))'), [1]);
     assert.deepEqual(outerJoinsByOr('left join b on b.x = a.x\nwhere b.y is null or b.y > a.y'), []);
 });
 
 const OUTER_JOIN_BY_OR =
-    /\bleft join\b(?:(?!\b(?:where|join|group by|order by|union|select)\b|`)[\s\S])*?(?:\bis null or\b|\bor [\w.]+ is null\b)/g;
+    /\bleft join\b(?:(?!\b(?:where|join|group by|order by|union|select)\b|`)[\s\S])*?(?:\bis null\s+or\b|\bor\s+\(*[\w.]+\s+is null\b)/g;
 
 function outerJoinsByOr(text: string): number[] {
     return [...text.matchAll(OUTER_JOIN_BY_OR)].map(({ index }) => text.slice(0, index).split('\n').length);
