@@ -209,6 +209,31 @@ test('numbers with commas have a decimal mark, unless each may have a mark of th
     assert.deepEqual(told(quoted, 'decimalMark'), ['"comma" certain']);
 });
 
+test('texts that are no numbers say nothing of the decimal mark, and columns of a range have one', async () => {
+    const commas = rows('2013-05-01T00:00', 48).replaceAll(
+        /,(0\.\d+)\n/g,
+        (_, text: string) => `,${text.replace('.', ';')}\n`,
+    );
+    const file = long(commas)
+        .replaceAll(',', '|')
+        .replaceAll(/;(?=\d+\n)/g, ',');
+    const absent = await draft(file.replace(/0,\d+\n/, 'n.a.\n'));
+    assert.deepEqual(told(absent, 'decimalMark'), ['"comma" certain']);
+    assert.match(asked(absent, 'nullTexts')[0] ?? '', /what do "n\.a\." in kwh mean/);
+    const hours = Array.from({ length: 24 }, (_, i) => `${String(i).padStart(2, '0')}:00`);
+    const day = (date: number, first: string) =>
+        `M1;2013-05-0${date};${[first, ...hours.slice(1).map((_, i) => `0,1${i}`)].join(';')}\n`;
+    const wide = (first: string) =>
+        draft(`meter;day;${hours.join(';')}\n${day(1, first)}${day(2, '0,5')}${day(3, '0,7')}`);
+    const thousands = await wide('1.234,5');
+    assert.deepEqual(told(thousands, 'decimalMark'), ['"comma" certain']);
+    assert.match(asked(thousands, 'nullTexts')[0] ?? '', /what do "1\.234,5" in /);
+    assert.doesNotMatch(asked(thousands, 'nullTexts').join(), /"0,/);
+    const mixed = await wide('0.5');
+    assert.deepEqual(told(mixed, 'decimalMark'), []);
+    assert.match(asked(mixed, 'nullTexts').join(), /"0,1/);
+});
+
 test('values that never fall are asked about as readings of a register', async () => {
     const rising = Array.from({ length: 48 }, (_, i) => {
         const at = new Date(Date.UTC(2013, 4, 1) + i * 1_800_000).toISOString().slice(0, 16);

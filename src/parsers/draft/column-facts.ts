@@ -53,12 +53,18 @@ export function commonestFirst<T>(counts: ReadonlyMap<T, number>): [T, number][]
 
 /** Of the columns of a wide range only the values are looked at. */
 export function columnFacts(table: SampleTable, wide: WideRange | undefined): ColumnFacts[] {
+    const isOfRange = (place: number) => wide !== undefined && place >= wide.from && place <= wide.to;
+    const ofRange = markOf(
+        table,
+        table.rows.flatMap((row) => row.filter((_, place) => isOfRange(place))),
+    );
     return table.columns.map((name, place) => {
         const fields = table.rows.map((row) => row[place] ?? '');
-        const withComma = table.format.value === 'ndjson' ? undefined : numbersWithComma(fields);
+        const isCell = isOfRange(place);
+        // the columns of a range have one mark
+        const withComma = isCell ? ofRange : markOf(table, fields);
         const texts = withComma === undefined ? fields : fields.map(withPoint);
         const filled = texts.filter((text) => text !== '');
-        const isCell = wide !== undefined && place >= wide.from && place <= wide.to;
         const values = filled.filter((text) => !saysNoValue(text));
         const share = (is: (text: string) => boolean) =>
             values.length === 0 ? 0 : values.filter(is).length / values.length;
@@ -77,9 +83,11 @@ export function columnFacts(table: SampleTable, wide: WideRange | undefined): Co
     });
 }
 
-/** Of a column whose numbers have a comma for a decimal mark, and none of them a point. */
-function numbersWithComma(fields: readonly string[]): ColumnFacts['withComma'] {
-    if (fields.some((text) => text.includes('.') && !saysNoValue(text))) return undefined;
+/** Of fields whose numbers have a comma for a decimal mark, and none of them a point. */
+function markOf({ format }: SampleTable, fields: readonly string[]): ColumnFacts['withComma'] {
+    // a text that is no number, such as `n.a.`, says nothing of the mark
+    if (format.value === 'ndjson' || fields.some((text) => text.includes('.') && isNumber(text)))
+        return undefined;
     const found = fields.filter((text) => NUMBER_WITH_COMMA.test(text));
     const [text] = found;
     return text === undefined
