@@ -15,6 +15,7 @@ import { PROGRAM_VERSION } from './program-version.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
 import { addRegisterCommands } from './register-commands.ts';
 import { addReplayCommand } from './replay-command.ts';
+import { runToEnd } from './run-to-end.ts';
 import { addSimulateCommand } from './simulate-command.ts';
 import { isEndingBySignal } from './stop-on-signal.ts';
 import { addTraceCommands } from './trace-commands.ts';
@@ -69,14 +70,4 @@ async function main(): Promise<number> {
     }
 }
 
-let hasEnded = false;
-process.on('exit', (code) => {
-    if (hasEnded || code !== 0) return;
-    // as with an `await` at the top of a module, which a bundle that keeps compiled code may not have
-    process.stderr.write('gridtally: nothing is left to wait for, and the command has not ended\n');
-    process.exitCode = 13;
-});
-void main().then((exitCode) => {
-    hasEnded = true;
-    process.exitCode = exitCode;
-});
+runToEnd(main);

@@ -343,8 +343,6 @@ interface Computed {
     readonly session: ParseSession;
     readonly feed: KnownFeed;
     readonly stored: readonly LocatedPayload[];
-    /** Whether a payload may be refused; where one may not, the engine's failure stands. */
-    readonly mayRefuse?: (refused: RefusedPayload) => boolean;
 }
 
 /**
@@ -352,7 +350,7 @@ interface Computed {
  * can read it: then `compute` is called again with those that are left, registered, and with those refused.
  */
 export async function whereComputable<T>(
-    { ingest, session, feed, stored, mayRefuse = () => true }: Computed,
+    { ingest, session, feed, stored }: Computed,
     compute: (left: readonly LocatedPayload[], refused: readonly RefusedPayload[]) => Promise<T>,
 ): Promise<T> {
     try {
@@ -361,7 +359,7 @@ export async function whereComputable<T>(
         if (!session.engine.isFailureOfValue(error)) throw error;
         await session.prepare(feed.contract);
         const refused = await notComputable(ingest, session, feed, stored);
-        if (refused.length === 0 || !refused.every(mayRefuse)) throw error;
+        if (refused.length === 0) throw error;
         const sequences = new Set(refused.map(({ sequence }) => sequence));
         const left = stored.filter(({ payload }) => !sequences.has(payload.header.sequence));
         await registerLocated(session, left);

@@ -141,14 +141,17 @@ async function judgeAgain(
     const stored = located.filter(({ payload }) => affected.has(payload.header.sequence));
     await registerLocated(session, stored);
     const before = refusedBefore.map((r) => r.sequence);
-    return whereComputable(
-        // a payload that came in keeps what it brought
-        { ingest, session, feed, stored, mayRefuse: ({ sequence }) => before.includes(sequence) },
-        async (left, notComputable) => {
-            const judged = await judgeStored(ingest, session, feed, { segments, before, stored: left });
-            return { ...judged, refusedBefore, refused: [...notComputable, ...judged.refused] };
-        },
-    );
+    return whereComputable({ ingest, session, feed, stored }, async (left, notComputable) => {
+        const judged = await judgeStored(ingest, session, feed, { segments, before, stored: left });
+        const wasRefused = ({ sequence }: RefusedPayload) => before.includes(sequence);
+        return {
+            ...judged,
+            refusedBefore,
+            refused: [...notComputable.filter(wasRefused), ...judged.refused],
+            // one that came in keeps what it brought, and its rows in quarantine stay there
+            flagged: [...notComputable.filter((one) => !wasRefused(one)), ...judged.flagged],
+        };
+    });
 }
 
 interface StoredAgain {

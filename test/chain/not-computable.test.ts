@@ -206,3 +206,31 @@ test('a replay refuses again what still cannot be computed, and brings in all ot
     const able = await replayFaulty(world.workspace, 'vendor');
     assert.deepEqual([able.payloadsAdmitted, able.payloadsRefusedAgain, able.versions], [1, 0, 2]);
 });
+
+test('a payload that came in, and cannot be computed any more, keeps what it brought and holds up no other', async () => {
+    const { lake } = world.workspace;
+    const first = variedContract('generic-csv', 'kept', {});
+    world.contract('kept', first);
+    const bad = 'V,1,2013-05-02T00:00:00Z,30,abc,kWh,A,\n';
+    const wider = textOf(['W'])
+        .replace(/$/gm, ',firmware')
+        .replace(/,firmware$/, '');
+    const feed = await deliver({ 'mixed.csv': `${textOf(['V', POISON])}${bad}`, 'wider.csv': wider }, 'kept');
+    const totals = await parseWith(lake.engine, feed);
+    assert.deepEqual([totals.versions, totals.quarantined, totals.refused], [2, 1, 1]);
+
+    const failing = failingEngine(lake.engine, 'cast(meter_key as integer) > 0');
+    const second = withIgnoredColumn(first, 'firmware').replace('version: 1.0.0', 'version: 2.0.0');
+    world.contract('kept', second);
+    const again = await replayFaulty({ ...world.workspace, lake: { ...lake, engine: failing } }, 'kept');
+    assert.deepEqual([again.payloadsAdmitted, again.versions, again.quarantined], [1, 1, 0]);
+    const flagged = await lake.db.query<{ told: string }>(
+        `select source_key || ' ' || rule_id as told from flagged_payloads where feed_id = $1`,
+        [feed.feedId],
+    );
+    assert.deepEqual(flagged, [{ told: 'mixed.csv file.not-computable' }]);
+    const held = await world.query(
+        `select q.original_text from quarantined_rows as q inner join payloads as p using (sequence) where p.source_key = 'mixed.csv'`,
+    );
+    assert.deepEqual(held, [{ original_text: bad.trim() }]);
+});
