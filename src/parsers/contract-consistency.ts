@@ -72,7 +72,8 @@ function settingFaults(settings: FeedSettings, columns: readonly FeedColumn[]): 
         add('format', 'ndjson has neither a delimiter nor quoting.');
     }
     const hasCommas = settings.decimalMark === 'comma';
-    if (hasCommas && settings.format === 'ndjson') add('decimalMark', 'Feeds of NDJSON have numbers with a point, be they numbers or texts of JSON.');
+    if (hasCommas && settings.format === 'ndjson')
+        add('decimalMark', 'Numbers of NDJSON have a point, in its texts too.');
     else if (hasCommas && settings.quoting === 'none' && delimiterOf(settings) === ',') {
         add(
             'decimalMark',
