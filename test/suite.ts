@@ -96,7 +96,7 @@ const isSlow = (file: string) => file.endsWith('.slow.test.ts');
 const isLong = (file: string) => file.endsWith('.long.test.ts');
 
 /**
- * The files to run, slow and long ones first so that they do not run alone at the end. Where there may be no time for all long ones they come
+ * The files to run, slow and long ones and those that ask for time first, so that they do not run alone at the end. Where there may be no time for all long ones they come
  * last, those first that always run, and from hour to hour others after them. Engines need servers: only when asked for.
  */
 function chooseFiles(options: SuiteOptions): string[] {
@@ -108,7 +108,10 @@ function chooseFiles(options: SuiteOptions): string[] {
         if (isSlow(file)) return options.included.includes('slow');
         return !isLong(file) || options.patterns.length > 0 || options.included.includes('long');
     };
-    const weight = (file: string) => (isSlow(file) ? 2 : Number(isLong(file)));
+    const weight = (file: string) =>
+        4 * Number(isSlow(file)) +
+        2 * Number(isLong(file)) +
+        Number(asksForTime(path.join(options.folder, file)));
     const files = globSync('**/*.test.ts', { cwd: options.folder })
         .map((file) => file.split(path.sep).join('/'))
         .filter((file) => isAskedFor(file) && isIncluded(file))
@@ -124,6 +127,12 @@ function chooseFiles(options: SuiteOptions): string[] {
         ...others.slice(next),
         ...others.slice(0, next),
     ];
+}
+
+const TEST_LIMIT = /^\/\/ test limit: (\d+) s$/m;
+
+function asksForTime(file: string): boolean {
+    return TEST_LIMIT.test(headOf(file));
 }
 
 /** A long file may ask to run before all others, so that it always does. */
@@ -197,7 +206,7 @@ async function runFile(folder: string, file: string): Promise<FileRun> {
 
 /** A file may ask for its own limit in a comment of its first lines: `// test limit: 240 s`. */
 function limitOf(file: string): number {
-    const own = /^\/\/ test limit: (\d+) s$/m.exec(headOf(file));
+    const own = TEST_LIMIT.exec(headOf(file));
     const seconds = process.env.GRIDTALLY_TEST_LIMIT_S ?? own?.[1];
     if (seconds !== undefined) return Number(seconds) * 1000;
     return file.endsWith('.slow.test.ts') ? SLOW_LIMIT_MS : LIMIT_MS;

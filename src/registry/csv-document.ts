@@ -26,6 +26,9 @@ interface ParsedRecord {
  */
 export function parseCsv(text: string, file: string): CsvDocument {
     let records: ParsedRecord[];
+    const { stackTraceLimit } = Error;
+    // the library makes an error of each odd row, most of whose time its stack takes
+    Error.stackTraceLimit = 0;
     try {
         records = parse(text, {
             bom: true,
@@ -37,6 +40,8 @@ export function parseCsv(text: string, file: string): CsvDocument {
     } catch (error) {
         if (!(error instanceof CsvError)) throw error;
         return { header: [], rows: [], faults: [quoteFault(error, file)] };
+    } finally {
+        Error.stackTraceLimit = stackTraceLimit;
     }
     const [first, ...others] = records;
     if (first === undefined) {
