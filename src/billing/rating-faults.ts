@@ -21,7 +21,7 @@ export class RatingFaults {
         if (count > LISTED_FAULTS_MAX) faults.push({ message: `and ${count - LISTED_FAULTS_MAX} more` });
         throw new GridtallyError(
             'billing.cannot-rate',
-            `${count} fault(s) in master data keep the period from being priced`,
+            `${count} ${count === 1 ? 'fault' : 'faults'} in master data ${count === 1 ? 'keeps' : 'keep'} the period from being priced`,
             {
                 faults,
             },

@@ -124,7 +124,7 @@ export function monthPeriod(text: string): DatePeriod {
     if (from === undefined) {
         const shown = JSON.stringify(text.slice(0, 40));
         throw new GridtallyError('time.date-invalid', `not a month: ${shown}`, {
-            remedy: 'Write a month as YYYY-MM.',
+            remedy: 'Write a month as YYYY-MM, the second part from 01 to 12.',
         });
     }
     // 31 days after the first of a month is always a day of the next one.

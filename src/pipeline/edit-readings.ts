@@ -1,6 +1,7 @@
 import { EDIT_FEED, type EditFeed } from '../contracts/edit-feed.ts';
 import { previewFile } from '../ingest/preview-file.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import { instantText } from '../kernel/period.ts';
 import { payloadsOfFeed } from '../raw/find-payload.ts';
 import { takeSequences } from '../raw/segment-catalogue.ts';
 import { payloadBytes, type StoredPayload } from '../raw/segment-reader.ts';
@@ -9,6 +10,7 @@ import { type EditSummary, listEdits, type ReceivedEdit, sameEdit } from '../vee
 import { type EditDocument, type EditedInterval, editPayload, readEditPayload } from '../vee/edit-payload.ts';
 import { type EditRequest, intervalsOf, readOf, refuseRepeated } from '../vee/edit-request.ts';
 import { type Chain, ingest } from './chain.ts';
+import { messageOf } from './quarantined-rows.ts';
 
 export interface EditOutcome {
     readonly editNo: number;
@@ -116,13 +118,18 @@ async function askedIntervals(
     if (arrival.refused !== undefined) throw refusal([{ message: arrival.refused.message }]);
     if (arrival.faults.length > 0) {
         throw refusal(
-            arrival.faults.map(({ line, rules, text }) => ({
-                ...places[line - 1],
-                message: `${rules}: ${text}`,
-            })),
+            arrival.faults.map(({ line, rules, text }) => {
+                const interval = intervals[line - 1];
+                const which = interval === undefined ? text : whichText(interval);
+                return { ...places[line - 1], message: `${which}: ${rules}: ${messageOf(rules)}` };
+            }),
         );
     }
     return intervals;
+}
+
+function whichText({ meterId, registerId, periodFrom, kwh }: EditedInterval): string {
+    return `${kwh === null ? 'nothing' : `${kwh} kWh`} for ${meterId} ${registerId} at ${instantText(periodFrom)}`;
 }
 
 function refusal(faults: readonly InputFault[]): GridtallyError {

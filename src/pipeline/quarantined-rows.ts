@@ -74,7 +74,8 @@ async function firstOfEachRule(lake: Lake, version: number): Promise<EngineRow[]
     }
 }
 
-function messageOf(ruleIds: string): string {
+/** What rules say, whose ids are separated by blanks. */
+export function messageOf(ruleIds: string): string {
     const texts: Readonly<Record<string, string>> = ROW_RULES;
     return ruleIds
         .split(' ')

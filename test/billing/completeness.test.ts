@@ -224,7 +224,7 @@ test('energy in an interval that the series does not price is refused', async ()
         ],
         priceSeries: [{ seriesId: 'SPOT', kind: 'price' as const, intervalMinutes: 60, values }],
     };
-    await assert.rejects(autumn({ dimensions }), /keep the period from being priced/);
+    await assert.rejects(autumn({ dimensions }), /1 fault in master data keeps the period from being priced/);
     // without readings there, nothing is wrong yet
     const bill = await autumn({ dimensions, missing: (i) => i >= 144 });
     assert.equal(bill.amountDue, '1.44');

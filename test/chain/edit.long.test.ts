@@ -186,7 +186,10 @@ test('a request is refused as a whole, with every fault at its place', async () 
                 error.faults.map(({ line }) => line),
                 [2],
             );
-            assert.match(error.faults[0]?.message ?? '', /^row\.value-negative/);
+            assert.match(
+                error.faults[0]?.message ?? '',
+                /^-1 kWh for M\d+ \S+ at \S+Z: row\.value-negative: The /,
+            );
             return true;
         },
     );

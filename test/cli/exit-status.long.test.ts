@@ -84,7 +84,10 @@ test('an argument that cannot be is wrong usage as an option is, and is told', a
 test('an option that cannot be is wrong usage: it exits with 2, and says which option and what it takes', async () => {
     const out = path.join(world.folder, 'town');
     for (const [args, message] of [
-        [['bill', '--period', '2013-13'], /--period .*'2013-13' is invalid. Write a month as YYYY-MM/],
+        [
+            ['bill', '--period', '2013-13'],
+            /--period .*'2013-13' is invalid. Write a month as YYYY-MM, the second part from 01 to 12/,
+        ],
         [['bill', 'list', '--period', 'May'], /--period .*'May' is invalid. Write a month as YYYY-MM/],
         [['sql', 'select 1', '--as-of', 'now'], /--as-of .*'now' is invalid/],
         [['simulate', '--out', out, '--zone', 'Mars'], /--zone .*'Mars' is invalid. Name a zone of the IANA/],
