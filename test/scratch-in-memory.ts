@@ -11,10 +11,10 @@ const PREFIX = 'gridtally-tests-';
 /**
  * Puts the scratch folders of the test files that are started from now on into memory, where there is room: the quick files make and remove a
  * hundred thousand small files, which takes the disk a seventh of the run. Where TMPDIR is set, that is what counts. What runs longer, or is named, uses the
- * disk, as homes do. Gives what leaves none of it.
+ * disk, as homes do. Gives what leaves none of it; undefined where the disk is used.
  */
-export function useMemoryForScratch(): () => void {
-    if (process.env.TMPDIR !== undefined || !hasRoom()) return () => {};
+export function useMemoryForScratch(): (() => void) | undefined {
+    if (process.env.TMPDIR !== undefined || !hasRoom()) return undefined;
     removeLeftovers();
     const folder = mkdtempSync(path.join(MEMORY, `${PREFIX}${process.pid}-`));
     chmodSync(folder, 0o1777);
