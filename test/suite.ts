@@ -111,11 +111,13 @@ function chooseFiles(options: SuiteOptions): string[] {
     const weight = (file: string) =>
         4 * Number(isSlow(file)) +
         2 * Number(isLong(file)) +
-        Number(asksForTime(path.join(options.folder, file)));
+        Number(TEST_LIMIT.test(headOf(path.join(options.folder, file))));
     const files = globSync('**/*.test.ts', { cwd: options.folder })
         .map((file) => file.split(path.sep).join('/'))
         .filter((file) => isAskedFor(file) && isIncluded(file))
-        .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1));
+        .map((file) => ({ file, weight: weight(file) }))
+        .sort((a, b) => b.weight - a.weight || (a.file < b.file ? -1 : 1))
+        .map(({ file }) => file);
     if (options.longUntilMs === undefined) return files;
     const long = files.filter(isLong);
     const first = long.filter((file) => FIRST_OF_LONG.test(headOf(path.join(options.folder, file))));
@@ -129,11 +131,8 @@ function chooseFiles(options: SuiteOptions): string[] {
     ];
 }
 
+/** A file may ask for a limit of its own. */
 const TEST_LIMIT = /^\/\/ test limit: (\d+) s$/m;
-
-function asksForTime(file: string): boolean {
-    return TEST_LIMIT.test(headOf(file));
-}
 
 /** A long file may ask to run before all others, so that it always does. */
 const FIRST_OF_LONG = /^\/\/ first of the long ones$/m;

@@ -16,7 +16,7 @@ import {
 } from '../billing/billing-world.ts';
 import { type NaiveReading, naiveLines } from '../billing/naive-bills.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
-import { LCL_END, lclHomes, lclPayloads, lclTexts, microKwh, readLcl } from './lcl-files.ts';
+import { LCL_END, lclCuts, lclHomes, lclPayloads, microKwh, readLcl } from './lcl-files.ts';
 
 const ZONE = 'Europe/London';
 const EXCHANGE = '2013-03-14T12:30:00Z';
@@ -213,7 +213,7 @@ export async function checkLondonBills({ homes: count, months, ingested }: Londo
             for (const month of months) {
                 const { from, to } = monthPeriod(month);
                 const end = to === LCL_END ? to : addDays(to, 1);
-                await world.ingest('lcl', lclTexts(homesUsed, addDays(from, -1), end, 0));
+                await world.ingest('lcl', lclCuts(homesUsed, addDays(from, -1), end));
             }
         await refreshAll(world.workspace);
         const readings = metersUsed.flatMap((meter, i) => readingsOf(meter, homes[meter.home] ?? '', i + 1));

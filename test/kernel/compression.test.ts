@@ -81,8 +81,7 @@ test('zero bytes after a gzip stream are padding, other bytes after them are not
 
 test('a payload that expands a thousandfold is never held whole', async () => {
     const expanded = 400 << 20;
-    const member = gzipSync(Buffer.alloc(expanded / 4, 'x'));
-    const bytes = Buffer.concat([member, member, member, member]);
+    const bytes = gzipSync(Buffer.alloc(expanded, 'x'));
     const before = process.memoryUsage.rss();
     let total = 0;
     let most = 0;

@@ -505,7 +505,7 @@ test('whatever the bytes are, there is a draft that can be read or an error of t
         }),
         { numRuns: samples, includeErrorInReport: true },
     );
-    assert.ok(drafted > samples / 8, `${drafted} of ${samples} samples could be read`);
+    assert.ok(drafted > (samples * 200) / 1500, `${drafted} of ${samples} samples could be read`);
 });
 
 test('only the beginning of a file is read, however long it is', async () => {

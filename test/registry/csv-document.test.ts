@@ -25,10 +25,9 @@ test('rows with too many or too few fields are named with their lines, the other
 
 test('every row of a large file may be at fault, and all are told', () => {
     const faults: InputFault[] = [];
-    // more than fit into the arguments of a function
-    csvTable(`a,b\n${'1\n'.repeat(130_000)}`, 'f.csv', faults);
-    assert.equal(faults.length, 130_000);
-    assert.equal(faults.at(-1)?.line, 130_001);
+    csvTable(`a,b\n${'1\n'.repeat(200_000)}`, 'f.csv', faults);
+    assert.equal(faults.length, 200_000);
+    assert.equal(faults.at(-1)?.line, 200_001);
 });
 
 test('a line number counts the line breaks within quotes', () => {
