@@ -129,11 +129,25 @@ export interface PartsWish {
     readonly parts: readonly (readonly (string | number)[])[];
     /** A total order of the rows of a part, such as `channel_no nulls last`. */
     readonly order: string;
+    readonly own?: OwnFiles;
+    /** What a row group should hold, where an engine can say so: a multiple of 2,048. */
+    readonly rowGroupRows?: number;
+}
+
+/**
+ * Files that hold most rows of each part; the query gives these first, as they lie there, and the others after them, in `order`. So to ask for each part
+ * alone costs less than to hold the rows of all, and files whose row groups hardly overlap need not be sorted again.
+ */
+export interface OwnFiles {
+    /** Those of each part. */
+    readonly files: readonly (readonly string[])[];
+    /** The view that `registerFiles` made of all of them, by which the query reads them. */
+    readonly view: string;
     /**
-     * For each part, files of its own that hold most of its rows; the query gives these first, as they lie there, and the others after them, in `order`. So
-     * to ask for each part alone costs less than to hold the rows of all, and files whose row groups hardly overlap need not be sorted again.
+     * For each part, values of the column that `order` begins with, whole numbers: rows of any other value are as in the files, so what holds none of these
+     * values may be taken over as it is. Undefined: they are many. To be asked for by an engine that takes rows over.
      */
-    readonly ownFiles?: readonly (readonly string[])[];
+    readonly changed: () => Promise<readonly (readonly number[] | undefined)[]>;
 }
 
 export interface PartitionFile extends WrittenFile {

@@ -3,7 +3,7 @@
  * half-written is ever seen under its real name. Bytes are written under a temporary name, fsynced, renamed, and the folder is fsynced.
  */
 import { type Dirent, existsSync, rmSync, truncateSync } from 'node:fs';
-import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DurableFile } from './durable-file.ts';
 import { isForgetting, isKept, leavesTornBytes, mayBeLost } from './durable-forgetting.ts';
@@ -45,6 +45,17 @@ export function announceWrittenFiles(paths: readonly string[]): void {
     for (const filePath of paths) {
         const loseBytes = () => truncateSync(filePath, 0);
         mayBeLost(`name:${filePath}`, leavesTornBytes ? loseBytes : () => rmSync(filePath, { force: true }));
+    }
+}
+
+/** Writes a new file as an engine would, piece by piece: it survives a power cut once `syncWrittenFiles` was called for it. Its folder must exist. */
+export async function writeUnsynced(filePath: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    announceWrittenFiles([filePath]);
+    const file = await open(filePath, 'wx', 0o644);
+    try {
+        for await (const piece of pieces) await file.writeFile(piece);
+    } finally {
+        await file.close();
     }
 }
 

@@ -92,6 +92,7 @@ export async function registerAsOf(session: EngineSession, lake: Lake, known: Kn
             (s): PlannedRebuild => ({
                 ...s,
                 kind: 'curate',
+                heldRows: s.versionRows,
                 reasons: [],
                 inputs: s.current,
                 publishedVersion: 0,

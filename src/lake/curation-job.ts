@@ -123,12 +123,12 @@ export async function decideVersions(session: EngineSession, lake: Lake, inputs:
  */
 function readsVersionsOnce({ bulkEngine }: Lake, inputs: JobInputs): boolean {
     if (inputs.watermark !== undefined || isMergeOf(inputs)) return true;
-    if (versionRows(inputs) > bulkEngine.jobLimits.maxRowsHeld) return false;
+    if (heldRows(inputs) > bulkEngine.jobLimits.maxRowsHeld) return false;
     return inputs.rebuilds.length > 1 || judgesReadings(inputs.validation.policy);
 }
 
-function versionRows({ rebuilds }: JobInputs): number {
-    return rebuilds.reduce((sum, rebuild) => sum + rebuild.versionRows, 0);
+function heldRows({ rebuilds }: JobInputs): number {
+    return rebuilds.reduce((sum, rebuild) => sum + rebuild.heldRows, 0);
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it
@@ -214,8 +214,7 @@ export async function rollUp(session: EngineSession, lake: Lake, inputs: JobInpu
     if (hasGaps) await addEstimates(session);
     else await session.run('create or replace temp view present_hours as select * from received_hours');
     // a copy of many hours costs more than to compute them once for their file and once for the days
-    const keepHours =
-        versionRows(inputs) > lake.bulkEngine.jobLimits.maxRowsHeld ? viewModel : materialiseModel;
+    const keepHours = heldRows(inputs) > lake.bulkEngine.jobLimits.maxRowsHeld ? viewModel : materialiseModel;
     await keepHours(session, 'curated_hours', 'curation/curated_hours');
     for (const name of ['curated_days', 'curated_gaps'])
         await materialiseModel(session, name, `curation/${name}`);

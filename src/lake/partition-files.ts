@@ -1,5 +1,5 @@
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
-import type { EngineSession } from '../engine/engine.ts';
+import type { EngineSession, OwnFiles } from '../engine/engine.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
 import type { LiveFile, NewFile } from './catalogue.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
@@ -11,31 +11,58 @@ export interface PartitionedRows {
     readonly source: string;
     /** Total, so that the same content gives the same bytes. */
     readonly order: string;
-    /** Of a merge of large partitions: files that hold nearly all rows of each; `source` gives these first, as they lie there. */
-    readonly ownFiles?: readonly LiveFile[];
+    /** Of a merge of large partitions. */
+    readonly own?: OwnRows;
 }
+
+/** Files that hold nearly all rows of each partition; `source` gives these first, as they lie there. */
+export interface OwnRows {
+    readonly files: readonly LiveFile[];
+    /** The session's view of them. */
+    readonly view: string;
+    /** By partition, the channels whose rows `source` gives otherwise; none for a partition with many. */
+    readonly changedChannels: () => Promise<ReadonlyMap<string, readonly number[]>>;
+}
+
+// as many channels as in a row group of quarter-hours: what a merge of few channels writes anew goes by row groups
+const HOURLY_ROW_GROUP_ROWS = 6_144;
 
 /** One file for each partition that has rows; not synced yet. */
 export async function writePartitions(
     session: EngineSession,
     lake: Lake,
-    { table, source, order, ownFiles }: PartitionedRows,
+    { table, source, order, own }: PartitionedRows,
     partitions: readonly PartitionKey[],
 ): Promise<NewFile[]> {
     if (partitions.length === 0) return [];
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
-    const filesOf = Map.groupBy(ownFiles ?? [], partitionText);
-    const pathsOf = (key: PartitionKey) => (filesOf.get(partitionText(key)) ?? []).map(({ path }) => path);
     const written = await session.writeParts(`select ${columns} from ${source}`, folder, {
         by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
         parts: partitions.map(({ marketDay, bucket }) => [marketDay, bucket]),
         order,
-        ...(ownFiles ? { ownFiles: partitions.map(pathsOf) } : {}),
+        ...(table === 'reads_hourly' ? { rowGroupRows: HOURLY_ROW_GROUP_ROWS } : {}),
+        ...(own ? { own: ownFilesOf(own, partitions) } : {}),
     });
     return partitions.flatMap(({ marketDay, bucket }, i): NewFile[] => {
         const file = written[i];
         return file ? [{ ...file, parts: [{ marketDay, bucket, rowCount: file.rowCount }] }] : [];
     });
+}
+
+function ownFilesOf(
+    { files, view, changedChannels }: OwnRows,
+    partitions: readonly PartitionKey[],
+): OwnFiles {
+    const filesOf = Map.groupBy(files, partitionText);
+    const keys = partitions.map(partitionText);
+    return {
+        files: keys.map((key) => (filesOf.get(key) ?? []).map(({ path }) => path)),
+        view,
+        async changed() {
+            const channels = await changedChannels();
+            return keys.map((key) => channels.get(key));
+        },
+    };
 }

@@ -46,6 +46,8 @@ export interface PartitionState extends PartitionKey {
     readonly isExpected: boolean;
     /** Intervals that all channels of the bucket have in a day of 24 hours; 0 where none is expected. */
     readonly expectedIntervals: number;
+    /** Intervals that a channel of the bucket has in a day of 24 hours, at most; 0 where none is registered. */
+    readonly channelIntervals: number;
     /** What is published; absent: nothing yet. */
     readonly published?: {
         readonly version: number;
@@ -63,6 +65,8 @@ export interface PlannedRebuild extends PartitionKey {
     readonly reasons: readonly string[];
     readonly inputs: CurationInputs;
     readonly versionRows: number;
+    /** Rows that the session of a job holds of it, at most: all of the partition or, of a large merge, those of the channel-days that are made anew. */
+    readonly heldRows: number;
     readonly isExpected: boolean;
     readonly expectedIntervals: number;
     /** Published version that the rebuild replaces (compare-and-swap); 0: none. */
@@ -86,13 +90,15 @@ export function planRefresh(states: readonly PartitionState[]): RefreshPlan {
     for (const state of states) {
         const reasons = staleReasons(state);
         if (reasons.length === 0) continue;
+        const kind = rebuildKind(state, reasons);
         rebuilds.push({
             marketDay: state.marketDay,
             bucket: state.bucket,
-            kind: rebuildKind(state, reasons),
+            kind,
             reasons,
             inputs: state.current,
             versionRows: state.versionRows,
+            heldRows: heldRows(state, kind, reasons),
             isExpected: state.isExpected,
             expectedIntervals: state.expectedIntervals,
             publishedVersion: state.published?.version ?? 0,
@@ -150,28 +156,60 @@ function rebuildKind(state: PartitionState, reasons: readonly string[]): Rebuild
     return onlyReadings && isSmall ? 'merge' : 'curate';
 }
 
+// to open the files of all partitions of a job for each of them costs as much as some ten thousand rows
+const LARGE_MERGE_ROWS = 100_000;
+
+/** A merge whose rows are written partition by partition as they lie in the previous files, and never held. */
+export function isLargeMerge({ kind, versionRows }: Pick<PlannedRebuild, 'kind' | 'versionRows'>): boolean {
+    return (kind === 'merge' || kind === 'estimate') && versionRows >= LARGE_MERGE_ROWS;
+}
+
+// with other reasons a merge makes any number of channel-days anew
+const COUNTED_REASONS = new Set(['readings', 'estimate windows']);
+
+/** Each new row may name another channel-day, and each gap be of another one, of which every interval is decided again. */
+function heldRows(state: PartitionState, kind: RebuildKind, reasons: readonly string[]): number {
+    const { versionRows, newVersionRows, expectedIntervals, channelIntervals, published } = state;
+    const all = Math.max(versionRows, expectedIntervals);
+    const isCounted = kind === 'merge' && reasons.every((reason) => COUNTED_REASONS.has(reason));
+    if (!isCounted || !isLargeMerge({ kind, versionRows }) || channelIntervals === 0) return all;
+    const gaps = reasons.includes('estimate windows') ? (published?.unread ?? 0) : 0;
+    return Math.min(all, (newVersionRows + gaps) * channelIntervals);
+}
+
+export interface JobSizes {
+    readonly maxRows: number;
+    readonly maxPartitions: number;
+    /** How many jobs keep the engine busy. */
+    readonly jobsAtOnce: number;
+}
+
 /**
- * Groups rebuilds into jobs that one engine session runs at a time. A job holds one kind and at most
- * `maxRows` version rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
- * bounded by the bucket, not by the input. Jobs about estimates alone come last: they look at days that others publish.
+ * Groups rebuilds into jobs that one engine session runs at a time. A job has one kind and holds at most
+ * `maxRows` rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
+ * bounded by the bucket, not by the input. Merges of large partitions, which hold little and copy much, are as many jobs as run at once.
+ * Jobs about estimates alone come last: they look at days that others publish.
  */
-export function groupIntoJobs(
-    rebuilds: readonly PlannedRebuild[],
-    limits: { readonly maxRows: number; readonly maxPartitions: number },
-): PlannedRebuild[][] {
+export function groupIntoJobs(rebuilds: readonly PlannedRebuild[], sizes: JobSizes): PlannedRebuild[][] {
     const jobs: PlannedRebuild[][] = [];
-    const open = new Map<RebuildKind, { job: PlannedRebuild[]; rows: number }>();
+    const copied = rebuilds.reduce((sum, r) => sum + (isLargeMerge(r) ? r.versionRows : 0), 0);
+    const copiedMax = Math.max(sizes.maxRows, copied / sizes.jobsAtOnce);
+    const open = new Map<string, { job: PlannedRebuild[]; rows: number; copied: number }>();
     for (const rebuild of rebuilds) {
-        const rows = Math.max(rebuild.versionRows, rebuild.expectedIntervals, 1000);
-        const last = open.get(rebuild.kind);
-        if (last && last.rows + rows <= limits.maxRows && last.job.length < limits.maxPartitions) {
+        const rows = Math.max(rebuild.heldRows, 1000);
+        const isLarge = isLargeMerge(rebuild);
+        const kind = `${rebuild.kind} ${isLarge}`;
+        const last = open.get(kind);
+        const hasRoom = last && last.rows + rows <= sizes.maxRows && last.job.length < sizes.maxPartitions;
+        if (hasRoom && !(isLarge && last.copied >= copiedMax)) {
             last.job.push(rebuild);
             last.rows += rows;
+            last.copied += rebuild.versionRows;
             continue;
         }
         const job = [rebuild];
         jobs.push(job);
-        open.set(rebuild.kind, { job, rows });
+        open.set(kind, { job, rows, copied: rebuild.versionRows });
     }
     const isLast = (job: readonly PlannedRebuild[]) => job[0]?.kind === 'estimate';
     return [...jobs.filter((job) => !isLast(job)), ...jobs.filter(isLast)];

@@ -92,6 +92,7 @@ interface StateRow {
     attributes: string;
     isExpected: boolean;
     expectedIntervals: number;
+    channelIntervals: number;
     publishedVersion: number | null;
     inputs: CurationInputs | null;
     unread: number;
@@ -146,6 +147,7 @@ export async function readStates(
         newVersionRows: row.newVersionRows,
         isExpected: row.isExpected,
         expectedIntervals: row.expectedIntervals,
+        channelIntervals: row.channelIntervals,
         ...(row.publishedVersion !== null && row.inputs !== null
             ? { published: { version: row.publishedVersion, inputs: row.inputs, unread: row.unread } }
             : {}),
@@ -242,7 +244,7 @@ const STATES = `
 with ${EXPECTED},
 versions as (select * from partitions where table_name = 'reading_versions'),
 published as (select * from partitions where table_name = 'reads_interval'),
-slots as (select channel_no / $2::integer as bucket, sum(1440 / interval_minutes)::bigint as n from channels group by 1),
+slots as (select channel_no / $2::integer as bucket, sum(1440 / interval_minutes)::bigint as n, max(1440 / interval_minutes) as most from channels group by 1),
 keys as (
     select market_day, bucket from expected
     union select market_day, bucket from versions
@@ -258,8 +260,8 @@ select k.market_day as "marketDay", k.bucket, coalesce(v.version, 0) + coalesce(
        ${registrationOf('k')} || (select repeat('+', count(*)::integer) from coming_expected e
                                    where e.bucket = k.bucket and e.days @> k.market_day) as registration,
        ${attributesOf('k', '$9')} as attributes,
-       e.market_day is not null as "isExpected",
-       case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals", p.version as "publishedVersion", p.inputs,
+       e.market_day is not null as "isExpected", case when e.market_day is null then 0 else coalesce(s.n, 0) end as "expectedIntervals",
+       coalesce(s.most, 0) as "channelIntervals", p.version as "publishedVersion", p.inputs,
        coalesce((p.stats ->> 'missing')::bigint, 0) + coalesce((p.stats ->> 'computed')::bigint, 0) as unread,
        ${reachedChanges('k', '$10', '$9')} as changes, ${shapeChanges('k', '$10', '$11')} as shapes
   from keys k

@@ -29,10 +29,16 @@ import {
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
 import { useLake } from './lake-use.ts';
 import { type PartitionedRows, writePartitions } from './partition-files.ts';
-import { sumByPartition } from './partition-rows.ts';
+import { partitionColumns, partitionOfRow, sumByPartition } from './partition-rows.ts';
 import { partitionSummaries } from './partition-summaries.ts';
 import { commitJob, type JobResult, type PartitionResult, recordLookedAt } from './refresh-commit.ts';
-import { groupIntoJobs, type PlannedRebuild, planRefresh, type RefreshPlan } from './refresh-plan.ts';
+import {
+    groupIntoJobs,
+    isLargeMerge,
+    type PlannedRebuild,
+    planRefresh,
+    type RefreshPlan,
+} from './refresh-plan.ts';
 import {
     type ComingReadings,
     type FeedStandings,
@@ -102,22 +108,19 @@ export async function refresh(
             return total;
         }
         let done = 0;
-        await inTurns(
-            groupIntoJobs(plan.rebuilds, lake.bulkEngine.jobLimits),
-            lake.bulkEngine.jobsAtOnce,
-            async (job) => {
-                const partitions = plan.rebuilds.length;
-                const onStep = (step: StepProgress) => onProgress({ done, total: partitions, step });
-                const result = await useLake(lake, (inUse) => runJob(inUse, readFeeds, job, onStep));
-                total.rebuilt += result.rebuilt;
-                total.merged += result.merged;
-                total.removed += result.removed;
-                total.changedChannelDays += result.changedChannelDays;
-                total.lostRaces += result.lostRaces;
-                done += job.length;
-                onProgress({ done, total: partitions });
-            },
-        );
+        const { jobLimits, jobsAtOnce } = lake.bulkEngine;
+        await inTurns(groupIntoJobs(plan.rebuilds, { ...jobLimits, jobsAtOnce }), jobsAtOnce, async (job) => {
+            const partitions = plan.rebuilds.length;
+            const onStep = (step: StepProgress) => onProgress({ done, total: partitions, step });
+            const result = await useLake(lake, (inUse) => runJob(inUse, readFeeds, job, onStep));
+            total.rebuilt += result.rebuilt;
+            total.merged += result.merged;
+            total.removed += result.removed;
+            total.changedChannelDays += result.changedChannelDays;
+            total.lostRaces += result.lostRaces;
+            done += job.length;
+            onProgress({ done, total: partitions });
+        });
     }
 }
 
@@ -245,10 +248,19 @@ function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): J
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    const rowsToWrite = (table: PublishedTable) => ({
-        ...rowsOfJob(table),
-        ...(isLargeMerge(inputs.rebuilds) ? { ownFiles: inputs.previous[table] } : {}),
-    });
+    let remade: ReturnType<typeof remadeChannels> | undefined;
+    const changedChannels = () => {
+        remade ??= remadeChannels(session, lake);
+        return remade;
+    };
+    const rowsToWrite = (table: PublishedTable): PartitionedRows => {
+        const rows = rowsOfJob(table);
+        if (!inputs.rebuilds.every(isLargeMerge)) return rows;
+        return {
+            ...rows,
+            own: { files: inputs.previous[table], view: `previous_${table}`, changedChannels },
+        };
+    };
     const intervals = rowsToWrite('reads_interval');
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);
     crashPoint('roll-up');
@@ -275,12 +287,19 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };
 }
 
-// to open the files of all partitions for each of them costs as much as some ten thousand rows
-const LARGE_ROWS = 100_000;
+// a partition with more has them in most of its row groups
+const CHANGED_CHANNELS_MAX = 500;
 
-function isLargeMerge(rebuilds: readonly PlannedRebuild[]): boolean {
-    const rows = rebuilds.reduce((sum, { versionRows }) => sum + versionRows, 0);
-    return rebuilds[0]?.kind !== 'curate' && rows >= LARGE_ROWS * rebuilds.length;
+/** By partition, the channels that a merge makes anew; nothing of a partition in which they are many. */
+async function remadeChannels(session: EngineSession, lake: Lake): Promise<Map<string, number[]>> {
+    const remade = `select ${partitionColumns(session, lake)}, channel_no from remade_days`;
+    const few = `select market_day, bucket from (${remade}) as c group by 1, 2 having count(*) <= ${CHANGED_CHANNELS_MAX}`;
+    const rows = await session.rows(
+        `select r.market_day, r.bucket, r.channel_no from (${remade}) as r
+          inner join (${few}) as f on f.market_day = r.market_day and f.bucket = r.bucket`,
+    );
+    const channels = Map.groupBy(rows, partitionOfRow);
+    return new Map([...channels].map(([key, of]) => [key, of.map((row) => Number(row.channel_no))]));
 }
 
 /** What was estimated lies in files of its own beside the readings: those are written when nobody knows yet what is missing. */

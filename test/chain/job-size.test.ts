@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { groupIntoJobs } from '../../src/lake/refresh-plan.ts';
+import { groupIntoJobs, type PlannedRebuild } from '../../src/lake/refresh-plan.ts';
 import { planRefreshOf } from '../../src/pipeline/chain.ts';
 import { openChainWorld, readingsCsv } from './chain-world.ts';
 
@@ -31,7 +31,7 @@ test('days full of gaps fill a job by the intervals that they expect, as days fu
             ]).flat(),
         );
         const full = rebuilds.filter((r) => r.bucket === 0);
-        const jobs = groupIntoJobs(full, { maxRows: 10_000, maxPartitions: 62 });
+        const jobs = groupIntoJobs(full, { maxRows: 10_000, maxPartitions: 62, jobsAtOnce: 2 });
         assert.deepEqual(
             jobs.map((job) => job.length),
             [2, 2, 2],
@@ -39,4 +39,35 @@ test('days full of gaps fill a job by the intervals that they expect, as days fu
     } finally {
         await world.end();
     }
+});
+
+test('merges of large partitions are as many jobs as run at once, as long as what they hold is not too much', () => {
+    const merges = (count: number, heldRows: number, versionRows = 1_500_000) =>
+        Array.from(
+            { length: count },
+            (_, bucket) => ({ kind: 'merge', bucket, heldRows, versionRows }) as PlannedRebuild,
+        );
+    const sizesOf = (rebuilds: readonly PlannedRebuild[]) =>
+        groupIntoJobs(rebuilds, { maxRows: 2_000_000, maxPartitions: 62, jobsAtOnce: 2 }).map(
+            (job) => job.length,
+        );
+    assert.deepEqual(sizesOf(merges(13, 70_000)), [7, 6]);
+    assert.deepEqual(sizesOf(merges(1, 70_000)), [1]);
+    assert.deepEqual(sizesOf(merges(3, 70_000)), [2, 1]);
+    // what is held bounds a job
+    assert.deepEqual(sizesOf(merges(13, 700_000)), [2, 2, 2, 2, 2, 2, 1]);
+    assert.deepEqual(sizesOf(merges(3, 2_500_000)), [1, 1, 1]);
+    assert.deepEqual(sizesOf(merges(200, 1000)), [62, 62, 62, 14]);
+    // small ones hold all that they have, and stand in jobs of their own
+    const small = merges(30, 90_000, 90_000);
+    assert.deepEqual(sizesOf(small), [22, 8]);
+    const mixed = groupIntoJobs([...small, ...merges(4, 5000)], {
+        maxRows: 1e9,
+        maxPartitions: 62,
+        jobsAtOnce: 1,
+    });
+    assert.deepEqual(
+        mixed.map((job) => job.length),
+        [30, 4],
+    );
 });

@@ -106,7 +106,8 @@ test('parts are the same files, whether each is computed for itself or all are c
             mkdirSync(target);
             const parts = numbers.map((n) => [n]);
             const by = [{ column: 'no' }];
-            const wish = { by, parts, order: 'value, no', ...(ownFiles ? { ownFiles } : {}) };
+            const own = ownFiles && { files: ownFiles, view: '', changed: async () => [] };
+            const wish = { by, parts, order: 'value, no', ...(own ? { own } : {}) };
             const files = await session.writeParts(query, target, wish);
             return Promise.all(
                 files.map(async (file) => file && (await session.rows(`select * from '${file.path}'`))),
@@ -136,7 +137,12 @@ test('a part that most of its rows have a file for keeps its order as long as fe
                 `select * from '${file}' where not ${isReplaced}
                   union all select * from (select no, ${round} as round from '${file}' where ${isReplaced} order by no)`,
                 target,
-                { by: [{ column: 'no', width: ROWS }], parts: [[0]], order: 'no', ownFiles: [[file]] },
+                {
+                    by: [{ column: 'no', width: ROWS }],
+                    parts: [[0]],
+                    order: 'no',
+                    own: { files: [[file]], view: '', changed: async () => [undefined] },
+                },
             );
             return files[0]?.path ?? '';
         };

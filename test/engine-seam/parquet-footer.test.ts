@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { parquetRowCount } from '../../src/engine/spark/parquet-footer.ts';
+import { parquetRowCount } from '../../src/engine/parquet/parquet-footer.ts';
 
 async function withFile(query: string, work: (file: string) => void): Promise<void> {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-footer-'));

@@ -186,6 +186,7 @@ async function jobInputs(kind: RebuildKind): Promise<JobInputs> {
         rebuilds: states.map((state) => ({
             ...state,
             kind,
+            heldRows: state.versionRows,
             reasons: [],
             inputs: state.current,
             publishedVersion: state.published?.version ?? 0,

@@ -7,7 +7,7 @@ import type {
     DuckDBValue,
 } from '@duckdb/node-api';
 import { announceWrittenFiles, makeFolderDurably, removeFiles } from '../../kernel/durable.ts';
-import { GridtallyError } from '../../kernel/errors.ts';
+import { assert, GridtallyError } from '../../kernel/errors.ts';
 import { scratchName } from '../../kernel/scratch.ts';
 import {
     type Engine,
@@ -16,6 +16,7 @@ import {
     type EngineSession,
     type EngineValue,
     type JobLimits,
+    type OwnFiles,
     type PartitionFile,
     type PartsWish,
     requireCapabilities,
@@ -23,8 +24,11 @@ import {
     type TableColumn,
     type WrittenFile,
 } from '../engine.ts';
+import { canJoin, joinRowGroups } from '../parquet/join-row-groups.ts';
+import { readFooter, rowGroupCount } from '../parquet/parquet-footer.ts';
 import { deedOf, sqlText } from '../sql-text.ts';
 import { explainDuckdbError, isValueFailure } from './duckdb-faults.ts';
+import { areInOrder, readOwnFiles, type SplitRowGroups, splitRowGroups } from './own-row-groups.ts';
 
 export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
@@ -129,11 +133,17 @@ function settingsOf(wishes: SessionWishes): string {
     return `set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false; set disabled_optimizers = '${disabled}'`;
 }
 
+interface ViewOfFiles {
+    readonly columns: readonly TableColumn[];
+    readonly files: readonly string[];
+}
+
 export class DuckdbSession implements EngineSession {
     readonly dialect = 'duckdb';
     readonly #connection: DuckDBConnection;
     readonly #onClose: (isAsBefore: boolean) => void;
     readonly #registeredFolders = new Set<string>();
+    readonly #views = new Map<string, ViewOfFiles>();
     #isConfined = false;
     #isSound = true;
     #isClosed = false;
@@ -155,6 +165,7 @@ export class DuckdbSession implements EngineSession {
         columns: readonly TableColumn[],
         files: readonly string[],
     ): Promise<void> {
+        this.#views.set(view, { columns, files });
         const none = columns.map((c) => `cast(null as ${this.typeName(c.type)}) as ${c.name}`).join(', ');
         const source = files.length === 0 ? `select ${none} where false` : this.fileQuery(columns, files);
         await this.run(`create or replace temp view ${view} as ${source}`);
@@ -210,10 +221,16 @@ export class DuckdbSession implements EngineSession {
         );
     }
 
-    async writeFile(query: string, path: string): Promise<WrittenFile> {
+    async writeFile(
+        query: string,
+        path: string,
+        rowGroupRows: number = ROW_GROUP_ROWS,
+    ): Promise<WrittenFile> {
         const result = await this.#watched(
             `write ${path}`,
-            this.#connection.runAndReadAll(`copy (${query}) to ${sqlText(path)} (${PARQUET})`),
+            this.#connection.runAndReadAll(
+                `copy (${query}) to ${sqlText(path)} (${PARQUET}, row_group_size ${rowGroupRows})`,
+            ),
         );
         announceWrittenFiles([path]);
         return { path, rowCount: Number(result.getRows()[0]?.[0] ?? 0), byteCount: statSync(path).size };
@@ -230,7 +247,7 @@ export class DuckdbSession implements EngineSession {
 
     async writePartitioned(query: string, folder: string, by: readonly string[]): Promise<PartitionFile[]> {
         const rows = await this.rows(
-            `copy (${query}) to ${sqlText(folder)} (${PARQUET}, partition_by (${by.join(', ')}), write_partition_columns true, return_stats)`,
+            `copy (${query}) to ${sqlText(folder)} (${PARQUET}, row_group_size ${ROW_GROUP_ROWS}, partition_by (${by.join(', ')}), write_partition_columns true, return_stats)`,
         );
         announceWrittenFiles(rows.map((row) => String(row.filename)));
         return rows.map((row) => {
@@ -245,8 +262,7 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.ownFiles)
-            return this.#writeEach(query, folder, wish);
+        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.own) return this.#writeEach(query, folder, wish);
         await this.materialise('rows_of_parts', query);
         try {
             return await this.#writeEach('select * from rows_of_parts', folder, wish);
@@ -257,32 +273,54 @@ export class DuckdbSession implements EngineSession {
 
     async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
+        const onTheWay: string[] = [];
+        const allChanged = (await wish.own?.changed()) ?? [];
         for (const [n, part] of wish.parts.entries()) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
-            const isInOrder = await this.#areInOrder(wish.ownFiles?.[n] ?? [], wish.order);
-            const order = isInOrder ? '' : ` order by ${wish.order}`;
-            files.push(
-                await this.writeFile(
-                    `select * from (${query}) as q where ${where.join(' and ')}${order}`,
-                    `${folder}/${part.join('-')}.parquet`,
-                ),
-            );
+            const rows = `select * from (${query}) as q where ${where.join(' and ')}`;
+            const path = `${folder}/${part.join('-')}.parquet`;
+            const [column = ''] = wish.order.split(/[\s,]/);
+            const own = readOwnFiles(wish.own?.files[n] ?? [], column);
+            const isInOrder = own !== undefined && areInOrder(own);
+            const changed = allChanged[n];
+            const groups = isInOrder && changed ? splitRowGroups(own, changed) : undefined;
+            const ordered = `${rows} order by ${wish.order}`;
+            const beside =
+                wish.own && groups
+                    ? await this.#writeBeside(ordered, { ...wish, ...wish.own, path, groups, onTheWay })
+                    : undefined;
+            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, wish.rowGroupRows)));
         }
-        const empty = files.filter((file) => file.rowCount === 0);
-        if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
+        const empty = files.filter((file) => file.rowCount === 0).map((file) => file.path);
+        if (empty.length + onTheWay.length > 0) await removeFiles([...onTheWay, ...empty]);
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
     }
 
-    /** Whether the row groups of files hardly overlap in what they are sorted by first, a whole number: one value lies in few of them. */
-    async #areInOrder(files: readonly string[], order: string): Promise<boolean> {
-        if (files.length === 0) return false;
-        const [column = ''] = order.split(/[\s,]/);
-        const [spans] = await this.rows(
-            `select sum(high - low + 1) <= ${OVERLAPS_MAX} * (max(high) - min(low) + 1) as is_in_order
-               from (select try_cast(stats_min_value as hugeint) as low, try_cast(stats_max_value as hugeint) as high
-                       from parquet_metadata([${files.map(sqlText).join(', ')}]) where path_in_schema = ${sqlText(column)})`,
-        );
-        return spans?.is_in_order === true;
+    /**
+     * Takes row groups without a change over as they are, and asks the query for the rows of all others alone. Undefined: its rows are of other columns than
+     * those in the files, which an earlier version wrote.
+     */
+    async #writeBeside(
+        query: string,
+        { path, view, groups, onTheWay, rowGroupRows }: BesideWish,
+    ): Promise<WrittenFile | undefined> {
+        const whole = this.#views.get(view);
+        assert(whole !== undefined, `${view} is a view of files`);
+        const [before, fresh] = [`${path}.before`, `${path}.fresh`];
+        onTheWay.push(before, fresh);
+        await joinRowGroups(before, groups.touched);
+        await this.registerFiles(view, whole.columns, [before]);
+        let written: WrittenFile;
+        try {
+            written = await this.writeFile(query, fresh, rowGroupRows);
+        } finally {
+            await this.registerFiles(view, whole.columns, whole.files);
+        }
+        const footer = readFooter(fresh);
+        if (!canJoin([footer, ...groups.kept.map((kept) => kept.footer)])) return undefined;
+        const places = [...Array(rowGroupCount(footer)).keys()];
+        await joinRowGroups(path, [...groups.kept, { file: fresh, footer, places }]);
+        return { path, rowCount: groups.keptRows + written.rowCount, byteCount: statSync(path).size };
     }
 
     async rows(query: string): Promise<EngineRow[]> {
@@ -345,14 +383,21 @@ export class DuckdbSession implements EngineSession {
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
 
-// in so many row groups what is sought in a file may lie
-const OVERLAPS_MAX = 3;
+interface BesideWish extends Pick<PartsWish, 'rowGroupRows'>, Pick<OwnFiles, 'view'> {
+    readonly path: string;
+    readonly groups: SplitRowGroups;
+    /** Takes the names of files that are to be removed. */
+    readonly onTheWay: string[];
+}
 
 // a document is held as text three times over; one string has a limit of 512 MB
 const ROWS_OF_A_DOCUMENT = 100_000;
 
-// zstd: 20 % smaller than snappy at the same speed on sorted readings; row groups of 122,880 rows keep a bucket's scan short
-const PARQUET = 'format parquet, compression zstd, row_group_size 122880';
+// 20 % smaller than snappy at the same speed on sorted readings
+const PARQUET = 'format parquet, compression zstd';
+
+// few to read, or to replace, where few channels are concerned; five times as many cost a hundredth more to write and to scan the whole
+const ROW_GROUP_ROWS = 24_576;
 
 /** `explain analyze` runs what it explains. */
 const EXPLAINED = /^\s*explain\s+(?:analyze\s+)?(?:\([^)]*\)\s*)?(.*)$/is;

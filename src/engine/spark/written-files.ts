@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GridtallyError } from '../../kernel/errors.ts';
 import type { WrittenFile } from '../engine.ts';
-import { parquetRowCount } from './parquet-footer.ts';
+import { parquetRowCount } from '../parquet/parquet-footer.ts';
 
 const PAUSE_MS = 100;
 const PAUSE_MS_MAX = 5_000;
