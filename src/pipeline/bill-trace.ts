@@ -2,10 +2,11 @@ import type { BillLine, BillSection } from '../billing/bill-document.ts';
 import { loadBill, type StoredBill } from '../billing/bill-queries.ts';
 import { openLineBands } from '../billing/line-bands.ts';
 import { readRatingDimensions } from '../billing/registered-dimensions.ts';
-import { calendarDate, type DatePeriod } from '../kernel/calendar-date.ts';
+import { calendarDate } from '../kernel/calendar-date.ts';
 import { add, decimal, formatDecimal } from '../kernel/decimal.ts';
 import { assert, GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
+import { inTurns } from '../kernel/turns.ts';
 import { namedChannels } from '../registry/named-channels.ts';
 import { daysOfLine, type TracedBill, type TracedBillLine } from '../trace/traced-bill.ts';
 import { requireSum, sumKwh, type TracedDay } from '../trace/traced-total.ts';
@@ -50,12 +51,10 @@ export async function traceBill(chain: Chain, question: BillQuestion): Promise<T
     const period = { from: calendarDate(document.periodFrom), to: calendarDate(document.periodTo) };
     const dimensions = await readRatingDimensions(db, { period, zone, tariffVersionNos });
     const bandOf = openLineBands(dimensions, zone);
-    const traced: TracedBillLine[] = [];
-    const known = new Map<string, TracedDay[]>();
-    for (const one of lines) {
-        const days = one.line.kind === 'energy' ? await daysOf(chain, one, question, known) : [];
-        traced.push(traceLine(one, days, bandOf));
-    }
+    const daysByKey = await readDays(chain, lines, question);
+    const traced = lines.map((one) =>
+        traceLine(one, one.line.kind === 'energy' ? (daysByKey.get(daysKey(one)) ?? []) : [], bandOf),
+    );
     const { billId, accountId, periodFrom, periodTo, energyKwh, amountDue, currency } = document;
     return {
         billId,
@@ -85,30 +84,38 @@ async function numberedLines({ lake }: Chain, { document }: StoredBill): Promise
     }));
 }
 
-/** Days of the channels by which the metering point takes energy, once for all lines of one service period. */
-async function daysOf(
+// what a trace waits for is mostly one thread of the engine that plans many small statements
+const READ_AT_ONCE = 2;
+
+/** Days of the channels by which the metering points take energy, once for all lines of one service period. */
+async function readDays(
     chain: Chain,
-    { line, section }: NumberedLine,
+    lines: readonly NumberedLine[],
     { readsLines, readsInputs = false }: BillQuestion,
-    known: Map<string, TracedDay[]>,
-): Promise<TracedDay[]> {
-    const days: DatePeriod = { from: calendarDate(line.serviceFrom), to: calendarDate(line.serviceTo) };
-    const key = `${section.meteringPointId} ${days.from} ${days.to}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const named = await namedChannels(chain.lake.db, section.meteringPointId);
-    const channels = named.channels.filter(
-        ({ flow, meteringPointId }) => flow === 'to_customer' && meteringPointId === section.meteringPointId,
-    );
-    const traced = await traceTotals(chain, {
-        named: { ...named, channels },
-        days,
-        readsLines,
-        // what was measured on other days is told by traces of those
-        ...(readsInputs ? { inputs: 'sums' } : {}),
+): Promise<Map<string, TracedDay[]>> {
+    const energy = lines.filter(({ line }) => line.kind === 'energy');
+    const wanted = new Map(energy.map((one) => [daysKey(one), one]));
+    const known = new Map<string, TracedDay[]>();
+    await inTurns(wanted, READ_AT_ONCE, async ([key, { line, section }]) => {
+        const named = await namedChannels(chain.lake.db, section.meteringPointId);
+        const channels = named.channels.filter(
+            ({ flow, meteringPointId }) =>
+                flow === 'to_customer' && meteringPointId === section.meteringPointId,
+        );
+        const traced = await traceTotals(chain, {
+            named: { ...named, channels },
+            days: { from: calendarDate(line.serviceFrom), to: calendarDate(line.serviceTo) },
+            readsLines,
+            // what was measured on other days is told by traces of those
+            ...(readsInputs ? { inputs: 'sums' } : {}),
+        });
+        known.set(key, traced);
     });
-    known.set(key, traced);
-    return traced;
+    return known;
+}
+
+function daysKey({ line, section }: NumberedLine): string {
+    return `${section.meteringPointId} ${line.serviceFrom} ${line.serviceTo}`;
 }
 
 function traceLine(

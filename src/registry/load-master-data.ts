@@ -76,7 +76,9 @@ export async function loadMasterData(db: Database, options: LoadOptions): Promis
         await tx.query(`set local work_mem = '${WORK_MEMORY}'`);
         const knownAt = await nextKnownAt(tx, options.clock);
         const file = source.file;
-        const work: LoadWork = { tx, file, settings: options, knownAt: knownAt.text, faults: [...faults] };
+        const { leftOut } = source;
+        const common = { tx, file, settings: options, leftOut };
+        const work: LoadWork = { ...common, knownAt: knownAt.text, faults: [...faults] };
         await stage(tx, staged);
         await loader.resolve(work);
         const counts = await planBelief(tx, loader.believed);
@@ -131,7 +133,7 @@ async function readSource(options: LoadOptions, faults: InputFault[]): Promise<L
     }
     try {
         const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-        if (!text.includes('\0')) return { file, text, isYaml };
+        if (!text.includes('\0')) return { file, text, isYaml, leftOut: [] };
         faults.push({ file, message: 'the file is not text: it holds a zero byte' });
     } catch {
         faults.push({ file, message: 'the file is not UTF-8' });

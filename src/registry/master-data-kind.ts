@@ -34,6 +34,15 @@ export interface LoadSource {
     readonly file: string;
     readonly text: string;
     readonly isYaml: boolean;
+    /** Takes the identifiers of rows that are left out for another fault: whether they are known is told with it. */
+    readonly leftOut: NamedIdentifier[];
+}
+
+/** An identifier where it stands. */
+export interface NamedIdentifier {
+    readonly line: number;
+    readonly column: string;
+    readonly value: string;
 }
 
 export type StagedValue = string | number | boolean | null;
@@ -53,6 +62,8 @@ export interface LoadWork {
     /** An instant as text; when the home begins to believe what the load says. */
     readonly knownAt: string;
     readonly faults: InputFault[];
+    /** See `LoadSource`. */
+    readonly leftOut: readonly NamedIdentifier[];
 }
 
 /** One kind of master data: how a file of it is read, checked against what is believed, and entered. */

@@ -10,13 +10,17 @@ export interface Reference {
     readonly kind: string;
 }
 
-/** Each row of `incoming` that names something nobody loaded is a fault. */
+/** Each row that names something nobody loaded is a fault: of `incoming`, and of those that were left out for another fault. */
 export async function refuseUnknown(work: LoadWork, references: readonly Reference[]): Promise<void> {
     for (const { column, table, what, kind } of references) {
+        const leftOut = work.leftOut.filter((named) => named.column === column);
         const rows = await work.tx.query<{ line: number; value: string }>(
-            `select line, ${column} as value from incoming i
-             where not exists (select from ${table} t where t.${column} = i.${column})
+            `select line, value from (
+                 select line, ${column} as value from incoming
+                 union all select line, value from unnest($1::integer[], $2::text[]) as left_out (line, value)) as i
+             where not exists (select from ${table} t where t.${column} = i.value)
              order by line`,
+            [leftOut.map(({ line }) => line), leftOut.map(({ value }) => value)],
         );
         for (const { line, value } of rows) {
             const message = `there is no ${what} ${shown(value)}; load it with \`gridtally load ${kind}\` first`;

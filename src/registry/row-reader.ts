@@ -2,6 +2,7 @@ import { type CalendarDate, tryCalendarDate } from '../kernel/calendar-date.ts';
 import { assert, type InputFault } from '../kernel/errors.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import type { Zone } from '../kernel/zone.ts';
+import type { NamedIdentifier } from './master-data-kind.ts';
 import type { SourceRow, SourceTable } from './source-table.ts';
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
@@ -60,7 +61,8 @@ export class RowReader {
     readonly #places: ReadonlyMap<string, number>;
     readonly #instants = new Map<string, number | undefined>();
     #row: SourceRow | undefined;
-    #faultsBefore = 0;
+    /** Of the row, those that are right in themselves. */
+    #ids: NamedIdentifier[] = [];
 
     constructor(table: SourceTable, zone: Zone, faults: InputFault[]) {
         this.#table = table;
@@ -69,14 +71,16 @@ export class RowReader {
         this.#places = new Map(table.columns.map((column, place) => [column, place]));
     }
 
-    /** Rows in order, as `read` makes them; those with a fault are left out. */
-    readAll<Row>(read: (row: RowReader) => Row): Row[] {
+    /** Rows in order, as `read` makes them; those with a fault are left out, and what they name goes to `leftOut`. */
+    readAll<Row>(read: (row: RowReader) => Row, leftOut: NamedIdentifier[]): Row[] {
         const rows: Row[] = [];
         for (const row of this.#table.rows) {
             this.#row = row;
-            this.#faultsBefore = this.#faults.length;
+            this.#ids = [];
+            const faultsBefore = this.#faults.length;
             const made = read(this);
-            if (this.#faults.length === this.#faultsBefore) rows.push(made);
+            if (this.#faults.length === faultsBefore) rows.push(made);
+            else leftOut.push(...this.#ids);
         }
         return rows;
     }
@@ -107,8 +111,11 @@ export class RowReader {
     /** An identifier of the outside world: not blank, one line, at most 100 characters. */
     id(column: string, whenBlank?: string): string {
         const text = this.text(column) ?? whenBlank ?? this.requiredText(column);
+        const faultsBefore = this.#faults.length;
         if (CONTROL_CHARACTER.test(text)) this.refuse(column, 'has a character that cannot be printed');
         if (text.length > LONGEST_ID) this.refuse(column, `is longer than ${LONGEST_ID} characters`);
+        const isRight = text !== '' && this.#faults.length === faultsBefore;
+        if (isRight) this.#ids.push({ line: this.#lineOf(column), column, value: text });
         return text;
     }
 
@@ -157,9 +164,12 @@ export class RowReader {
     }
 
     refuse(column: string, message: string): void {
+        this.#faults.push({ file: this.#table.file, line: this.#lineOf(column), field: column, message });
+    }
+
+    #lineOf(column: string): number {
         assert(this.#row, 'a row is being read');
-        const line = this.#row.lineOfField?.(column) ?? this.#row.line;
-        this.#faults.push({ file: this.#table.file, line, field: column, message });
+        return this.#row.lineOfField?.(column) ?? this.#row.line;
     }
 
     #readInstant(text: string): number | undefined {

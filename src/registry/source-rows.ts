@@ -16,5 +16,6 @@ export function readRows<Row>(
     const table = source.isYaml ? yamlTable(text, file, kind, faults) : csvTable(text, file, faults);
     const rules = typeof columns === 'function' ? columns(table.columns) : columns;
     if (!checkColumns(table, rules, faults)) return [];
-    return new RowReader(table, settings.zone, faults).readAll((row) => read(row, table));
+    const reader = new RowReader(table, settings.zone, faults);
+    return reader.readAll((row) => read(row, table), source.leftOut);
 }

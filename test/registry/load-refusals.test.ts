@@ -39,6 +39,8 @@ G10,A1,MP2,flat,2014-03-01,2014-03-01
 G11,A1,MP1,flat,2014-01-01,2015-01-01
 G3,A1,MP2,flat,2013-01-01,
 G3,A1,MP2,flat,2013-01-01,
+G12,A8,MP2,${'x'.repeat(101)},2014-02-31,
+,,MP9,flat,soon,
 `,
     );
     assert.deepEqual(short(faults), [
@@ -50,6 +52,13 @@ G3,A1,MP2,flat,2013-01-01,
         '6 move_out: is not after the beginning',
         '7 move_in: metering point MP1 already has agreement G2 from 2013-02-01 to open; agreement G11 from 2014-01-01 to 2015-01-01 overlaps it',
         '9 -: agreement G3 stands in line 8 already',
+        '10 move_in: "2014-02-31" is not a date that exists, as YYYY-MM-DD',
+        '10 tariff_id: is longer than 100 characters',
+        '10 account_id: there is no account "A8"; load it with `gridtally load accounts` first',
+        '11 move_in: "soon" is not a date that exists, as YYYY-MM-DD',
+        '11 agreement_id: is blank',
+        '11 account_id: is blank',
+        '11 metering_point_id: there is no metering point "MP9"; load it with `gridtally load metering-points` first',
     ]);
     assert.ok(faults.every((fault) => fault.file === 'agreements.csv'));
     assert.equal(await countRows(world.db), rowsBefore);
