@@ -1,3 +1,4 @@
+import { counted } from '../kernel/counted.ts';
 import type { BillDocument, BillGap, BillLine, BillSection } from './bill-document.ts';
 import type { StoredBill } from './bill-queries.ts';
 
@@ -75,7 +76,7 @@ function holdText(section: BillSection): string[] {
         const listed = days.slice(0, LISTED_DAYS_MAX);
         const more = days.length - listed.length;
         return [
-            `Held: meter ${meterId} fails ${ruleId} on ${days.length} ${days.length === 1 ? 'day' : 'days'}`,
+            `Held: meter ${meterId} fails ${ruleId} on ${counted(days.length, 'day')}`,
             ...inRows(listed, DAYS_OF_A_ROW).map((row) => `  ${row.join(', ')}`),
             ...(more > 0 ? [`  and ${more} more`] : []),
         ];

@@ -1,3 +1,4 @@
+import { counted } from '../kernel/counted.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 
 const LISTED_FAULTS_MAX = 50;
@@ -21,7 +22,7 @@ export class RatingFaults {
         if (count > LISTED_FAULTS_MAX) faults.push({ message: `and ${count - LISTED_FAULTS_MAX} more` });
         throw new GridtallyError(
             'billing.cannot-rate',
-            `${count} ${count === 1 ? 'fault' : 'faults'} in master data ${count === 1 ? 'keeps' : 'keep'} the period from being priced`,
+            `${counted(count, 'fault')} in master data ${count === 1 ? 'keeps' : 'keep'} the period from being priced`,
             {
                 faults,
             },

@@ -7,12 +7,13 @@ import { type RestoreSettings, restoreHome } from '../backup/restore-home.ts';
 import type { SnapshotManifest } from '../backup/snapshot-manifest.ts';
 import { verifyBackups } from '../backup/verify-backup.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { publishOpen } from '../pipeline/open-tables.ts';
 import { type BackupRetention, markRestored, readHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
-import { count, counted, openOutput, tableText } from './output.ts';
+import { openOutput, tableText } from './output.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import { openWorkspace } from './workspace.ts';
 

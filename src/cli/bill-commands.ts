@@ -5,13 +5,14 @@ import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-
 import { type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import { type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { draftPeriod, type PeriodDraft } from '../pipeline/draft-period.ts';
 import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
-import { count, counted, tableText } from './output.ts';
+import { tableText } from './output.ts';
 
 interface BillOptions extends CommonOptions {
     readonly period?: string;

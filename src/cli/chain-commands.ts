@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { count, counted } from '../kernel/counted.ts';
 import { describeMarks } from '../lake/day-mark-plan.ts';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { load, planMarksOf, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
@@ -6,7 +7,6 @@ import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { addIngestCommand } from './ingest-command.ts';
-import { count, counted } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedText } from './refused-feed-text.ts';
 

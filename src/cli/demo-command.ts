@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { monthPeriod } from '../kernel/calendar-date.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { makeFolderDurably, removeFolder, writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { shippedContracts } from '../parsers/feed-catalogue.ts';
@@ -18,7 +19,7 @@ import { dropSchemaOf } from '../store/home-binding.ts';
 import { stopOnSignal, wholeNumber } from './command-context.ts';
 import { claimTownFolder } from './demo-folder.ts';
 import { demoSummary } from './demo-summary.ts';
-import { count, counted, type Output, openOutput } from './output.ts';
+import { type Output, openOutput } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 

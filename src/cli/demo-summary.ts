@@ -3,10 +3,11 @@ import path from 'node:path';
 import { listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import { monthPeriod } from '../kernel/calendar-date.ts';
+import { count } from '../kernel/counted.ts';
 import { add, compare, type Decimal, decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { withPublishedViews } from '../pipeline/published-views.ts';
 import { type HomeAccount, type HomeStatus, readAccount } from '../pipeline/status.ts';
-import { count, tableText } from './output.ts';
+import { tableText } from './output.ts';
 import { QUARANTINE_QUERY } from './refusal-text.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,5 +1,6 @@
+import { counted } from '../kernel/counted.ts';
 import type { DistantReadings } from '../lake/distant-readings.ts';
-import { counted, wrapped } from './output.ts';
+import { wrapped } from './output.ts';
 
 /** A warning for each run of days whose readings no others are near. */
 export function distantText(distant: readonly DistantReadings[]): string[] {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { deviceClocks } from '../pipeline/device-clocks.ts';
 import {
     AGE_DAYS_MAX,
@@ -10,7 +11,7 @@ import {
     type DriftCertainty,
 } from '../vee/clock-drift.ts';
 import { type CommonOptions, command, day, wholeNumber, withWorkspace } from './command-context.ts';
-import { count, counted, tableText, wrapped } from './output.ts';
+import { tableText, wrapped } from './output.ts';
 
 interface DriftOptions extends CommonOptions {
     readonly feed?: string;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings.ts';
 import type { EditSummary } from '../vee/edit-ledger.ts';
@@ -7,7 +8,7 @@ import type { EditRequest } from '../vee/edit-request.ts';
 import { argument, type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { qualityOf, readEditFile } from './edit-file.ts';
 import { instantOrDay } from './history-commands.ts';
-import { counted, tableText } from './output.ts';
+import { tableText } from './output.ts';
 import type { Workspace } from './workspace.ts';
 
 interface EditOptions extends CommonOptions {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { counted } from '../kernel/counted.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import type { Zone } from '../kernel/zone.ts';
 import { parseCsv } from '../registry/csv-document.ts';
@@ -51,7 +52,7 @@ export function readEditFile(
         ];
     });
     if (faults.length === 0) return requests;
-    const message = `${file} has ${faults.length} faults of form; nothing of it was received.`;
+    const message = `${file} has ${counted(faults.length, 'fault')} of form; nothing of it was received.`;
     throw new GridtallyError('edit.refused', message, { faults });
 }
 

@@ -2,12 +2,13 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { previewFile } from '../ingest/preview-file.ts';
 import { twoDigits } from '../kernel/calendar-date.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText, parseInstant } from '../kernel/period.ts';
 import { localStampAt, offsetAt, type Zone } from '../kernel/zone.ts';
 import { useLake } from '../lake/lake-use.ts';
 import { type CommonOptions, withWorkspace } from './command-context.ts';
-import { count, counted, placeText, tableText } from './output.ts';
+import { placeText, tableText } from './output.ts';
 import { unusedText } from './unused-text.ts';
 
 /** Explains how a file would be read; nothing is received. Exit status 1 where something is wrong. */

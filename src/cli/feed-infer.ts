@@ -2,11 +2,12 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { decompressed } from '../kernel/compression.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { writeFileDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type Draft, draftContract } from '../parsers/draft/draft-contract.ts';
 import { zone } from './command-context.ts';
-import { count, counted, openOutput, wrapped } from './output.ts';
+import { openOutput, wrapped } from './output.ts';
 
 interface InferOptions {
     readonly name?: string;

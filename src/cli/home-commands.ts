@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { count } from '../kernel/counted.ts';
 import { makeFolderDurably, removeFiles, removeFolder } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { distantReadings } from '../lake/distant-readings.ts';
@@ -10,7 +11,7 @@ import { removeDatabase } from '../store/embedded-postgres.ts';
 import { HOME_FILE, type Home, type HomeOptions, initHome } from '../store/home.ts';
 import { type CommonOptions, command, homeFolder, wholeNumber, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
-import { count, inWords, openOutput, placeText } from './output.ts';
+import { inWords, openOutput, placeText } from './output.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { openWorkspace, serverEngine } from './workspace.ts';
 

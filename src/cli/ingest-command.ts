@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EDIT_FEED, isEditFeed } from '../contracts/edit-feed.ts';
 import type { FeedContract } from '../contracts/feed-contract.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type DistantReadings, distantReadings } from '../lake/distant-readings.ts';
 import type { RefreshResult } from '../lake/refresh.ts';
@@ -11,7 +12,7 @@ import type { IncomingPayload } from '../raw/receive.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
 import { incomingFiles } from './incoming-files.ts';
-import { count, counted, wrapped } from './output.ts';
+import { wrapped } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { QUARANTINE_QUERY, refusalLine, refusalText, sampleLine, WAITING_QUERY } from './refusal-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';

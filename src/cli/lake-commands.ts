@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { EngineRow } from '../engine/engine.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { compact } from '../lake/compaction.ts';
@@ -13,7 +14,7 @@ import { type CommonOptions, command, instant, wholeNumber, withWorkspace } from
 import { checkFeedFile } from './feed-check.ts';
 import { addFeedInferCommand } from './feed-infer.ts';
 import { refusalLines } from './home-commands.ts';
-import { count, counted, tableText } from './output.ts';
+import { tableText } from './output.ts';
 import { errorDocument, refusedFeedText } from './refused-feed-text.ts';
 
 interface SqlOptions extends CommonOptions {

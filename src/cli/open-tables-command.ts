@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { count } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { publishOpen } from '../pipeline/open-tables.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count, tableText } from './output.ts';
+import { tableText } from './output.ts';
 
 interface OpenTablesOptions extends CommonOptions {
     readonly rebuild?: boolean;

@@ -65,11 +65,6 @@ export function tableText(columns: readonly string[], rows: readonly (readonly u
     return [line(columns), widths.map((w) => '-'.repeat(w)).join('  '), ...cells.map(line)];
 }
 
-/** 1234567 as 1,234,567. */
-export function count(n: number | bigint): string {
-    return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
 /** A line for each fault of an input, with its place. */
 export function faultText(faults: readonly InputFault[]): string[] {
     return faults.map((f) => {
@@ -106,11 +101,6 @@ export function wrapped(text: string): string[] {
         else lines.push(`${indent}${word}`);
     }
     return lines;
-}
-
-/** A number with its noun: `1 file`, `2,000 files`. */
-export function counted(n: number, noun: string): string {
-    return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 /** For `--json`: one document also where a command fails. */

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { rebuildFromRaw } from '../pipeline/rebuild-from-raw.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count } from './output.ts';
 
 interface RebuildOptions extends CommonOptions {
     readonly fromRaw?: boolean;
@@ -26,10 +26,10 @@ async function rebuildCommand(options: RebuildOptions): Promise<void> {
         );
         const isSame = result.contentBefore === result.contentRebuilt;
         output.result({ ...result, isSame }, [
-            `${count(result.payloads)} payloads read again, ${count(result.partitions)} partitions rebuilt`,
+            `${counted(result.payloads, 'payload')} read again, ${counted(result.partitions, 'partition')} rebuilt`,
             isSame
                 ? 'the content is the same as before'
-                : `${count(result.partitions - result.samePartitions)} partitions had other content than the raw store gives: ${count(result.changedChannelDays)} channel-days changed`,
+                : `${counted(result.partitions - result.samePartitions, 'partition')} had other content than the raw store gives: ${counted(result.changedChannelDays, 'channel-day')} changed`,
         ]);
     });
 }

@@ -1,5 +1,5 @@
+import { count, counted } from '../kernel/counted.ts';
 import type { RefreshProgress } from '../lake/refresh.ts';
-import { count, counted } from './output.ts';
 
 /** How far a refresh is, and what the engine does meanwhile, in one line. */
 export function refreshText({ done, total, step }: RefreshProgress): string {

@@ -1,6 +1,7 @@
 import type { PayloadRefused } from '../ingest/parse-commit.ts';
+import { count } from '../kernel/counted.ts';
 import type { QuarantinedRow } from '../pipeline/quarantined-rows.ts';
-import { count, placeText, wrapped } from './output.ts';
+import { placeText, wrapped } from './output.ts';
 
 const SHOWN_REFUSALS = 20;
 const SHOWN_CHARACTERS = 100;

@@ -1,6 +1,7 @@
+import { counted } from '../kernel/counted.ts';
 import type { GridtallyError } from '../kernel/errors.ts';
 import type { RefusedFeed } from '../pipeline/refused-feeds.ts';
-import { counted, faultText, wrapped } from './output.ts';
+import { faultText, wrapped } from './output.ts';
 
 /** What is wrong with the contract files of these feeds, and what waits for it; no line where there is none. */
 export function refusedFeedText(refused: readonly RefusedFeed[]): string[] {

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { REGISTER_EDIT_FEED } from '../contracts/edit-feed.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { editReadings, editsMade, withdrawEdit } from '../pipeline/edit-readings.ts';
 import { type ListedAdvance, type RegisterChecks, registerChecks } from '../pipeline/register-checks.ts';
 import { argument, type CommonOptions, command, day, wholeNumber, withWorkspace } from './command-context.ts';
 import { editTable } from './edit-commands.ts';
 import { instantOrDay } from './history-commands.ts';
-import { count, counted, tableText, wrapped } from './output.ts';
+import { tableText, wrapped } from './output.ts';
 
 const READ_QUALITIES = ['measured', 'estimated'] as const;
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { ReplayPlan } from '../ingest/replay-plan.ts';
+import { count, counted } from '../kernel/counted.ts';
 import { planReplayOf, replayFaulty } from '../pipeline/chain.ts';
 import { type HomeStatus, readStatus } from '../pipeline/status.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count, counted } from './output.ts';
 import { refusalLine } from './refusal-text.ts';
 
 interface ReplayOptions extends CommonOptions {
@@ -34,8 +34,8 @@ async function replayCommand(options: ReplayOptions): Promise<void> {
         );
         const after = rowCounts(await readStatus(workspace.lake));
         output.result({ ...totals, before, after }, [
-            `${count(totals.payloadsAdmitted)} files that were refused came in, ${count(totals.payloadsRefusedAgain)} are refused by the new contract too`,
-            `${count(totals.rowsLookedAt)} quarantined rows judged again; accepted ${count(totals.versions)}, waiting ${count(totals.waiting)}, quarantined ${count(totals.quarantined)}`,
+            `of the refused files ${count(totals.payloadsAdmitted)} came in; the new contract refuses ${count(totals.payloadsRefusedAgain)} too`,
+            `${counted(totals.rowsLookedAt, 'quarantined row')} judged again; accepted ${count(totals.versions)}, waiting ${count(totals.waiting)}, quarantined ${count(totals.quarantined)}`,
             ...totals.refusals.map((r) => `  ${refusalLine(r)}`),
             `before: ${sumLine(before)}`,
             `after:  ${sumLine(after)}`,

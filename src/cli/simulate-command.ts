@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addDays, calendarDate } from '../kernel/calendar-date.ts';
+import { count } from '../kernel/counted.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type BulkTotals, simulateBulkDay } from '../simulate/bulk-town.ts';
 import { EVERY_FLAW, FLAWS, type FlawRates, REALISTIC_FLAWS } from '../simulate/flaws.ts';
@@ -15,7 +16,7 @@ import {
 } from '../simulate/town-options.ts';
 import type { TownTotals } from '../simulate/truth-files.ts';
 import { day, wholeNumber, zone } from './command-context.ts';
-import { count, inWords, openOutput, wrapped } from './output.ts';
+import { inWords, openOutput, wrapped } from './output.ts';
 
 interface SimulateOptions {
     readonly out: string;

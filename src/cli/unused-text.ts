@@ -1,4 +1,4 @@
-import { counted } from './output.ts';
+import { counted } from '../kernel/counted.ts';
 
 /** Says of numbers that stand beside a quality without a value that they are not used; nothing where there are none. */
 export function unusedText(values: number): string[] {

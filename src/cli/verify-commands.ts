@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { count, counted } from '../kernel/counted.ts';
 import { type HomeFault, verifyHome } from '../pipeline/verify-home.ts';
 import { verifyRaw } from '../raw/verify-raw.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
-import { count, counted, wrapped } from './output.ts';
+import { wrapped } from './output.ts';
 
 export function addVerifyCommands(program: Command): void {
     const verify = command(

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { counted } from '../kernel/counted.ts';
 import { refusedFeeds } from '../pipeline/refused-feeds.ts';
 import { type WorkCounts, work } from '../pipeline/work.ts';
 import { type CommonOptions, command, stopOnSignal, wholeNumber, withWorkspace } from './command-context.ts';
-import { counted, type Output } from './output.ts';
+import type { Output } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
 import { onFirstSignal } from './stop-on-signal.ts';

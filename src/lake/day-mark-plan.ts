@@ -1,5 +1,6 @@
 import type { ValidationPolicy } from '../contracts/validation-rules.ts';
 import { addDays, type CalendarDate } from '../kernel/calendar-date.ts';
+import { counted } from '../kernel/counted.ts';
 import { fingerprint } from '../kernel/hash.ts';
 import type { PairedChannel } from './check-pairs.ts';
 import { type PartitionKey, partitionText } from './lake.ts';
@@ -138,7 +139,7 @@ export function describeMarks(planned: readonly PlannedDayMarks[]): string[] {
     const byReason = Map.groupBy(planned, ({ reasons }) => reasons.join(', '));
     return [...byReason].map(([reasons, of]) => {
         const days = of.map(({ marketDay }) => marketDay).sort();
-        const count = `${of.length} partition${of.length === 1 ? '' : 's'}`;
+        const count = counted(of.length, 'partition');
         return `marks beside other days (${reasons}): ${count}, ${days[0]} to ${days.at(-1)}`;
     });
 }

@@ -1,4 +1,5 @@
 import type { CalendarDate } from '../kernel/calendar-date.ts';
+import { counted } from '../kernel/counted.ts';
 import { type PartitionKey, partitionText } from './lake.ts';
 
 /** What the published tables of a partition were made from, as recorded with `reads_interval`. */
@@ -227,9 +228,8 @@ export function describePlan(plan: RefreshPlan): string[] {
         groups.set(label, group);
     }
     return [...groups].map(([label, g]) => {
-        const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
         const [first, last] = [g.days[0], g.days.at(-1)];
         const days = first === last ? first : `${first} to ${last}`;
-        return `${label}: ${count(g.keys.size, 'partition')}, ${days}, ${count(g.buckets.size, 'bucket')}`;
+        return `${label}: ${counted(g.keys.size, 'partition')}, ${days}, ${counted(g.buckets.size, 'bucket')}`;
     });
 }

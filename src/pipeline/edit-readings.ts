@@ -1,5 +1,6 @@
 import { EDIT_FEED, type EditFeed } from '../contracts/edit-feed.ts';
 import { previewFile } from '../ingest/preview-file.ts';
+import { counted } from '../kernel/counted.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { payloadsOfFeed } from '../raw/find-payload.ts';
@@ -133,7 +134,7 @@ function whichText({ meterId, registerId, periodFrom, kwh }: EditedInterval): st
 }
 
 function refusal(faults: readonly InputFault[]): GridtallyError {
-    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
+    const count = counted(faults.length, 'fault');
     return new GridtallyError('edit.refused', `The edit has ${count}; nothing of it was received.`, {
         faults,
     });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
+import { counted } from '../kernel/counted.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { Database, Transaction } from '../store/database.ts';
@@ -176,9 +177,12 @@ async function believe(work: LoadWork, loader: KindLoader): Promise<void> {
 
 function refusal(file: string, faults: readonly InputFault[], cause?: unknown): GridtallyError {
     const ordered = [...faults].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
-    return new GridtallyError('registry.load-refused', `${file} has ${count}; nothing of it was loaded.`, {
-        faults: ordered,
-        ...(cause === undefined ? {} : { cause }),
-    });
+    return new GridtallyError(
+        'registry.load-refused',
+        `${file} has ${counted(faults.length, 'fault')}; nothing of it was loaded.`,
+        {
+            faults: ordered,
+            ...(cause === undefined ? {} : { cause }),
+        },
+    );
 }

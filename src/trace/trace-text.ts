@@ -1,3 +1,4 @@
+import { counted } from '../kernel/counted.ts';
 import type { TracedSpan } from './estimate-inputs.ts';
 import type { TracedBill, TracedBillLine, TracedLineDay } from './traced-bill.ts';
 import { estimateText } from './traced-estimate.ts';
@@ -68,7 +69,9 @@ export function spanNode(span: TracedSpan): TextNode {
                 children: read.versions.map(versionNode),
             })),
             ...span.days.map((day) =>
-                leaf(`measured on ${day.marketDay}: ${kwhText(day.kwh)} in ${day.intervalCount} intervals`),
+                leaf(
+                    `measured on ${day.marketDay}: ${kwhText(day.kwh)} in ${counted(day.intervalCount, 'interval')}`,
+                ),
             ),
         ],
     };
@@ -108,7 +111,7 @@ function lineNode(line: TracedBillLine, currency: string, depth: TextDepth): Tex
 
 function lineDayNode(day: TracedLineDay, depth: TextDepth): TextNode {
     const of = day.kwh === day.dayKwh ? '' : ` of ${kwhText(day.dayKwh)}`;
-    const count = `${day.intervals.length} interval${day.intervals.length === 1 ? '' : 's'}`;
+    const count = counted(day.intervals.length, 'interval');
     return {
         text: `${day.meterId} ${day.registerId}, day ${day.marketDay}: ${kwhText(day.kwh)}${of} in ${count}`,
         children:
@@ -118,25 +121,25 @@ function lineDayNode(day: TracedLineDay, depth: TextDepth): TextNode {
 
 export function fileNode(file: TracedFile): TextNode {
     const state = file.state === 'parsed' ? `parsed by contract ${file.contractNo} of the feed` : file.state;
-    const reads = file.registerReads === 0 ? '' : ` + ${file.registerReads} reads of registers`;
+    const reads = file.registerReads === 0 ? '' : ` + ${counted(file.registerReads, 'read')} of registers`;
     return {
         text: `${file.sourceKey} of ${file.feed}, receipt ${file.receiptId} at ${file.receivedAt}, ${file.bytes} bytes: ${state}`,
         children: [
             ...(file.refusal === null ? [] : [leaf(`${file.refusal.ruleId}: ${file.refusal.message}`)]),
             leaf(
-                `${file.records} rows = ${file.versions} versions (${file.winning} of them published)${reads} + ${file.quarantined} quarantined + ${file.waiting} waiting`,
+                `${counted(file.records, 'row')} = ${counted(file.versions, 'version')} (${file.winning} of them published)${reads} + ${file.quarantined} quarantined + ${file.waiting} waiting`,
             ),
             {
-                text: `${file.partitions.length} partitions`,
+                text: counted(file.partitions.length, 'partition'),
                 children: file.partitions.map((p) =>
-                    leaf(`${p.marketDay}, bucket ${p.bucket}: ${p.versions} versions`),
+                    leaf(`${p.marketDay}, bucket ${p.bucket}: ${counted(p.versions, 'version')}`),
                 ),
             },
             dayListNode(
                 'daily totals',
                 file.dayCount,
                 file.days,
-                (d) => `${kwhText(d.dayKwh)}, ${d.winning} of ${d.versions} versions published`,
+                (d) => `${kwhText(d.dayKwh)}, ${d.winning} of ${counted(d.versions, 'version')} published`,
             ),
             ...(file.reads.length === 0 ? [] : [readsNode(file)]),
             ...(file.restingDayCount === 0
@@ -150,7 +153,7 @@ export function fileNode(file: TracedFile): TextNode {
                       ),
                   ]),
             {
-                text: `${file.bills.length} bills of those days`,
+                text: `${counted(file.bills.length, 'bill')} of those days`,
                 children: file.bills.map((b) =>
                     leaf(
                         `${b.state} ${b.billId} (${b.meteringPointIds.join(', ')}), through ${b.through.join(', ').replaceAll('-', ' ')}`,

@@ -1,9 +1,10 @@
 import { twoDigits } from '../../kernel/calendar-date.ts';
+import { counted } from '../../kernel/counted.ts';
 import { instantText } from '../../kernel/period.ts';
 import { changesWithin, type Zone, zoneOf } from '../../kernel/zone.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { counted, type Guessed, guessed } from './draft-guess.ts';
+import { type Guessed, guessed } from './draft-guess.ts';
 import type { SampleStamps } from './stamp-series.ts';
 import type { WideRange } from './wide-ranges.ts';
 

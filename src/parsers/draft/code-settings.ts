@@ -1,8 +1,9 @@
+import { counted } from '../../kernel/counted.ts';
 import { type CodeMeaning, codeMeaning, isYes, isYesOrNo, yesFor } from './code-words.ts';
 import { isNumber } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { type Certainty, counted, type Guessed, guessed, shown } from './draft-guess.ts';
+import { type Certainty, type Guessed, guessed, shown } from './draft-guess.ts';
 
 export interface CodeGuess {
     readonly codes: Guessed<Readonly<Record<string, CodeMeaning>>>;

@@ -1,8 +1,9 @@
 import type { ColumnRole } from '../../contracts/feed-contract.ts';
+import { counted } from '../../kernel/counted.ts';
 import { codeMeaning, isYesOrNo } from './code-words.ts';
 import { type ColumnFacts, stampFormOf } from './column-facts.ts';
 import { namedEnd, nameScore, plainWords } from './column-names.ts';
-import { counted, type Guessed, guessed, shown, shownList } from './draft-guess.ts';
+import { type Guessed, guessed, shown, shownList } from './draft-guess.ts';
 import { refuseMissingRoles } from './missing-roles.ts';
 import type { SampleTable } from './sample-table.ts';
 import { type StampForm, unreadableTime } from './stamp-forms.ts';

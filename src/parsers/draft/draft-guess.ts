@@ -38,11 +38,6 @@ export function shown(text: string): string {
     return JSON.stringify(text.length <= 40 ? text : `${text.slice(0, 39)}…`);
 }
 
-/** `1 row`, `2 rows`. */
-export function counted(n: number, noun: string): string {
-    return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
 /** The first few of a list, and how many more there are. */
 export function shownList(texts: readonly string[], most = 8): string {
     const more = texts.length > most ? ` and ${texts.length - most} more` : '';

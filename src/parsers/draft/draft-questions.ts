@@ -1,7 +1,8 @@
+import { counted } from '../../kernel/counted.ts';
 import type { ColumnFacts } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { counted, type Question, shownList } from './draft-guess.ts';
+import { type Question, shownList } from './draft-guess.ts';
 import type { DraftSettings } from './draft-settings.ts';
 import type { SampleTable } from './sample-table.ts';
 import { offGrid } from './time-settings.ts';

@@ -1,3 +1,4 @@
+import { counted } from '../../kernel/counted.ts';
 import { changesWithin, zoneOf } from '../../kernel/zone.ts';
 import { type ClockGuess, guessClock } from './clock-settings.ts';
 import {
@@ -9,7 +10,7 @@ import {
 import type { ColumnFacts } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import { type ColumnRoles, versionKind } from './column-roles.ts';
-import { counted, type Guess, type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
+import { type Guess, type Guessed, guessed, shownList, unclearSample } from './draft-guess.ts';
 import type { SampleTable } from './sample-table.ts';
 import { type SampleStamps, sampleStamps } from './stamp-series.ts';
 import { guessInterval, guessMarks, guessStampFormat } from './time-settings.ts';

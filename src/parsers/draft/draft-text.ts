@@ -1,6 +1,7 @@
 import type { ColumnRole } from '../../contracts/feed-contract.ts';
+import { counted } from '../../kernel/counted.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { counted, type Guess, type Guessed, guessed, type Question } from './draft-guess.ts';
+import { type Guess, type Guessed, guessed, type Question } from './draft-guess.ts';
 import type { DraftSettings } from './draft-settings.ts';
 import type { SampleTable } from './sample-table.ts';
 import type { WideRange } from './wide-ranges.ts';

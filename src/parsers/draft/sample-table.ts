@@ -1,8 +1,9 @@
+import { counted } from '../../kernel/counted.ts';
 import { trimBlanks } from '../header.ts';
 import { delimiterName } from '../header-difference.ts';
 import { JsonLine } from '../json-line.ts';
 import { splitQuoted } from '../quoted-line.ts';
-import { counted, type Guessed, guessed, shown, shownList, unreadableSample } from './draft-guess.ts';
+import { type Guessed, guessed, shown, shownList, unreadableSample } from './draft-guess.ts';
 import type { SampleLine, SampleLines } from './sample-lines.ts';
 
 /** A sample as rows of fields, blanks around them cut off. */

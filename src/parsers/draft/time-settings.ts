@@ -1,7 +1,8 @@
+import { counted } from '../../kernel/counted.ts';
 import type { ColumnFacts } from './column-facts.ts';
 import { namedEnd, plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
-import { counted, type Guessed, guessed, shown, unclearSample } from './draft-guess.ts';
+import { type Guessed, guessed, shown, unclearSample } from './draft-guess.ts';
 import type { StampForm } from './stamp-forms.ts';
 import { distances, distancesTo, type SampleStamps } from './stamp-series.ts';
 import type { WideRange } from './wide-ranges.ts';
