@@ -30,6 +30,8 @@ export interface JobLimits {
     readonly maxPartitions: number;
     /** A copy of so many rows that several steps read may be held: more would take the memory that a job's joins need. */
     readonly maxRowsHeld: number;
+    /** So many rows a job may take over from previous files, part by part and without holding them (`PartsWish.own`); 0: this engine holds all that it writes. */
+    readonly maxRowsTakenOver: number;
     /** Whether a step of few rows is better computed by itself than within the one that reads it: where a statement costs little. */
     readonly holdsSmallSteps: boolean;
 }

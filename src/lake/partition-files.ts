@@ -20,7 +20,7 @@ export interface OwnRows {
     readonly files: readonly LiveFile[];
     /** The session's view of them. */
     readonly view: string;
-    /** By partition, the channels whose rows `source` gives otherwise; none for a partition with many. */
+    /** By partition, the channels whose rows `source` gives otherwise; nothing of a partition with many, or with none. */
     readonly changedChannels: () => Promise<ReadonlyMap<string, readonly number[]>>;
 }
 

@@ -1,3 +1,4 @@
+import type { JobLimits } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { counted } from '../kernel/counted.ts';
 import { type PartitionKey, partitionText } from './lake.ts';
@@ -66,7 +67,7 @@ export interface PlannedRebuild extends PartitionKey {
     readonly reasons: readonly string[];
     readonly inputs: CurationInputs;
     readonly versionRows: number;
-    /** Rows that the session of a job holds of it, at most: all of the partition or, of a large merge, those of the channel-days that are made anew. */
+    /** Rows that the session of a job is reckoned to hold of it: all of the partition or, of a large merge, those of the channel-days that may be made anew. */
     readonly heldRows: number;
     readonly isExpected: boolean;
     readonly expectedIntervals: number;
@@ -85,8 +86,11 @@ export interface RefreshPlan {
 // cheaper below about a fifth of the rows
 const MERGE_AT_MOST = 0.2;
 
-/** Decides, without any I/O, which partitions are stale, why, and how each is rebuilt. */
-export function planRefresh(states: readonly PartitionState[]): RefreshPlan {
+/** Decides, without any I/O, which partitions are stale, why, and how each is rebuilt by an engine with these limits. */
+export function planRefresh(
+    states: readonly PartitionState[],
+    limits: Pick<JobLimits, 'maxRowsTakenOver'>,
+): RefreshPlan {
     const rebuilds: PlannedRebuild[] = [];
     for (const state of states) {
         const reasons = staleReasons(state);
@@ -99,7 +103,7 @@ export function planRefresh(states: readonly PartitionState[]): RefreshPlan {
             reasons,
             inputs: state.current,
             versionRows: state.versionRows,
-            heldRows: heldRows(state, kind, reasons),
+            heldRows: heldRows(state, kind, reasons, limits),
             isExpected: state.isExpected,
             expectedIntervals: state.expectedIntervals,
             publishedVersion: state.published?.version ?? 0,
@@ -160,57 +164,68 @@ function rebuildKind(state: PartitionState, reasons: readonly string[]): Rebuild
 // to open the files of all partitions of a job for each of them costs as much as some ten thousand rows
 const LARGE_MERGE_ROWS = 100_000;
 
-/** A merge whose rows are written partition by partition as they lie in the previous files, and never held. */
-export function isLargeMerge({ kind, versionRows }: Pick<PlannedRebuild, 'kind' | 'versionRows'>): boolean {
-    return (kind === 'merge' || kind === 'estimate') && versionRows >= LARGE_MERGE_ROWS;
+/** A merge whose rows an engine writes partition by partition as they lie in the previous files, and never holds. */
+export function isLargeMerge(
+    { kind, versionRows }: Pick<PlannedRebuild, 'kind' | 'versionRows'>,
+    { maxRowsTakenOver }: Pick<JobLimits, 'maxRowsTakenOver'>,
+): boolean {
+    const isMerge = kind === 'merge' || kind === 'estimate';
+    return isMerge && versionRows >= LARGE_MERGE_ROWS && maxRowsTakenOver > 0;
 }
 
 // with other reasons a merge makes any number of channel-days anew
 const COUNTED_REASONS = new Set(['readings', 'estimate windows']);
 
-/** Each new row may name another channel-day, and each gap be of another one, of which every interval is decided again. */
-function heldRows(state: PartitionState, kind: RebuildKind, reasons: readonly string[]): number {
+/**
+ * Each new row may name another channel-day, and each gap be of another one, whose estimates are made anew because of a day beside: of all of these every
+ * interval is decided again, as often as it was received.
+ */
+function heldRows(
+    state: PartitionState,
+    kind: RebuildKind,
+    reasons: readonly string[],
+    limits: Pick<JobLimits, 'maxRowsTakenOver'>,
+): number {
     const { versionRows, newVersionRows, expectedIntervals, channelIntervals, published } = state;
     const all = Math.max(versionRows, expectedIntervals);
     const isCounted = kind === 'merge' && reasons.every((reason) => COUNTED_REASONS.has(reason));
-    if (!isCounted || !isLargeMerge({ kind, versionRows }) || channelIntervals === 0) return all;
-    const gaps = reasons.includes('estimate windows') ? (published?.unread ?? 0) : 0;
-    return Math.min(all, (newVersionRows + gaps) * channelIntervals);
+    if (!isCounted || !isLargeMerge({ kind, versionRows }, limits) || expectedIntervals === 0) return all;
+    const times = Math.ceil(Math.max(1, versionRows / expectedIntervals));
+    return Math.min(all, (newVersionRows + (published?.unread ?? 0)) * channelIntervals * times);
 }
 
-export interface JobSizes {
-    readonly maxRows: number;
-    readonly maxPartitions: number;
+export interface JobSizes extends Pick<JobLimits, 'maxRows' | 'maxPartitions' | 'maxRowsTakenOver'> {
     /** How many jobs keep the engine busy. */
     readonly jobsAtOnce: number;
 }
 
 /**
- * Groups rebuilds into jobs that one engine session runs at a time. A job has one kind and holds at most
- * `maxRows` rows or, where those are fewer, intervals expected, each of which may be a gap (or one partition), so memory is
- * bounded by the bucket, not by the input. Merges of large partitions, which hold little and copy much, are as many jobs as run at once.
+ * Groups rebuilds into jobs that one engine session runs at a time. A job has one kind and holds at most `maxRows` rows, or those of one partition, so
+ * memory is bounded by the bucket, not by the input: rows received or, where these are fewer, intervals expected, each of which may be a gap. Large
+ * merges, which hold little, take over at most `maxRowsTakenOver`, and are enough jobs to keep the engine busy.
  * Jobs about estimates alone come last: they look at days that others publish.
  */
 export function groupIntoJobs(rebuilds: readonly PlannedRebuild[], sizes: JobSizes): PlannedRebuild[][] {
     const jobs: PlannedRebuild[][] = [];
-    const copied = rebuilds.reduce((sum, r) => sum + (isLargeMerge(r) ? r.versionRows : 0), 0);
-    const copiedMax = Math.max(sizes.maxRows, copied / sizes.jobsAtOnce);
-    const open = new Map<string, { job: PlannedRebuild[]; rows: number; copied: number }>();
+    const isLarge = (rebuild: PlannedRebuild) => isLargeMerge(rebuild, sizes);
+    const takenOver = rebuilds.reduce((sum, r) => sum + (isLarge(r) ? r.versionRows : 0), 0);
+    const share = Math.max(sizes.maxRows, takenOver / sizes.jobsAtOnce);
+    const takenOverMax = Math.min(share, sizes.maxRowsTakenOver);
+    const open = new Map<string, { job: PlannedRebuild[]; rows: number; takenOver: number }>();
     for (const rebuild of rebuilds) {
         const rows = Math.max(rebuild.heldRows, 1000);
-        const isLarge = isLargeMerge(rebuild);
-        const kind = `${rebuild.kind} ${isLarge}`;
+        const kind = `${rebuild.kind} ${isLarge(rebuild)}`;
         const last = open.get(kind);
         const hasRoom = last && last.rows + rows <= sizes.maxRows && last.job.length < sizes.maxPartitions;
-        if (hasRoom && !(isLarge && last.copied >= copiedMax)) {
+        if (hasRoom && !(isLarge(rebuild) && last.takenOver >= takenOverMax)) {
             last.job.push(rebuild);
             last.rows += rows;
-            last.copied += rebuild.versionRows;
+            last.takenOver += rebuild.versionRows;
             continue;
         }
         const job = [rebuild];
         jobs.push(job);
-        open.set(kind, { job, rows, copied: rebuild.versionRows });
+        open.set(kind, { job, rows, takenOver: rebuild.versionRows });
     }
     const isLast = (job: readonly PlannedRebuild[]) => job[0]?.kind === 'estimate';
     return [...jobs.filter((job) => !isLast(job)), ...jobs.filter(isLast)];

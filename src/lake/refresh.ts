@@ -84,7 +84,7 @@ export async function currentPlan(
     feeds: FeedStandings,
     coming?: ComingReadings,
 ): Promise<RefreshPlan> {
-    return planRefresh(await readStates(lake, feeds, lake.db, coming));
+    return planRefresh(await readStates(lake, feeds, lake.db, coming), lake.bulkEngine.jobLimits);
 }
 
 /** The feeds that have delivered by now: asked again for each plan and each job, because a feed may deliver for the first time meanwhile. */
@@ -253,9 +253,10 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
         remade ??= remadeChannels(session, lake);
         return remade;
     };
+    const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {
         const rows = rowsOfJob(table);
-        if (!inputs.rebuilds.every(isLargeMerge)) return rows;
+        if (!isTakingOver) return rows;
         return {
             ...rows,
             own: { files: inputs.previous[table], view: `previous_${table}`, changedChannels },

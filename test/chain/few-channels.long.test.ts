@@ -39,6 +39,8 @@ const LATE: readonly { readonly rows: readonly ReadingRow[]; readonly days: numb
         ],
         days: 2,
     },
+    // the first day of meter 121 is made anew, because the second is named and the first has an estimate
+    { rows: [reading(121, SLOTS + 7, 2), reading(300, 1, 2)], days: 2 },
     // what was estimated comes
     { rows: slots(50, 1, SLOTS + 60, SLOTS + 72), days: 1 },
     // a channel that the files have nothing of
@@ -85,8 +87,9 @@ test('late readings of few channels leave the row groups of others as they are, 
             const shared = replaced.map((file) =>
                 Math.max(...fresh.map((other) => sharedRowGroups(file, other))),
             );
-            // of five in a day
-            assert.ok(Math.max(...shared) >= 2, `row groups taken over after late-${n}.csv: ${shared}`);
+            // of five in a day; a file of estimates has one
+            const ofDays = shared.sort((a, b) => b - a).slice(0, days);
+            assert.ok(Math.min(...ofDays) >= 2, `row groups taken over after late-${n}.csv: ${shared}`);
         }
         const { faults } = await verifyHome(world.workspace);
         assert.deepEqual(faults, []);

@@ -4,7 +4,13 @@ import type { Chain } from '../../src/pipeline/chain.ts';
 export function withJobsOf(chain: Chain, maxPartitions: number, jobsAtOnce?: number): Chain {
     const { bulkEngine: engine } = chain.lake;
     const limits: Record<string | symbol, unknown> = {
-        jobLimits: { maxRows: 1_000_000, maxPartitions, maxRowsHeld: 1_000_000, holdsSmallSteps: true },
+        jobLimits: {
+            maxRows: 1_000_000,
+            maxPartitions,
+            maxRowsHeld: 1_000_000,
+            maxRowsTakenOver: 0,
+            holdsSmallSteps: true,
+        },
         jobsAtOnce: jobsAtOnce ?? engine.jobsAtOnce,
     };
     const bulkEngine = new Proxy(engine, {

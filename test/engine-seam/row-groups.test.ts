@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
 import type { EngineSession } from '../../src/engine/engine.ts';
-import { readStruct, writeStruct } from '../../src/engine/parquet/compact-protocol.ts';
+import {
+    numberOf,
+    readStruct,
+    structOf,
+    structsOf,
+    writeStruct,
+} from '../../src/engine/parquet/compact-protocol.ts';
 import { canJoin, joinRowGroups } from '../../src/engine/parquet/join-row-groups.ts';
 import { readFooter, rowGroupCount, rowGroupSpans } from '../../src/engine/parquet/parquet-footer.ts';
+import { GridtallyError } from '../../src/kernel/errors.ts';
 import { randomNumbers } from '../random-numbers.ts';
 import { arrayBuffer, sharedRowGroups } from './shared-row-groups.ts';
+
+/** Field of the footer. */
+const ROW_GROUP_LIST = 4;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-row-groups-'));
 const engine = duckdbEngine({ memoryLimit: '500MB', threads: 1, spillFolder: path.join(folder, 'spill') });
@@ -141,16 +151,71 @@ test('statistics and Bloom filters of row groups go along, so that values are fo
     });
 });
 
+test('places of pages are told anew, and those of what is not there are not', async () => {
+    await within(async (session) => {
+        const file = await writeRows(session, 'placed.parquet', rowsBetween(0, 9000));
+        const footer = readFooter(file);
+        // as other writers do: 0 where there is no dictionary, an ordinal, and the places of an index of pages
+        for (const [ordinal, group] of structsOf(footer, ROW_GROUP_LIST).entries()) {
+            group.set(7, { type: 4, value: ordinal });
+            for (const chunk of structsOf(group, 1)) {
+                const metaData = structOf(chunk, 3);
+                assert.ok(metaData);
+                if (!metaData.has(11)) metaData.set(11, { type: 6, value: 0 });
+                chunk.set(4, { type: 6, value: 12_345 });
+                chunk.set(6, { type: 6, value: 12_345 });
+            }
+        }
+        const target = path.join(folder, 'placed-again.parquet');
+        assert.equal(await joinRowGroups(target, [{ file, footer, places: [3, 4, 0] }]), 2048 + 808 + 2048);
+        const numbers = await numbersIn(session, target);
+        assert.deepEqual([numbers[0], numbers[2048], numbers[2856]], [6144, 8192, 0]);
+        const { row_groups: groups } = parquetMetadata(arrayBuffer(readFileSync(target)));
+        assert.deepEqual(
+            groups.map(({ ordinal }) => ordinal),
+            [0, 1, 2],
+        );
+        let end = 4;
+        for (const { columns, file_offset: at } of groups) {
+            if (at !== undefined) assert.equal(Number(at), end);
+            for (const chunk of columns) {
+                const of = chunk.meta_data;
+                assert.ok(of);
+                const first = Number(of.dictionary_page_offset) || Number(of.data_page_offset);
+                assert.equal(first, end);
+                assert.ok(Number(chunk.file_offset) === 0 || Number(chunk.file_offset) >= end);
+                assert.deepEqual(
+                    [chunk.offset_index_offset, chunk.column_index_offset],
+                    [undefined, undefined],
+                );
+                end += Number(of.total_compressed_size);
+            }
+        }
+    });
+});
+
 test('files with other columns, or whose row groups are not in one piece, are not joined', async () => {
     await within(async (session) => {
-        const like = readFooter(await writeRows(session, 'like.parquet', 'select 1 as a, 2 as b'));
+        const query = 'select 1 as a, 2 as b';
+        const like = readFooter(await writeRows(session, 'like.parquet', query));
         const others = ['select 1 as a', 'select 1 as a, 2 as c', 'select 1 as a, cast(2 as bigint) as b'];
-        for (const [n, query] of others.entries()) {
-            const other = readFooter(await writeRows(session, `other-${n}.parquet`, query));
-            assert.equal(canJoin([like, other]), false, query);
+        for (const [n, other] of others.entries()) {
+            const footer = readFooter(await writeRows(session, `other-${n}.parquet`, other));
+            assert.equal(canJoin([like, footer]), false, other);
         }
         assert.equal(canJoin([like, like]), true);
         assert.equal(canJoin([]), false);
+        const pieces = readFooter(await writeRows(session, 'pieces.parquet', query));
+        const [chunk] = structsOf(structsOf(pieces, ROW_GROUP_LIST)[0] ?? new Map(), 1);
+        const metaData = chunk && structOf(chunk, 3);
+        assert.ok(chunk && metaData);
+        const size = numberOf(metaData, 7) ?? 0;
+        metaData.set(7, { type: 6, value: size - 1 });
+        assert.equal(canJoin([like, pieces]), false, 'a gap');
+        metaData.set(7, { type: 6, value: size });
+        assert.equal(canJoin([like, pieces]), true);
+        chunk.set(1, { type: 8, value: Buffer.from('elsewhere.parquet') });
+        assert.equal(canJoin([like, pieces]), false, 'pages in another file');
     });
 });
 
@@ -222,5 +287,120 @@ test('a part is taken over but for the row groups of what changes, round after r
             file = written.path;
         }
         assert.ok(taken > 20, `${taken} row groups were taken over`);
+    });
+});
+
+const NO = [{ name: 'no', type: 'integer' }];
+const PART = { by: [{ column: 'no', width: 1_000_000 }], parts: [[0]], order: 'no, slot' } as const;
+
+test('a channel in two row groups, those at the edges of one, and those beside it are replaced once and whole', async () => {
+    const file = path.join(folder, 'edges.parquet');
+    await within(async (session) => {
+        // 100 rows each: of nine row groups each but the first begins within a channel
+        await session.writeFile(
+            'select cast(i // 100 * 2 as integer) as no, cast(i % 100 as integer) as slot, 0 as round from range(200000) as r(i)',
+            file,
+        );
+        const columns = [...NO, { name: 'slot', type: 'integer' }, { name: 'round', type: 'integer' }];
+        await session.registerFiles('previous', columns, [file]);
+        const spans = rowGroupSpans(readFooter(file), 'no') ?? [];
+        assert.deepEqual(
+            spans.slice(0, 2).map(({ low, high }) => [low, high]),
+            [
+                [0, 490],
+                [490, 982],
+            ],
+        );
+        const sets = spans.flatMap(({ low, high }) => [
+            [low - 1],
+            [low],
+            [low + 2],
+            [high - 2],
+            [high],
+            [high + 1],
+        ]);
+        for (const [n, changed] of [...sets, [490, 982], []].entries()) {
+            await session.registerRows(
+                'changed',
+                NO,
+                changed.map((no) => [no]),
+            );
+            const target = path.join(folder, `edge-${n}`);
+            mkdirSync(target);
+            const [written] = await session.writeParts(
+                `select p.* from previous as p left join changed as c on c.no = p.no where c.no is null
+                 union all select no, cast(s.i as integer), 1 from changed, range(90) as s(i) where no >= 0`,
+                target,
+                { ...PART, own: { files: [[file]], view: 'previous', changed: async () => [changed] } },
+            );
+            assert.ok(written);
+            const [found] = await session.rows(
+                `select count(*) as n, count(distinct (no, slot)) as kept, cast(coalesce(sum(round), 0) as bigint) as fresh from '${written.path}'`,
+            );
+            const were = changed.filter((no) => no % 2 === 0 && no >= 0 && no < 4000).length;
+            const are = changed.filter((no) => no >= 0).length;
+            const rows = 200_000 - were * 100 + are * 90;
+            assert.deepEqual(
+                [found?.n, found?.kept, found?.fresh].map(Number),
+                [rows, rows, are * 90],
+                `${changed}`,
+            );
+            assert.ok(sharedRowGroups(file, written.path) >= 3, `${changed}`);
+            assert.deepEqual(readdirSync(target), [path.basename(written.path)]);
+        }
+    });
+});
+
+test('a part whose previous file has other columns than the query gives is written whole', async () => {
+    await within(async (session) => {
+        const file = path.join(folder, 'earlier.parquet');
+        await session.writeFile(
+            'select cast(i as integer) as no, cast(0 as bigint) as slot from range(100000) as r(i)',
+            file,
+        );
+        await session.registerFiles('previous', [...NO, { name: 'slot', type: 'integer' }], [file]);
+        const target = path.join(folder, 'later');
+        mkdirSync(target);
+        const own = { files: [[file]], view: 'previous', changed: async () => [[5]] };
+        const [written] = await session.writeParts('select * from previous where no <> 5', target, {
+            ...PART,
+            own,
+        });
+        assert.equal(written?.rowCount, 99_999);
+        const [found] = await session.rows(
+            `select count(distinct no) as n, typeof(any_value(slot)) as type from '${written?.path}'`,
+        );
+        assert.deepEqual([Number(found?.n), found?.type], [99_999, 'INTEGER']);
+        assert.deepEqual(readdirSync(target), [path.basename(written?.path ?? '')]);
+    });
+});
+
+test('pages that cannot be read are told by the file that has them, and leave nothing on the way', async () => {
+    await within(async (session) => {
+        const file = path.join(folder, 'damaged.parquet');
+        await session.writeFile(
+            'select cast(i as integer) as no, hash(i) as slot from range(100000) as r(i)',
+            file,
+        );
+        const bytes = readFileSync(file);
+        bytes.fill(0xa5, 100, 50_000);
+        writeFileSync(file, bytes);
+        await session.registerFiles('previous', [...NO, { name: 'slot', type: 'ubigint' }], [file]);
+        const target = path.join(folder, 'of-damaged');
+        mkdirSync(target);
+        const own = { files: [[file]], view: 'previous', changed: async () => [[5]] };
+        await assert.rejects(
+            session.writeParts('select * from previous where no <> 5', target, { ...PART, own }),
+            (error) => {
+                assert.ok(error instanceof GridtallyError, String(error));
+                assert.equal(error.code, 'engine.failed');
+                assert.doesNotMatch(error.message, /\.before/);
+                return true;
+            },
+        );
+        assert.equal(
+            readdirSync(target).some((name) => /before|fresh/.test(name)),
+            false,
+        );
     });
 });

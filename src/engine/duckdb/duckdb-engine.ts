@@ -16,7 +16,6 @@ import {
     type EngineSession,
     type EngineValue,
     type JobLimits,
-    type OwnFiles,
     type PartitionFile,
     type PartsWish,
     requireCapabilities,
@@ -52,6 +51,8 @@ const JOB_LIMITS: JobLimits = {
     maxRows: 2_000_000,
     maxPartitions: 62,
     maxRowsHeld: 2_000_000,
+    // some seconds of work, so that others may share it
+    maxRowsTakenOver: 10_000_000,
     holdsSmallSteps: true,
 };
 
@@ -273,54 +274,66 @@ export class DuckdbSession implements EngineSession {
 
     async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
-        const onTheWay: string[] = [];
+        const [column = ''] = wish.order.split(/[\s,]/);
         const allChanged = (await wish.own?.changed()) ?? [];
         for (const [n, part] of wish.parts.entries()) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
             const rows = `select * from (${query}) as q where ${where.join(' and ')}`;
+            const ordered = `${rows} order by ${wish.order}`;
             const path = `${folder}/${part.join('-')}.parquet`;
-            const [column = ''] = wish.order.split(/[\s,]/);
             const own = readOwnFiles(wish.own?.files[n] ?? [], column);
             const isInOrder = own !== undefined && areInOrder(own);
             const changed = allChanged[n];
             const groups = isInOrder && changed ? splitRowGroups(own, changed) : undefined;
-            const ordered = `${rows} order by ${wish.order}`;
-            const beside =
-                wish.own && groups
-                    ? await this.#writeBeside(ordered, { ...wish, ...wish.own, path, groups, onTheWay })
-                    : undefined;
-            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, wish.rowGroupRows)));
+            const { rowGroupRows, own: { view } = { view: '' } } = wish;
+            const beside = groups && (await this.#writeBeside(ordered, { path, view, groups, rowGroupRows }));
+            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, rowGroupRows)));
         }
-        const empty = files.filter((file) => file.rowCount === 0).map((file) => file.path);
-        if (empty.length + onTheWay.length > 0) await removeFiles([...onTheWay, ...empty]);
+        const empty = files.filter((file) => file.rowCount === 0);
+        if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
     }
 
     /**
-     * Takes row groups without a change over as they are, and asks the query for the rows of all others alone. Undefined: its rows are of other columns than
-     * those in the files, which an earlier version wrote.
+     * Takes row groups without a change over as they are, unread, and asks the query for the rows of all others alone. Undefined: its rows are of other
+     * columns than those in the files, which an earlier version wrote.
      */
-    async #writeBeside(
-        query: string,
-        { path, view, groups, onTheWay, rowGroupRows }: BesideWish,
-    ): Promise<WrittenFile | undefined> {
+    async #writeBeside(query: string, wish: BesideWish): Promise<WrittenFile | undefined> {
+        const { path, view, groups, rowGroupRows } = wish;
         const whole = this.#views.get(view);
         assert(whole !== undefined, `${view} is a view of files`);
         const [before, fresh] = [`${path}.before`, `${path}.fresh`];
-        onTheWay.push(before, fresh);
-        await joinRowGroups(before, groups.touched);
-        await this.registerFiles(view, whole.columns, [before]);
-        let written: WrittenFile;
         try {
-            written = await this.writeFile(query, fresh, rowGroupRows);
+            await joinRowGroups(before, groups.touched);
+            const { rowCount } = await this.#withFiles(view, whole, [before], () =>
+                this.writeFile(query, fresh, rowGroupRows),
+            );
+            const footer = readFooter(fresh);
+            if (!canJoin([footer, ...groups.kept.map((kept) => kept.footer)])) return undefined;
+            const places = [...Array(rowGroupCount(footer)).keys()];
+            const joined = await joinRowGroups(path, [...groups.kept, { file: fresh, footer, places }]);
+            assert(joined === groups.keptRows + rowCount, `${path} has the rows that were kept and written`);
+            return { path, rowCount: joined, byteCount: statSync(path).size };
+        } catch (error) {
+            throw namingSources(error, before, groups.touched);
         } finally {
-            await this.registerFiles(view, whole.columns, whole.files);
+            await removeFiles([before, fresh]);
         }
-        const footer = readFooter(fresh);
-        if (!canJoin([footer, ...groups.kept.map((kept) => kept.footer)])) return undefined;
-        const places = [...Array(rowGroupCount(footer)).keys()];
-        await joinRowGroups(path, [...groups.kept, { file: fresh, footer, places }]);
-        return { path, rowCount: groups.keptRows + written.rowCount, byteCount: statSync(path).size };
+    }
+
+    /** The view is one of other files while `work` runs. */
+    async #withFiles<T>(
+        view: string,
+        { columns, files }: ViewOfFiles,
+        others: readonly string[],
+        work: () => Promise<T>,
+    ): Promise<T> {
+        try {
+            await this.registerFiles(view, columns, others);
+            return await work();
+        } finally {
+            await this.registerFiles(view, columns, files);
+        }
     }
 
     async rows(query: string): Promise<EngineRow[]> {
@@ -383,11 +396,21 @@ export class DuckdbSession implements EngineSession {
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
 
-interface BesideWish extends Pick<PartsWish, 'rowGroupRows'>, Pick<OwnFiles, 'view'> {
+interface BesideWish {
     readonly path: string;
+    /** By which the query reads the previous files. */
+    readonly view: string;
     readonly groups: SplitRowGroups;
-    /** Takes the names of files that are to be removed. */
-    readonly onTheWay: string[];
+    readonly rowGroupRows: number | undefined;
+}
+
+/** What cannot be read of a file on the way cannot be read of those that it was made of. */
+function namingSources(error: unknown, onTheWay: string, sources: SplitRowGroups['touched']): unknown {
+    if (!(error instanceof GridtallyError) || !error.message.includes(onTheWay)) return error;
+    const { code, message, remedy, faults } = error;
+    const files = sources.filter(({ places }) => places.length > 0).map(({ file }) => file);
+    const told = message.replaceAll(onTheWay, files.join(' or '));
+    return new GridtallyError(code, told, { remedy, faults, cause: error });
 }
 
 // a document is held as text three times over; one string has a limit of 512 MB

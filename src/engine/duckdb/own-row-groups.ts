@@ -21,7 +21,7 @@ export function readOwnFiles(files: readonly string[], column: string): readonly
     return own.length === 0 ? undefined : own;
 }
 
-// in so many row groups what is sought in a file may lie
+// in so many row groups, on average, what is sought in a file may lie
 const OVERLAPS_MAX = 5;
 
 /** Whether the row groups of files hardly overlap: one value lies in few of them. */

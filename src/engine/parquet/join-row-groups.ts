@@ -14,7 +14,7 @@ export interface PickedRowGroups {
     readonly places: readonly number[];
 }
 
-/** Whether row groups of these files can stand in one: the same columns, written alike, each group in one piece and in its own file. */
+/** Whether row groups of these files can stand in one: all have the same schema, and each group is one piece of its own file. */
 export function canJoin(footers: readonly Struct[]): boolean {
     const [first, ...others] = footers.map((footer) => writeStruct(onlyField(footer, FILE.schema)));
     if (first === undefined || others.some((schema) => !schema.equals(first))) return false;
@@ -24,15 +24,16 @@ export function canJoin(footers: readonly Struct[]): boolean {
 }
 
 /**
- * Writes row groups of Parquet files to a new one, byte for byte, in the order in which they are given; not yet fsynced. All but their places in the file stays:
- * statistics, Bloom filters; an index of pages, which is optional, is left out. The files must be some that `canJoin`.
+ * Writes row groups of Parquet files to a new one, byte for byte, in the order in which they are given; not yet fsynced. Gives how many rows it has. All but
+ * their places in the file stays: statistics, Bloom filters; an index of pages, which is optional, is left out. The files must be some that `canJoin`.
  */
-export async function joinRowGroups(target: string, sources: readonly PickedRowGroups[]): Promise<void> {
-    await writeUnsynced(target, piecesOf(sources));
+export async function joinRowGroups(target: string, sources: readonly PickedRowGroups[]): Promise<number> {
+    const { extents, footer } = layOut(sources);
+    await writeUnsynced(target, piecesOf(extents, footer));
+    return numberOf(footer, FILE.rows) ?? 0;
 }
 
-async function* piecesOf(sources: readonly PickedRowGroups[]): AsyncGenerator<Uint8Array> {
-    const { extents, footer } = layOut(sources);
+async function* piecesOf(extents: readonly FileExtent[], footer: Struct): AsyncGenerator<Uint8Array> {
     yield Buffer.from(MAGIC);
     for (const extent of extents) yield* bytesOf(extent);
     const written = writeStruct(footer);
@@ -133,16 +134,20 @@ async function* bytesOf({ file, from, to }: FileExtent): AsyncGenerator<Uint8Arr
     }
 }
 
+/** Some writers have 0 for what is not there. */
+function movedOffset(offset: number, shift: number): number {
+    return offset > 0 ? offset + shift : offset;
+}
+
 function movedChunk(chunk: Struct, shift: number, filterAt: number | undefined): Struct {
     const metaData: Struct = new Map(structOf(chunk, COLUMN_CHUNK.metaData));
     for (const id of [COLUMN.dataPage, COLUMN.indexPage, COLUMN.dictionaryPage])
-        replaceNumber(metaData, id, (page) => page + shift);
+        replaceNumber(metaData, id, (page) => movedOffset(page, shift));
     if (filterAt !== undefined) replaceNumber(metaData, COLUMN.bloomFilter, () => filterAt);
     else for (const id of [COLUMN.bloomFilter, COLUMN.bloomFilterLength]) metaData.delete(id);
     const moved: Struct = new Map(chunk);
     replaceStruct(moved, COLUMN_CHUNK.metaData, metaData);
-    // some writers leave it 0
-    replaceNumber(moved, COLUMN_CHUNK.fileOffset, (offset) => (offset > 0 ? offset + shift : offset));
+    replaceNumber(moved, COLUMN_CHUNK.fileOffset, (offset) => movedOffset(offset, shift));
     for (const id of [
         COLUMN_CHUNK.offsetIndex,
         COLUMN_CHUNK.offsetIndexLength,
@@ -156,7 +161,7 @@ function movedChunk(chunk: Struct, shift: number, filterAt: number | undefined):
 function movedGroup(group: Struct, shift: number, ordinal: number, columns: readonly Struct[]): Struct {
     const moved: Struct = new Map(group);
     replaceStructs(moved, ROW_GROUP.columns, columns);
-    replaceNumber(moved, ROW_GROUP.fileOffset, (offset) => (offset > 0 ? offset + shift : offset));
+    replaceNumber(moved, ROW_GROUP.fileOffset, (offset) => movedOffset(offset, shift));
     replaceNumber(moved, ROW_GROUP.ordinal, () => ordinal);
     return moved;
 }

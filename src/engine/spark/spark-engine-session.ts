@@ -20,7 +20,7 @@ import { findWrittenFiles } from './written-files.ts';
 // join them with 1 % of their keys. At 100 bytes a row these are 50 MB in each process of the server.
 const BROADCAST_ROWS_MAX = 500_000;
 
-// as the other engine writes: 20 % smaller than snappy; row groups that keep a bucket's scan short
+// 20 % smaller than snappy; row groups that keep a bucket's scan short
 const PARQUET_OPTIONS = { compression: 'zstd', 'parquet.block.size': String(8 * 1024 * 1024) };
 
 /** What the adapter gives a session, and who hears of it. */

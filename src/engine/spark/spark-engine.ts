@@ -33,6 +33,7 @@ const JOB_LIMITS: JobLimits = {
     maxRows: 200_000_000,
     maxPartitions: 1_000,
     maxRowsHeld: 2_000_000,
+    maxRowsTakenOver: 0,
     holdsSmallSteps: false,
 };
 
