@@ -130,9 +130,15 @@ export async function execute(
     const { PGDATA: _data, ...inherited } = process.env;
     const env = { ...inherited, LC_ALL: 'C', TZ: 'UTC' };
     const running = run(file, [...args], { ...cluster.account, env, cwd: path.dirname(cluster.folder) });
+    let unread: Error | undefined;
+    // a program that gives up before it has read says why as it ends; unheard, this error would end the process
+    running.child.stdin?.on('error', (error) => {
+        unread = error;
+    });
     if (input !== undefined) running.child.stdin?.end(input);
     try {
         await running;
+        if (unread !== undefined) throw unread;
     } catch (cause) {
         const said = (cause as { stderr?: string }).stderr?.trim() || String(cause);
         throw new GridtallyError('database.start-failed', `${path.basename(file)} failed: ${said}`, {

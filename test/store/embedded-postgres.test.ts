@@ -14,6 +14,7 @@ import {
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clusterOf, execute } from '../../src/store/cluster.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { leaseServer, removeDatabase } from '../../src/store/embedded-postgres.ts';
 import { isAlive, isPostgres, readPidFile } from '../../src/store/postmaster.ts';
@@ -218,6 +219,22 @@ describe('the embedded database of a home', () => {
         await assert.rejects(leaseServer(home), { code: 'database.start-failed', message: /missing/ });
         renameSync(`${folder}.away`, folder);
         await (await leaseServer(home)).release();
+    });
+});
+
+describe('a program of the database', () => {
+    // more than a pipe holds
+    const input = 'select 1;\n'.repeat(100_000);
+
+    it('that ends before it has read what it was given is told by what it said', async () => {
+        const home = makeScratchFolder();
+        const cluster = await clusterOf(home);
+        const failing = execute(cluster, '/bin/sh', ['-c', 'echo it is busy >&2; exit 3'], input);
+        await assert.rejects(failing, { code: 'database.start-failed', message: 'sh failed: it is busy' });
+        const idle = execute(cluster, '/bin/sh', ['-c', 'exit 0'], input);
+        await assert.rejects(idle, { code: 'database.start-failed', message: /^sh failed: .*EPIPE/ });
+        await execute(cluster, '/bin/sh', ['-c', 'cat > /dev/null'], input);
+        await removeScratchFolder(home);
     });
 });
 
