@@ -24,8 +24,8 @@ export interface OwnRows {
     readonly changedChannels: () => Promise<ReadonlyMap<string, readonly number[]>>;
 }
 
-// as many channels as in a row group of quarter-hours: what a merge of few channels writes anew goes by row groups
-const HOURLY_ROW_GROUP_ROWS = 6_144;
+/** Days of 256 quarter-hourly channels: what a merge of few channels writes anew goes by row groups. Other tables have few rows, or only grow. */
+const ROW_GROUP_ROWS: Partial<Record<LakeTable, number>> = { reads_interval: 24_576, reads_hourly: 6_144 };
 
 /** One file for each partition that has rows; not synced yet. */
 export async function writePartitions(
@@ -38,11 +38,12 @@ export async function writePartitions(
     const columns = LAKE_TABLES[table].map((c) => c.name).join(', ');
     const folder = freshFolder(lake, table);
     await makeFolderDurably(folder);
+    const rowGroupRows = ROW_GROUP_ROWS[table];
     const written = await session.writeParts(`select ${columns} from ${source}`, folder, {
         by: [{ column: 'market_day' }, { column: 'channel_no', width: lake.bucketSize }],
         parts: partitions.map(({ marketDay, bucket }) => [marketDay, bucket]),
         order,
-        ...(table === 'reads_hourly' ? { rowGroupRows: HOURLY_ROW_GROUP_ROWS } : {}),
+        ...(rowGroupRows === undefined ? {} : { rowGroupRows }),
         ...(own ? { own: ownFilesOf(own, partitions) } : {}),
     });
     return partitions.flatMap(({ marketDay, bucket }, i): NewFile[] => {

@@ -141,6 +141,7 @@ test('a part that most of its rows have a file for keeps its order as long as fe
                     by: [{ column: 'no', width: ROWS }],
                     parts: [[0]],
                     order: 'no',
+                    rowGroupRows: 24_576,
                     own: { files: [[file]], view: '', changed: async () => [undefined] },
                 },
             );

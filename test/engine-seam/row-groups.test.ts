@@ -45,10 +45,17 @@ select cast(i as integer) as no, i * 1000003 as big, cast(i as decimal(18, 6)) /
        if(i % 5 = 0, null, [i, i + 1]) as list, i % 2 = 0 as is_even, i / 7.0 as share
   from range(${from}, ${to}) as r(i)`;
 
-/** A file with row groups of 2,048 rows. */
-async function writeRows(session: EngineSession, name: string, query: string): Promise<string> {
+/** A file with row groups of 2,048 rows unless told. */
+async function writeRows(
+    session: EngineSession,
+    name: string,
+    query: string,
+    rowGroupRows = 2048,
+): Promise<string> {
     const file = path.join(folder, name);
-    await session.run(`copy (${query}) to '${file}' (format parquet, compression zstd, row_group_size 2048)`);
+    await session.run(
+        `copy (${query}) to '${file}' (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
+    );
     return file;
 }
 
@@ -232,10 +239,12 @@ test('a part is taken over but for the row groups of what changes, round after r
     await within(async (session) => {
         const first = path.join(folder, 'first.parquet');
         // every 50th channel comes later
-        await session.writeFile(
+        await writeRows(
+            session,
+            path.basename(first),
             `select date '2024-05-01' as day, cast(i // ${PER_CHANNEL} as integer) as no, cast(i % ${PER_CHANNEL} as integer) as slot, 0 as round
                from range(${CHANNELS * PER_CHANNEL}) as r(i) where i // ${PER_CHANNEL} % 50 <> 7`,
-            first,
+            24_576,
         );
         await session.run(`create temp table truth as select * from '${first}'`);
         let file = first;
@@ -264,6 +273,7 @@ test('a part is taken over but for the row groups of what changes, round after r
                     by: [{ column: 'day' }, { column: 'no', width: 16_384 }],
                     parts: [['2024-05-01', 0]],
                     order: 'no, slot',
+                    rowGroupRows: 24_576,
                     own: { files: [[file]], view: 'previous', changed: async () => [changed] },
                 },
             );
@@ -291,15 +301,22 @@ test('a part is taken over but for the row groups of what changes, round after r
 });
 
 const NO = [{ name: 'no', type: 'integer' }];
-const PART = { by: [{ column: 'no', width: 1_000_000 }], parts: [[0]], order: 'no, slot' } as const;
+const PART = {
+    by: [{ column: 'no', width: 1_000_000 }],
+    parts: [[0]],
+    order: 'no, slot',
+    rowGroupRows: 24_576,
+} as const;
 
 test('a channel in two row groups, those at the edges of one, and those beside it are replaced once and whole', async () => {
     const file = path.join(folder, 'edges.parquet');
     await within(async (session) => {
         // 100 rows each: of nine row groups each but the first begins within a channel
-        await session.writeFile(
+        await writeRows(
+            session,
+            path.basename(file),
             'select cast(i // 100 * 2 as integer) as no, cast(i % 100 as integer) as slot, 0 as round from range(200000) as r(i)',
-            file,
+            24_576,
         );
         const columns = [...NO, { name: 'slot', type: 'integer' }, { name: 'round', type: 'integer' }];
         await session.registerFiles('previous', columns, [file]);
@@ -354,9 +371,11 @@ test('a channel in two row groups, those at the edges of one, and those beside i
 test('a part whose previous file has other columns than the query gives is written whole', async () => {
     await within(async (session) => {
         const file = path.join(folder, 'earlier.parquet');
-        await session.writeFile(
+        await writeRows(
+            session,
+            path.basename(file),
             'select cast(i as integer) as no, cast(0 as bigint) as slot from range(100000) as r(i)',
-            file,
+            24_576,
         );
         await session.registerFiles('previous', [...NO, { name: 'slot', type: 'integer' }], [file]);
         const target = path.join(folder, 'later');
@@ -378,9 +397,11 @@ test('a part whose previous file has other columns than the query gives is writt
 test('pages that cannot be read are told by the file that has them, and leave nothing on the way', async () => {
     await within(async (session) => {
         const file = path.join(folder, 'damaged.parquet');
-        await session.writeFile(
+        await writeRows(
+            session,
+            path.basename(file),
             'select cast(i as integer) as no, hash(i) as slot from range(100000) as r(i)',
-            file,
+            24_576,
         );
         const bytes = readFileSync(file);
         bytes.fill(0xa5, 100, 50_000);

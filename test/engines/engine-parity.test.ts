@@ -191,10 +191,10 @@ test('a file of row groups of others has the same rows for both engines', { skip
     const session = await engines.duckdb.openSession();
     try {
         // four row groups
-        await session.writeFile(
-            `select cast(i as integer) as no, make_timestamptz(i * 900000000) as read_at, cast(i * 0.125 as decimal(18, 6)) as kwh,
-                    if(i % 3 = 0, null, 'flag ' || i % 5) as flag from range(90000) as r(i)`,
-            file,
+        await session.run(
+            `copy (select cast(i as integer) as no, make_timestamptz(i * 900000000) as read_at, cast(i * 0.125 as decimal(18, 6)) as kwh,
+                    if(i % 3 = 0, null, 'flag ' || i % 5) as flag from range(90000) as r(i))
+               to '${file}' (format parquet, compression zstd, row_group_size 24576)`,
         );
     } finally {
         await session.close();
