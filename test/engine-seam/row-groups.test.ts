@@ -226,15 +226,16 @@ test('files with other columns, or whose row groups are not in one piece, are no
     });
 });
 
+const SLOTS_OF_DAY = [
+    { name: 'day', type: 'date' },
+    { name: 'no', type: 'integer' },
+    { name: 'slot', type: 'integer' },
+    { name: 'round', type: 'integer' },
+];
+
 test('a part is taken over but for the row groups of what changes, round after round, and is what it would be if written whole', async () => {
     const CHANNELS = 2000;
     const PER_CHANNEL = 96;
-    const columns = [
-        { name: 'day', type: 'date' },
-        { name: 'no', type: 'integer' },
-        { name: 'slot', type: 'integer' },
-        { name: 'round', type: 'integer' },
-    ];
     const random = randomNumbers(11);
     await within(async (session) => {
         const first = path.join(folder, 'first.parquet');
@@ -262,7 +263,7 @@ test('a part is taken over but for the row groups of what changes, round after r
                 'computed',
                 `select date '2024-05-01' as day, no, cast(s.i as integer) as slot, ${round} as round from changed, range(${PER_CHANNEL}) as s(i) where no % 4 > 0`,
             );
-            await session.registerFiles('previous', columns, [file]);
+            await session.registerFiles('previous', SLOTS_OF_DAY, [file]);
             const target = path.join(folder, `round-${round}`);
             mkdirSync(target);
             const [written] = await session.writeParts(
