@@ -61,8 +61,8 @@ export class RowReader {
     readonly #places: ReadonlyMap<string, number>;
     readonly #instants = new Map<string, number | undefined>();
     #row: SourceRow | undefined;
-    /** Of the row, those that are right in themselves. */
-    #ids: NamedIdentifier[] = [];
+    /** Columns of the row with an identifier that is right in itself. */
+    #idColumns: string[] = [];
 
     constructor(table: SourceTable, zone: Zone, faults: InputFault[]) {
         this.#table = table;
@@ -76,11 +76,11 @@ export class RowReader {
         const rows: Row[] = [];
         for (const row of this.#table.rows) {
             this.#row = row;
-            this.#ids = [];
+            this.#idColumns = [];
             const faultsBefore = this.#faults.length;
             const made = read(this);
             if (this.#faults.length === faultsBefore) rows.push(made);
-            else leftOut.push(...this.#ids);
+            else leftOut.push(...this.#identifiers());
         }
         return rows;
     }
@@ -114,8 +114,7 @@ export class RowReader {
         const faultsBefore = this.#faults.length;
         if (CONTROL_CHARACTER.test(text)) this.refuse(column, 'has a character that cannot be printed');
         if (text.length > LONGEST_ID) this.refuse(column, `is longer than ${LONGEST_ID} characters`);
-        const isRight = text !== '' && this.#faults.length === faultsBefore;
-        if (isRight) this.#ids.push({ line: this.#lineOf(column), column, value: text });
+        if (this.#faults.length === faultsBefore) this.#idColumns.push(column);
         return text;
     }
 
@@ -165,6 +164,13 @@ export class RowReader {
 
     refuse(column: string, message: string): void {
         this.#faults.push({ file: this.#table.file, line: this.#lineOf(column), field: column, message });
+    }
+
+    #identifiers(): NamedIdentifier[] {
+        return this.#idColumns.flatMap((column) => {
+            const value = this.text(column);
+            return value === null ? [] : [{ line: this.#lineOf(column), column, value }];
+        });
     }
 
     #lineOf(column: string): number {

@@ -309,6 +309,20 @@ const PART = {
     rowGroupRows: 24_576,
 } as const;
 
+/** Writes a part into a folder of its own; the query reads its previous file by the view `previous`. */
+async function writeChanged(
+    session: EngineSession,
+    name: string,
+    query: string,
+    { file, changed }: { readonly file: string; readonly changed: readonly number[] },
+) {
+    const target = path.join(folder, name);
+    mkdirSync(target);
+    const own = { files: [[file]], view: 'previous', changed: async () => [changed] };
+    const [written] = await session.writeParts(query, target, { ...PART, own });
+    return written;
+}
+
 test('a channel in two row groups, those at the edges of one, and those beside it are replaced once and whole', async () => {
     const file = path.join(folder, 'edges.parquet');
     await within(async (session) => {
@@ -343,13 +357,12 @@ test('a channel in two row groups, those at the edges of one, and those beside i
                 NO,
                 changed.map((no) => [no]),
             );
-            const target = path.join(folder, `edge-${n}`);
-            mkdirSync(target);
-            const [written] = await session.writeParts(
+            const written = await writeChanged(
+                session,
+                `edge-${n}`,
                 `select p.* from previous as p left join changed as c on c.no = p.no where c.no is null
                  union all select no, cast(s.i as integer), 1 from changed, range(90) as s(i) where no >= 0`,
-                target,
-                { ...PART, own: { files: [[file]], view: 'previous', changed: async () => [changed] } },
+                { file, changed },
             );
             assert.ok(written);
             const [found] = await session.rows(
@@ -364,7 +377,7 @@ test('a channel in two row groups, those at the edges of one, and those beside i
                 `${changed}`,
             );
             assert.ok(sharedRowGroups(file, written.path) >= 3, `${changed}`);
-            assert.deepEqual(readdirSync(target), [path.basename(written.path)]);
+            assert.deepEqual(readdirSync(path.dirname(written.path)), [path.basename(written.path)]);
         }
     });
 });
@@ -379,19 +392,15 @@ test('a part whose previous file has other columns than the query gives is writt
             24_576,
         );
         await session.registerFiles('previous', [...NO, { name: 'slot', type: 'integer' }], [file]);
-        const target = path.join(folder, 'later');
-        mkdirSync(target);
-        const own = { files: [[file]], view: 'previous', changed: async () => [[5]] };
-        const [written] = await session.writeParts('select * from previous where no <> 5', target, {
-            ...PART,
-            own,
-        });
-        assert.equal(written?.rowCount, 99_999);
+        const query = 'select * from previous where no <> 5';
+        const written = await writeChanged(session, 'later', query, { file, changed: [5] });
+        assert.ok(written);
+        assert.equal(written.rowCount, 99_999);
         const [found] = await session.rows(
-            `select count(distinct no) as n, typeof(any_value(slot)) as type from '${written?.path}'`,
+            `select count(distinct no) as n, typeof(any_value(slot)) as type from '${written.path}'`,
         );
         assert.deepEqual([Number(found?.n), found?.type], [99_999, 'INTEGER']);
-        assert.deepEqual(readdirSync(target), [path.basename(written?.path ?? '')]);
+        assert.deepEqual(readdirSync(path.dirname(written.path)), [path.basename(written.path)]);
     });
 });
 
@@ -408,20 +417,16 @@ test('pages that cannot be read are told by the file that has them, and leave no
         bytes.fill(0xa5, 100, 50_000);
         writeFileSync(file, bytes);
         await session.registerFiles('previous', [...NO, { name: 'slot', type: 'ubigint' }], [file]);
-        const target = path.join(folder, 'of-damaged');
-        mkdirSync(target);
-        const own = { files: [[file]], view: 'previous', changed: async () => [[5]] };
-        await assert.rejects(
-            session.writeParts('select * from previous where no <> 5', target, { ...PART, own }),
-            (error) => {
-                assert.ok(error instanceof GridtallyError, String(error));
-                assert.equal(error.code, 'engine.failed');
-                assert.doesNotMatch(error.message, /\.before/);
-                return true;
-            },
-        );
+        const query = 'select * from previous where no <> 5';
+        const failing = writeChanged(session, 'of-damaged', query, { file, changed: [5] });
+        await assert.rejects(failing, (error) => {
+            assert.ok(error instanceof GridtallyError, String(error));
+            assert.equal(error.code, 'engine.failed');
+            assert.doesNotMatch(error.message, /\.before/);
+            return true;
+        });
         assert.equal(
-            readdirSync(target).some((name) => /before|fresh/.test(name)),
+            readdirSync(path.join(folder, 'of-damaged')).some((name) => /before|fresh/.test(name)),
             false,
         );
     });

@@ -285,9 +285,11 @@ export class DuckdbSession implements EngineSession {
             const isInOrder = own !== undefined && areInOrder(own);
             const changed = allChanged[n];
             const groups = isInOrder && changed ? splitRowGroups(own, changed) : undefined;
-            const { rowGroupRows, own: { view } = { view: '' } } = wish;
-            const beside = groups && (await this.#writeBeside(ordered, { path, view, groups, rowGroupRows }));
-            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, rowGroupRows)));
+            const beside =
+                wish.own &&
+                groups &&
+                (await this.#writeBeside(ordered, { ...wish, view: wish.own.view, path, groups }));
+            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, wish.rowGroupRows)));
         }
         const empty = files.filter((file) => file.rowCount === 0);
         if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
@@ -396,12 +398,11 @@ export class DuckdbSession implements EngineSession {
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
 
-interface BesideWish {
+interface BesideWish extends Pick<PartsWish, 'rowGroupRows'> {
     readonly path: string;
     /** By which the query reads the previous files. */
     readonly view: string;
     readonly groups: SplitRowGroups;
-    readonly rowGroupRows: number | undefined;
 }
 
 /** What cannot be read of a file on the way cannot be read of those that it was made of. */
