@@ -4,7 +4,7 @@ import type { TestEvent } from 'node:test/reporters';
 import type { TestRecord } from './suite.ts';
 
 /**
- * Node's reporter for one test file: appends one JSON line per finished test to the file named by
+ * Node's reporter for one test file: appends one JSON line per begun and per finished test to the file named by
  * GRIDTALLY_TEST_RECORDS, and `end` when the file has run to its end. Written at once and synchronously,
  * so that what a test did before it ended the process is there, and the missing `end` tells that it did.
  */
@@ -13,6 +13,7 @@ async function* recordTests(events: AsyncIterable<TestEvent>): AsyncGenerator<st
     let finished = 0;
     for await (const event of events) {
         if (event.type === 'test:enqueue') announced += 1;
+        if (event.type === 'test:dequeue') append({ kind: 'begin', name: event.data.name });
         // What went wrong after a test had ended is in no test's result.
         if (event.type === 'test:diagnostic' && event.data.message.startsWith('Error:'))
             yield `${event.data.message}\n`;

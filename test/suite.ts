@@ -5,6 +5,7 @@ import path from 'node:path';
 
 /** What `reporter.ts` writes about one test file, line by line. */
 export type TestRecord =
+    | { readonly kind: 'begin'; readonly name: string }
     | { readonly kind: 'pass'; readonly name: string; readonly wallMs: number }
     | { readonly kind: 'skip'; readonly name: string; readonly reason: string }
     | { readonly kind: 'fail'; readonly name: string; readonly line: number; readonly message: string }
@@ -154,8 +155,10 @@ export function judge(run: FileRun): FileOutcome {
         if (record.kind === 'fail') faults.push(`${record.name} (line ${record.line})\n${record.message}`);
     }
     const isTested = passed + skipped.length + faults.length > 0;
-    if (run.isTimedOut) faults.push(`was ended after ${run.limitMs / 1000} s; see GRIDTALLY_TEST_LIMIT_S`);
-    else if (run.signal !== null) faults.push(`was ended by ${run.signal}`);
+    const at = lastBegunOf(run.records);
+    if (run.isTimedOut)
+        faults.push(`was ended after ${run.limitMs / 1000} s${at}; see GRIDTALLY_TEST_LIMIT_S`);
+    else if (run.signal !== null) faults.push(`was ended by ${run.signal}${at}`);
     else if (end === undefined && run.exitCode === 0 && !isTested) {
         faults.push('ended before any test had finished, or has none');
     } else if (end === undefined)
@@ -165,6 +168,12 @@ export function judge(run: FileRun): FileOutcome {
         faults.push(`announced ${end.announced} tests and finished ${end.finished}`);
     } else if (run.exitCode !== 0 && faults.length === 0) faults.push(`ended with code ${run.exitCode}`);
     return { passed, skipped, faults };
+}
+
+/** The test in which a file that did not end was, where it tells. */
+function lastBegunOf(records: readonly TestRecord[]): string {
+    const last = records.at(-1);
+    return last?.kind === 'begin' ? ` in '${last.name}'` : '';
 }
 
 function describeOutcome(run: FileRun, outcome: FileOutcome): string[] {
