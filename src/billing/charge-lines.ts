@@ -146,7 +146,7 @@ function energyLines(
         const band = bandFor(sum, planned, segment, charge, sums.classes);
         if (band === undefined) continue;
         if (band === UNPRICED) {
-            faults.add(withoutPrice(planned, segment, charge, sum));
+            faults.ofAccount(planned.stay.agreement.accountId, withoutPrice(planned, segment, charge, sum));
             continue;
         }
         const known = byBand.get(band) ?? { quantity: ZERO, estimated: ZERO };

@@ -8,13 +8,14 @@ import { totalText } from './currency.ts';
 import { keepInputs, removeDraftsOfOthers, removeUnusedInputs, writeDrafts } from './draft-store.ts';
 import { ratePeriod } from './rate-period.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
+import type { UnratedAccount } from './rating-faults.ts';
 
 export interface DraftOutcome {
     /** Accounts that had no draft of the period. */
     readonly drafted: number;
     readonly unchanged: number;
     readonly replaced: number;
-    /** Drafts of accounts that are no longer active in the period. */
+    /** Drafts of accounts that are no longer active in the period, or cannot be priced any more. */
     readonly removed: number;
     /** Accounts left alone, because a sealed bill covers part of the period. */
     readonly sealed: number;
@@ -24,6 +25,8 @@ export interface DraftOutcome {
     readonly held: number;
     /** Sum over the drafts that now stand, exact text. */
     readonly totalDue: string;
+    /** Accounts without a bill, because faults of master data keep them from being priced. */
+    readonly unrated: readonly UnratedAccount[];
 }
 
 export interface DraftingContext {
@@ -40,8 +43,8 @@ const TRANSACTIONS_AT_ONCE = 4;
 /**
  * Drafts the bills of every account that is active in the period: new ones are written, drafts whose content changed are replaced,
  * equal ones are left as they are, sealed bills are never touched. `readInputs` is called when no other run drafts, so that
- * concurrent runs give one set of drafts, made from the newest inputs. Killed at any point, a repetition completes the set.
- * @throws GridtallyError `billing.cannot-rate`; then no draft has changed
+ * concurrent runs give one set of drafts, made from the newest inputs. Killed at any point, a repetition completes the set. An account that
+ * cannot be priced has no draft after it, also where it had one: no draft stands that would not be made again.
  */
 export async function draftBills(
     context: DraftingContext,
@@ -68,7 +71,8 @@ export async function draftBills(
         });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
         await removeUnusedInputs(context.db);
-        return { ...counts, removed, totalDue: totalText(totalDue, inputs.currency) };
+        const { unrated } = rated;
+        return { ...counts, removed, totalDue: totalText(totalDue, inputs.currency), unrated };
     });
 }
 

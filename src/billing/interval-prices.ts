@@ -97,7 +97,8 @@ function pricePair(
     const exact = fitted(price);
     const rounding = digits === undefined ? '0' : fitted(multiply(price, decimalOf(pow10(digits), 0)));
     if (exact === undefined || rounding === undefined) {
-        faults.add(
+        faults.ofVersion(
+            version.tariffVersionNo,
             `charge ${charge.id} of tariff ${version.tariffId}: price ${formatDecimal(price)} has too many digits to be priced by interval`,
         );
     }

@@ -1,31 +1,51 @@
-import { counted } from '../kernel/counted.ts';
-import { GridtallyError, type InputFault } from '../kernel/errors.ts';
+import { compareText } from '../kernel/text-order.ts';
+import type { RatingPlan } from './rating-plan.ts';
 
-const LISTED_FAULTS_MAX = 50;
+/** An account that gets no bill, and every fault of master data that is the reason. */
+export interface UnratedAccount {
+    readonly accountId: string;
+    readonly faults: readonly string[];
+}
 
-/** Collects what keeps a run from being priced, once each; a run with any of them drafts nothing. */
+/** Collects what keeps accounts from being priced, once each. */
 export class RatingFaults {
-    readonly #messages = new Set<string>();
+    readonly #byAccount = new Map<string, Set<string>>();
+    readonly #byVersion = new Map<number, Set<string>>();
 
-    add(message: string): void {
-        this.#messages.add(message);
+    ofAccount(accountId: string, message: string): void {
+        addTo(this.#byAccount, accountId, message);
     }
 
-    /** @throws GridtallyError `billing.cannot-rate` with every fault (the first 50 in full) */
-    throwIfAny(): void {
-        const count = this.#messages.size;
-        if (count === 0) return;
-        const faults: InputFault[] = [...this.#messages]
-            .sort()
-            .slice(0, LISTED_FAULTS_MAX)
-            .map((message) => ({ message }));
-        if (count > LISTED_FAULTS_MAX) faults.push({ message: `and ${count - LISTED_FAULTS_MAX} more` });
-        throw new GridtallyError(
-            'billing.cannot-rate',
-            `${counted(count, 'fault')} in master data ${count === 1 ? 'keeps' : 'keep'} the period from being priced`,
-            {
-                faults,
-            },
-        );
+    /** Of a tariff version: it is a fault of all accounts that have it in the period, see `settle`. */
+    ofVersion(tariffVersionNo: number, message: string): void {
+        addTo(this.#byVersion, tariffVersionNo, message);
     }
+
+    /** Gives the faults of tariff versions to the accounts of the plan that have them. */
+    settle(plan: RatingPlan): void {
+        for (const [accountId, stays] of plan.staysByAccount) {
+            for (const { version } of stays.flatMap(({ stay }) => stay.segments)) {
+                for (const message of this.#byVersion.get(version.tariffVersionNo) ?? [])
+                    this.ofAccount(accountId, message);
+            }
+        }
+        this.#byVersion.clear();
+    }
+
+    has(accountId: string): boolean {
+        return this.#byAccount.has(accountId);
+    }
+
+    /** By account id; faults in order of their text. */
+    get unrated(): UnratedAccount[] {
+        return [...this.#byAccount]
+            .map(([accountId, messages]) => ({ accountId, faults: [...messages].sort(compareText) }))
+            .sort((a, b) => compareText(a.accountId, b.accountId));
+    }
+}
+
+function addTo<K>(messages: Map<K, Set<string>>, key: K, message: string): void {
+    const known = messages.get(key);
+    if (known) known.add(message);
+    else messages.set(key, new Set([message]));
 }

@@ -112,16 +112,24 @@ function withSegments(
     for (const version of versionsByTariff.get(stay.agreement.tariffNo) ?? []) {
         const { from, to } = clip(version, stay);
         if (from >= to) continue;
-        if (from > reached) faults.add(withoutVersion(stay, reached, from));
+        if (from > reached) withoutVersion(stay, reached, from, faults);
         segments.push({ version, from, to });
         reached = to;
     }
-    if (reached < stay.to) faults.add(withoutVersion(stay, reached, stay.to));
+    if (reached < stay.to) withoutVersion(stay, reached, stay.to, faults);
     return { ...stay, segments };
 }
 
-function withoutVersion(stay: UncutStay, from: CalendarDate, to: CalendarDate): string {
-    return `tariff ${stay.agreement.tariffId} has no version from ${from} until ${to}, which agreement ${stay.agreement.agreementId} needs`;
+function withoutVersion(
+    { agreement }: UncutStay,
+    from: CalendarDate,
+    to: CalendarDate,
+    faults: RatingFaults,
+): void {
+    faults.ofAccount(
+        agreement.accountId,
+        `tariff ${agreement.tariffId} has no version from ${from} until ${to}, which agreement ${agreement.agreementId} needs`,
+    );
 }
 
 function staysByAccount(points: readonly RatedPoint[]): Map<string, PlannedStay[]> {

@@ -180,7 +180,10 @@ function tariffSlot(
         byCharge.set(charge.id, band);
         if (band === null || band === UNPRICED || !hasBandPrices(charge)) return;
         if (charge.pricePerKwhByBand?.[band] === undefined) {
-            faults.add(`charge ${charge.id} of tariff ${version.tariffId} has no price for band ${band}`);
+            faults.ofVersion(
+                version.tariffVersionNo,
+                `charge ${charge.id} of tariff ${version.tariffId} has no price for band ${band}`,
+            );
         }
     });
     return { version, bands: byCharge };

@@ -5,8 +5,8 @@ import type { RatingFaults } from './rating-faults.ts';
 import { groupBy, type RatingPlan } from './rating-plan.ts';
 
 /**
- * Finds tariff versions that cannot be priced exactly for the meters on them: another currency, an unknown
- * calendar or series, a price that may change within an interval of a meter.
+ * Finds tariff versions that cannot be priced exactly: another currency, an unknown calendar or series; and accounts with meters for
+ * which they cannot: a price that may change within an interval.
  */
 export function checkTariffs(
     plan: RatingPlan,
@@ -18,69 +18,82 @@ export function checkTariffs(
         point.stays.flatMap((stay) =>
             stay.segments.map(({ version }) => ({
                 version,
-                lengths: point.channels.map((c) => c.intervalMinutes),
+                accountId: stay.agreement.accountId,
+                lengths: new Set(point.channels.map((c) => c.intervalMinutes)),
             })),
         ),
     );
     for (const [version, uses] of groupBy(used, (use) => use.version)) {
-        const lengths = new Set(uses.flatMap((use) => use.lengths));
-        if (version.structure.currency !== currency) {
-            faults.add(
+        const lengths = new Set(uses.flatMap((use) => [...use.lengths]));
+        const checked: VersionChecks = {
+            lengths,
+            prices,
+            add: (message) => faults.ofVersion(version.tariffVersionNo, message),
+            addForLength(minutes, message) {
+                for (const use of uses)
+                    if (use.lengths.has(minutes)) faults.ofAccount(use.accountId, message);
+            },
+        };
+        if (version.structure.currency !== currency)
+            checked.add(
                 `tariff ${version.tariffId} is in ${version.structure.currency}, the home in ${currency}`,
             );
-        }
-        for (const charge of version.structure.charges) checkCharge(version, charge, lengths, prices, faults);
+        for (const charge of version.structure.charges)
+            checkCharge(`charge ${charge.id} of tariff ${version.tariffId}`, charge, checked);
     }
 }
 
-function checkCharge(
-    version: RatingTariffVersion,
-    charge: Charge,
-    lengths: ReadonlySet<number>,
-    prices: PriceBook,
-    faults: RatingFaults,
-): void {
-    const name = `charge ${charge.id} of tariff ${version.tariffId}`;
+/** What the charges of a version are checked against, and who is told. */
+interface VersionChecks {
+    /** Of the intervals that it prices, in minutes. */
+    readonly lengths: ReadonlySet<number>;
+    readonly prices: PriceBook;
+    add(message: string): void;
+    /** For those of the accounts that have meters with intervals of so many minutes. */
+    addForLength(minutes: number, message: string): void;
+}
+
+function checkCharge(name: string, charge: Charge, checked: VersionChecks): void {
+    const { lengths, prices } = checked;
     if (isPricedByInterval(charge) && charge.rounding.quantityDigits !== undefined) {
-        faults.add(
+        checked.add(
             `${name} is priced interval by interval, so its quantity cannot be rounded before pricing`,
         );
     }
     if (charge.kind === 'energy-bands') {
         const boundaries = prices.boundariesOf(charge.calendarId);
         if (!boundaries)
-            faults.add(`${name} needs calendar ${charge.calendarId}, which has no version in the period`);
+            checked.add(`${name} needs calendar ${charge.calendarId}, which has no version in the period`);
         for (const minutes of lengths) {
             if (boundaries?.some((minute) => minute % minutes !== 0)) {
-                faults.add(
+                checked.addForLength(
+                    minutes,
                     `${name}: calendar ${charge.calendarId} changes its band within an interval of ${minutes} minutes`,
                 );
             }
         }
     }
-    if (charge.kind === 'energy-series') checkSeries(name, charge, lengths, prices, faults);
+    if (charge.kind === 'energy-series') checkSeries(name, charge, checked);
 }
 
-function checkSeries(
-    name: string,
-    charge: SeriesEnergyCharge,
-    lengths: ReadonlySet<number>,
-    prices: PriceBook,
-    faults: RatingFaults,
-): void {
+function checkSeries(name: string, charge: SeriesEnergyCharge, checked: VersionChecks): void {
+    const { lengths, prices } = checked;
     const series = prices.seriesOf(charge.seriesId);
     if (!series) {
-        faults.add(`${name} needs price series ${charge.seriesId}, which is not loaded`);
+        checked.add(`${name} needs price series ${charge.seriesId}, which is not loaded`);
         return;
     }
     if ((series.kind === 'band') !== (charge.pricePerKwhByBand !== undefined)) {
-        faults.add(
+        checked.add(
             `${name}: series ${charge.seriesId} gives a ${series.kind}, the charge expects the other kind`,
         );
     }
     for (const minutes of lengths) {
         if (series.intervalMinutes % minutes !== 0) {
-            faults.add(`${name}: series ${charge.seriesId} changes within an interval of ${minutes} minutes`);
+            checked.addForLength(
+                minutes,
+                `${name}: series ${charge.seriesId} changes within an interval of ${minutes} minutes`,
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
 import { type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
+import type { UnratedAccount } from '../billing/rating-faults.ts';
 import { type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
 import { count, counted } from '../kernel/counted.ts';
 import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
@@ -57,7 +58,32 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
             `${count(result.incomplete)} incomplete${result.held > 0 ? `, ${count(result.held)} held` : ''}; total due ${result.totalDue} ${currency}`,
         ]);
         for (const line of draftWarnings(options.period ?? '', period, result)) output.notice(line);
+        for (const line of unratedLines(result.unrated)) output.notice(line);
+        if (result.unrated.length > 0) process.exitCode = 1;
     });
+}
+
+const LISTED_FAULTS_MAX = 50;
+const NAMED_ACCOUNTS_MAX = 5;
+
+/** Accounts without a bill, by what keeps them from having one. */
+export function unratedLines(unrated: readonly UnratedAccount[]): string[] {
+    if (unrated.length === 0) return [];
+    const accountsOf = new Map<string, string[]>();
+    for (const { accountId, faults } of unrated)
+        for (const fault of faults) accountsOf.set(fault, [...(accountsOf.get(fault) ?? []), accountId]);
+    const lines = [...accountsOf].slice(0, LISTED_FAULTS_MAX).map(([fault, accounts]) => {
+        const named = accounts.slice(0, NAMED_ACCOUNTS_MAX).join(', ');
+        const more = accounts.length - NAMED_ACCOUNTS_MAX;
+        return `  ${fault} (${accounts.length === 1 ? 'account' : 'accounts'} ${named}${more > 0 ? ` and ${count(more)} more` : ''})`;
+    });
+    const left = accountsOf.size - lines.length;
+    return [
+        `error: ${counted(unrated.length, 'account')} ${unrated.length === 1 ? 'has' : 'have'} no bill, because master data keep ${unrated.length === 1 ? 'it' : 'them'} from being priced:`,
+        ...lines,
+        ...(left > 0 ? [`  and ${counted(left, 'other fault')}`] : []),
+        'Load what is missing, or correct the agreements, tariffs, calendars or price series named, then run this again.',
+    ];
 }
 
 /** Why the bills may not be what is expected of them. */

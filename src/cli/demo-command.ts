@@ -211,11 +211,14 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
     });
     await step(output, 'bill', async (say) => {
         let drafted = 0;
+        let unrated = 0;
         for (const month of QUARTER.months) {
             say(month);
             const outcome = await draftPeriod(workspace, monthPeriod(month));
             drafted += outcome.drafted + outcome.replaced + outcome.unchanged;
+            unrated += outcome.unrated.length;
         }
-        return `${counted(drafted, 'draft')} for ${QUARTER.months.join(', ')}`;
+        const missing = unrated > 0 ? `; ${count(unrated)} cannot be priced: see \`gridtally bill\`` : '';
+        return `${counted(drafted, 'draft')} for ${QUARTER.months.join(', ')}${missing}`;
     });
 }

@@ -59,8 +59,6 @@ export const ERROR_CATALOGUE = {
         'Correct what is named with the gridtally that the home was last used with, then run this version again; the home is as it was.',
     'database.newer': 'This home was upgraded by a newer gridtally: use that version or a newer one.',
     'registry.load-refused': 'Correct the lines named, then load the file again; nothing of it was loaded.',
-    'billing.cannot-rate':
-        'Load what is missing, or correct the tariffs, calendars or price series named, then run the command again.',
     'billing.bill-unknown': 'List the bills with `gridtally bill list`.',
     'engine.unsupported': 'Run this on an engine that has it, or give the engine its own text.',
     'engine.address-invalid': 'Write the address as sc://host:port/;token=...;use_ssl=true.',

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -194,6 +195,7 @@ function dateOrNull(text: string | undefined): CalendarDate | null {
 
 export async function billsOf(lake: TestLake, inputs: BillingInputs): Promise<BillDocument[]> {
     const rated = await ratePeriod(lake.engine, inputs);
+    assert.deepEqual(rated.unrated, []);
     return [...rated.bills()].map((bill) => bill.document);
 }
 

@@ -196,6 +196,7 @@ test('a changed price replaces drafts, a closed account loses its draft, a seale
         incomplete: 0,
         held: 0,
         totalDue: '16.38',
+        unrated: [],
     });
     assert.deepEqual(await loadBill(db, sealed.document.billId), sealed);
     assert.deepEqual(
@@ -223,14 +224,53 @@ test('what bills were made from is kept while one names it, and a day longer', a
     assert.deepEqual([await commitOf('AC1'), await commitOf('AC5')], [3, 1], 'the fifth is sealed');
 });
 
-test('a period that cannot be priced changes no draft', async () => {
-    const before = await standing();
-    await assert.rejects(
-        draft({ agreements: [agreement(1, { tariffNo: 9, tariffId: 'T9' })] }),
-        /cannot|keep/,
+test('an account that cannot be priced has no bill, and the others have theirs', async () => {
+    await db.query('truncate bills cascade');
+    // the first account moves out of the fifth's metering point, where the rest of the period is somebody's with no fault
+    const shared = { meteringPointNo: 1, meteringPointId: 'MP1' };
+    const moves = [agreement(1, { to: '2013-05-02' }), agreement(5, { ...shared, from: '2013-05-02' })];
+    const others = [agreement(2), agreement(4)];
+    const whole = [...moves, agreement(3), ...others];
+    assert.deepEqual((await draft({ agreements: whole })).unrated, []);
+    const before = await standingByAccount();
+    const lacking = { tariffNo: 9, tariffId: 'T9' };
+    const faulty = [
+        agreement(1, { ...lacking, to: '2013-05-02' }),
+        moves[1],
+        agreement(3, lacking),
+        ...others,
+    ];
+    const outcome = await draft({ agreements: faulty.filter((one) => one !== undefined) });
+    const fault = (no: number, to: string) =>
+        `tariff T9 has no version from 2013-05-01 until ${to}, which agreement AG${no} needs`;
+    assert.deepEqual(outcome.unrated, [
+        { accountId: 'AC1', faults: [fault(1, '2013-05-02')] },
+        { accountId: 'AC3', faults: [fault(3, '2013-05-03')] },
+    ]);
+    assert.deepEqual(
+        [outcome.drafted, outcome.replaced, outcome.unchanged, outcome.removed],
+        [0, 0, 3, 2],
+        'nobody else has another bill, also who shares a metering point',
     );
-    assert.equal(await standing(), before);
+    const { AC1: _, AC3: __, ...left } = before;
+    assert.deepEqual(await standingByAccount(), left);
+    const mended = await draft({ agreements: whole });
+    assert.deepEqual([mended.drafted, mended.unchanged, mended.unrated], [2, 3, []]);
 });
+
+test('where no account can be priced none has a bill', async () => {
+    const outcome = await draft({ agreements: [agreement(2, { tariffNo: 9, tariffId: 'T9' })] });
+    assert.deepEqual([outcome.totalDue, outcome.unrated.length], ['0.00', 1]);
+    assert.deepEqual(await standingByAccount(), {});
+});
+
+async function standingByAccount(): Promise<Record<string, string>> {
+    const bills = await listBills(db);
+    const documents = await Promise.all(
+        bills.map(async ({ billId }) => (await loadBill(db, billId)).document),
+    );
+    return Object.fromEntries(documents.map((document) => [document.accountId, JSON.stringify(document)]));
+}
 
 async function text(chunks: AsyncIterable<string>): Promise<string> {
     let all = '';

@@ -1,9 +1,24 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { unratedLines } from '../../src/cli/bill-commands.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
 import { runCommand } from './run-command.ts';
 
+const TARIFFS = `tariffs:
+  - tariff_id: flat
+    name: Flat
+    versions:
+      - valid_from: 2013-01-01
+        rounding: { mode: half-even, amount_digits: 2, scope: line }
+        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
+  - tariff_id: late
+    name: Late
+    versions:
+      - valid_from: 2024-02-10
+        rounding: { mode: half-even, amount_digits: 2, scope: line }
+        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
+`;
 let world: ChainWorld;
 
 before(async () => {
@@ -45,4 +60,62 @@ test('a month beyond all readings is warned of', async () => {
     const { document, warnings } = await draft('2031-01');
     assert.equal(document.newestMarketDay, '2024-02-02');
     assert.deepEqual(warnings, ['warning: no reading reaches into 2031-01: the newest is of 2024-02-02']);
+});
+
+test('accounts that cannot be priced are listed by fault, the others are billed, and the exit status is 1', async () => {
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
+    const csv = (head: string, row: (n: number) => string) => `${[head, ...numbers.map(row)].join('\n')}\n`;
+    await world.load(
+        'customers',
+        'c.csv',
+        csv('customer_id,name', (n) => `C${n},Ada`),
+    );
+    await world.load(
+        'accounts',
+        'a.csv',
+        csv('account_id,customer_id', (n) => `A${n},C${n}`),
+    );
+    await world.load(
+        'metering-points',
+        'p.csv',
+        csv('metering_point_id,meter_id,interval_minutes,valid_from', (n) => `P${n},N${n},30,2024-01-01`),
+    );
+    await world.load('tariffs', 'tariffs.yaml', TARIFFS);
+    await world.load(
+        'agreements',
+        'g.csv',
+        csv(
+            'agreement_id,account_id,metering_point_id,tariff_id,move_in,move_out',
+            (n) => `G${n},A${n},P${n},${n <= 2 ? 'flat' : 'late'},2024-01-01,`,
+        ),
+    );
+    await refreshAll(world.workspace);
+    const told = await runCommand(world.homeFolder, 'bill', '--period', '2024-02');
+    assert.equal(told.code, 1);
+    assert.match(told.out, /^2024-02: 2 bills drafted/);
+    assert.match(told.said, /error: 6 accounts have no bill/);
+    assert.match(
+        told.said,
+        /tariff late has no version from 2024-02-01 until 2024-02-10, which agreement G3 needs \(account A3\)/,
+    );
+    const json = await runCommand(world.homeFolder, 'bill', '--period', '2024-02', '--json');
+    assert.equal(json.code, 1);
+    const { unchanged, unrated } = JSON.parse(json.out);
+    assert.deepEqual(
+        [unchanged, unrated.map((one: { accountId: string }) => one.accountId)],
+        [2, ['A3', 'A4', 'A5', 'A6', 'A7', 'A8']],
+    );
+});
+
+test('a fault of many accounts is told once, with some of them', () => {
+    const accounts = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
+    const lines = unratedLines(accounts.map((accountId) => ({ accountId, faults: ['no price'] })));
+    assert.equal(lines[1], '  no price (accounts A1, A2, A3, A4, A5 and 2 more)');
+    const many = accounts.map((accountId) => ({
+        accountId,
+        faults: Array.from({ length: 10 }, (_, i) => `${accountId} lacks ${i}`),
+    }));
+    assert.equal(unratedLines(many).length, 53);
+    assert.equal(unratedLines(many)[51], '  and 20 other faults');
+    assert.deepEqual(unratedLines([]), []);
 });

@@ -1,5 +1,6 @@
 // test limit: 7200 s
 import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { LCL_SKIP } from '../chain/lcl-files.ts';
 import { runCrashes } from './driver.ts';
@@ -32,7 +33,12 @@ const RUNS: readonly SlowRun[] = [
                 : STAGES.filter((stage) => stage !== 'publish'),
     },
 ];
-const tell = process.env.GRIDTALLY_CRASH_PROGRESS === '1' ? (line: string) => console.error(line) : undefined;
+// GRIDTALLY_CRASH_PROGRESS names a file that is told how far it is: what a test prints is only shown at its end.
+const progressFile = process.env.GRIDTALLY_CRASH_PROGRESS;
+const tell =
+    progressFile === undefined
+        ? undefined
+        : (line: string) => appendFileSync(progressFile, `${new Date().toISOString()} ${line}\n`);
 const seed = process.env.GRIDTALLY_CRASH_SEED ?? new Date().toISOString();
 
 for (const { killsPerStage, from, days, stages } of RUNS) {

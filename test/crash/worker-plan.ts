@@ -39,6 +39,8 @@ export interface PlanningInputs {
     /** Of which two are drafted. */
     readonly months: readonly string[];
     readonly isPlanted: boolean;
+    /** Publishing all that came takes minutes: only a worker that is to be killed while it publishes begins it. */
+    readonly isLong: boolean;
 }
 
 /** What a worker does and where it is killed: its steps lead up to the stage, so that there is work in it. */
@@ -53,7 +55,8 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
     if (stage !== 'draft' && (stage !== 'receive' || isAhead)) steps.push(parse);
     if (random.chance(0.1)) steps.push({ kind: 'load', files: inputs.masterFiles.late });
     if (random.chance(0.05)) steps.push({ kind: 'compact' });
-    if ((stage !== undefined && REFRESHING.has(stage)) || isAhead) steps.push({ kind: 'refresh' });
+    const isRefreshing = stage !== undefined && REFRESHING.has(stage);
+    if (isRefreshing || (isAhead && !(inputs.isLong && stage === 'draft'))) steps.push({ kind: 'refresh' });
     if (stage === 'draft' || isAhead)
         steps.push({ kind: 'draft', months: random.shuffled(inputs.months).slice(0, 2) });
     return {
@@ -61,8 +64,14 @@ export function planWorker(random: RandomStream, inputs: PlanningInputs): Worker
         steps,
         crash: stage === undefined ? '' : `${stage}:${passOf(stage, random)}`,
         forget: random.pick(['', '1', 'torn']),
-        ...(stage === undefined && random.chance(0.5) ? { killAfterMs: random.between(300, 2500) } : {}),
+        ...(stage === undefined ? killedFromOutside(random, inputs.isLong) : {}),
     };
+}
+
+/** Half of those that are not armed, and where the work is long the others too, later. */
+function killedFromOutside(random: RandomStream, isLong: boolean): Pick<WorkerPlan, 'killAfterMs'> {
+    if (random.chance(0.5)) return { killAfterMs: random.between(300, 2500) };
+    return isLong ? { killAfterMs: random.between(2500, 20_000) } : {};
 }
 
 /** One in ten is not armed, and may be killed anywhere. */
