@@ -13,7 +13,8 @@ async function* recordTests(events: AsyncIterable<TestEvent>): AsyncGenerator<st
     let finished = 0;
     for await (const event of events) {
         if (event.type === 'test:enqueue') announced += 1;
-        if (event.type === 'test:dequeue') append({ kind: 'begin', name: event.data.name });
+        if (event.type === 'test:dequeue' && event.data.type === 'test')
+            append({ kind: 'begin', name: event.data.name });
         // What went wrong after a test had ended is in no test's result.
         if (event.type === 'test:diagnostic' && event.data.message.startsWith('Error:'))
             yield `${event.data.message}\n`;

@@ -155,14 +155,14 @@ export function judge(run: FileRun): FileOutcome {
         if (record.kind === 'fail') faults.push(`${record.name} (line ${record.line})\n${record.message}`);
     }
     const isTested = passed + skipped.length + faults.length > 0;
-    const at = lastBegunOf(run.records);
+    const at = unfinishedOf(run.records);
     if (run.isTimedOut)
         faults.push(`was ended after ${run.limitMs / 1000} s${at}; see GRIDTALLY_TEST_LIMIT_S`);
     else if (run.signal !== null) faults.push(`was ended by ${run.signal}${at}`);
     else if (end === undefined && run.exitCode === 0 && !isTested) {
         faults.push('ended before any test had finished, or has none');
     } else if (end === undefined)
-        faults.push(`ended with code ${run.exitCode} before its tests had finished`);
+        faults.push(`ended with code ${run.exitCode}${at} before its tests had finished`);
     else if (run.exitCode === 0 && !isTested) faults.push('executed no test');
     else if (end.announced > end.finished) {
         faults.push(`announced ${end.announced} tests and finished ${end.finished}`);
@@ -170,10 +170,14 @@ export function judge(run: FileRun): FileOutcome {
     return { passed, skipped, faults };
 }
 
-/** The test in which a file that did not end was, where it tells. */
-function lastBegunOf(records: readonly TestRecord[]): string {
-    const last = records.at(-1);
-    return last?.kind === 'begin' ? ` in '${last.name}'` : '';
+/** The tests in which a file was that did not end, where it tells. */
+function unfinishedOf(records: readonly TestRecord[]): string {
+    const open: string[] = [];
+    for (const record of records) {
+        if (record.kind === 'begin') open.push(record.name);
+        else if (record.kind !== 'end') open.splice(open.lastIndexOf(record.name), 1);
+    }
+    return open.length === 0 ? '' : ` in ${open.map((name) => `'${name}'`).join(' and ')}`;
 }
 
 function describeOutcome(run: FileRun, outcome: FileOutcome): string[] {

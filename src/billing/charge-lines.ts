@@ -146,7 +146,7 @@ function energyLines(
         const band = bandFor(sum, planned, segment, charge, sums.classes);
         if (band === undefined) continue;
         if (band === UNPRICED) {
-            faults.ofAccount(planned.stay.agreement.accountId, withoutPrice(planned, segment, charge, sum));
+            faults.ofAccount(planned.stay.agreement.accountId, withoutPrice(segment, charge));
             continue;
         }
         const known = byBand.get(band) ?? { quantity: ZERO, estimated: ZERO };
@@ -216,15 +216,15 @@ function priceOf(charge: Exclude<Charge, { kind: 'subscription' }>, band: string
     return price === undefined ? null : decimal(price);
 }
 
-function withoutPrice(planned: PlannedStay, segment: StaySegment, charge: Charge, sum: QuantitySum): string {
-    const when = sum.day ?? `${segment.from} until ${segment.to}`;
+/** The same for all accounts on the tariff version in the same days, so that the accounts with it can be told together. */
+function withoutPrice(segment: StaySegment, charge: Charge): string {
     const source =
         charge.kind === 'energy-bands'
-            ? charge.calendarId
+            ? `calendar ${charge.calendarId}`
             : charge.kind === 'energy-series'
-              ? charge.seriesId
+              ? `price series ${charge.seriesId}`
               : '';
-    return `charge ${charge.id} of tariff ${segment.version.tariffId}: ${source} gives nothing for ${sum.intervalCount} intervals of metering point ${planned.point.meteringPointId} (${when})`;
+    return `charge ${charge.id} of tariff ${segment.version.tariffId}: ${source} gives nothing for some intervals with energy from ${segment.from} until ${segment.to}`;
 }
 
 /** Measured energy of a line. */

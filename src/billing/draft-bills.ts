@@ -5,7 +5,13 @@ import { inTurns } from '../kernel/turns.ts';
 import type { Database } from '../store/database.ts';
 import type { RatedBill } from './bill-document.ts';
 import { totalText } from './currency.ts';
-import { keepInputs, removeDraftsOfOthers, removeUnusedInputs, writeDrafts } from './draft-store.ts';
+import {
+    keepInputs,
+    removeDraftsOfOthers,
+    removeUnusedInputs,
+    sealedAmong,
+    writeDrafts,
+} from './draft-store.ts';
 import { ratePeriod } from './rate-period.ts';
 import type { BillingInputs } from './rating-dimensions.ts';
 import type { UnratedAccount } from './rating-faults.ts';
@@ -15,7 +21,7 @@ export interface DraftOutcome {
     readonly drafted: number;
     readonly unchanged: number;
     readonly replaced: number;
-    /** Drafts of accounts that are no longer active in the period, or cannot be priced any more. */
+    /** Drafts of accounts that are no longer active in the period, or cannot be rated any more. */
     readonly removed: number;
     /** Accounts left alone, because a sealed bill covers part of the period. */
     readonly sealed: number;
@@ -25,7 +31,7 @@ export interface DraftOutcome {
     readonly held: number;
     /** Sum over the drafts that now stand, exact text. */
     readonly totalDue: string;
-    /** Accounts without a bill, because faults of master data keep them from being priced. */
+    /** Accounts without a bill, because faults of master data keep them from being rated. */
     readonly unrated: readonly UnratedAccount[];
 }
 
@@ -44,7 +50,7 @@ const TRANSACTIONS_AT_ONCE = 4;
  * Drafts the bills of every account that is active in the period: new ones are written, drafts whose content changed are replaced,
  * equal ones are left as they are, sealed bills are never touched. `readInputs` is called when no other run drafts, so that
  * concurrent runs give one set of drafts, made from the newest inputs. Killed at any point, a repetition completes the set. An account that
- * cannot be priced has no draft after it, also where it had one: no draft stands that would not be made again.
+ * cannot be rated has no draft after it, also where it had one: no draft stands that would not be made again.
  */
 export async function draftBills(
     context: DraftingContext,
@@ -71,7 +77,13 @@ export async function draftBills(
         });
         const removed = await removeDraftsOfOthers(context.db, inputs.period, rated.accountIds);
         await removeUnusedInputs(context.db);
-        const { unrated } = rated;
+        const sealed = await sealedAmong(
+            context.db,
+            inputs.period,
+            rated.unrated.map(({ accountId }) => accountId),
+        );
+        counts.sealed += sealed.size;
+        const unrated = rated.unrated.filter(({ accountId }) => !sealed.has(accountId));
         return { ...counts, removed, totalDue: totalText(totalDue, inputs.currency), unrated };
     });
 }

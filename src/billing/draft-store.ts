@@ -98,6 +98,21 @@ export async function removeDraftsOfOthers(
     });
 }
 
+/** Those of the accounts that have a sealed bill of a part of the period, by their ids. */
+export async function sealedAmong(
+    db: Database,
+    period: DatePeriod,
+    accountIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+    if (accountIds.length === 0) return new Set();
+    const rows = await db.query<{ accountId: string }>(
+        `select distinct a.account_id as "accountId" from bills b join accounts a using (account_no)
+          where b.state = 'sealed' and b.period_from < $2 and b.period_to > $1 and a.account_id = any ($3)`,
+        [period.from, period.to, accountIds],
+    );
+    return new Set(rows.map(({ accountId }) => accountId));
+}
+
 async function standingBills(
     tx: Transaction,
     period: DatePeriod,

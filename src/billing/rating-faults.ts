@@ -1,5 +1,4 @@
 import { compareText } from '../kernel/text-order.ts';
-import type { RatingPlan } from './rating-plan.ts';
 
 /** An account that gets no bill, and every fault of master data that is the reason. */
 export interface UnratedAccount {
@@ -7,7 +6,13 @@ export interface UnratedAccount {
     readonly faults: readonly string[];
 }
 
-/** Collects what keeps accounts from being priced, once each. */
+interface StayWithVersions {
+    readonly stay: {
+        readonly segments: readonly { readonly version: { readonly tariffVersionNo: number } }[];
+    };
+}
+
+/** Collects what keeps accounts from being rated, once each. */
 export class RatingFaults {
     readonly #byAccount = new Map<string, Set<string>>();
     readonly #byVersion = new Map<number, Set<string>>();
@@ -21,15 +26,15 @@ export class RatingFaults {
         addTo(this.#byVersion, tariffVersionNo, message);
     }
 
-    /** Gives the faults of tariff versions to the accounts of the plan that have them. */
-    settle(plan: RatingPlan): void {
-        for (const [accountId, stays] of plan.staysByAccount) {
+    /** Gives the faults of tariff versions to the accounts that have them on any day of the period. */
+    settle(staysByAccount: ReadonlyMap<string, readonly StayWithVersions[]>): void {
+        if (this.#byVersion.size === 0) return;
+        for (const [accountId, stays] of staysByAccount) {
             for (const { version } of stays.flatMap(({ stay }) => stay.segments)) {
                 for (const message of this.#byVersion.get(version.tariffVersionNo) ?? [])
                     this.ofAccount(accountId, message);
             }
         }
-        this.#byVersion.clear();
     }
 
     has(accountId: string): boolean {

@@ -128,7 +128,7 @@ function withoutVersion(
 ): void {
     faults.ofAccount(
         agreement.accountId,
-        `tariff ${agreement.tariffId} has no version from ${from} until ${to}, which agreement ${agreement.agreementId} needs`,
+        `tariff ${agreement.tariffId} has no version from ${from} until ${to}`,
     );
 }
 

@@ -1,37 +1,48 @@
 import type { Charge, SeriesEnergyCharge } from '../contracts/tariff-structure.ts';
+import type { PeriodGrid } from './period-grid.ts';
 import type { PriceBook } from './price-book.ts';
-import type { RatingTariffVersion } from './rating-dimensions.ts';
+import type { RatingChannel, RatingTariffVersion } from './rating-dimensions.ts';
 import type { RatingFaults } from './rating-faults.ts';
-import { groupBy, type RatingPlan } from './rating-plan.ts';
+import { groupBy, type RatingPlan, type StaySegment } from './rating-plan.ts';
 
 /**
- * Finds tariff versions that cannot be priced exactly: another currency, an unknown calendar or series; and accounts with meters for
- * which they cannot: a price that may change within an interval.
+ * Finds tariff versions by which nothing can be rated exactly: another currency, an unknown calendar or series; and accounts for whose meters
+ * a price may change within an interval.
  */
 export function checkTariffs(
     plan: RatingPlan,
+    grid: PeriodGrid,
     prices: PriceBook,
     currency: string,
     faults: RatingFaults,
 ): void {
     const used = plan.points.flatMap((point) =>
         point.stays.flatMap((stay) =>
-            stay.segments.map(({ version }) => ({
-                version,
+            stay.segments.map((segment) => ({
+                version: segment.version,
                 accountId: stay.agreement.accountId,
-                lengths: new Set(point.channels.map((c) => c.intervalMinutes)),
+                point,
+                segment,
             })),
         ),
     );
     for (const [version, uses] of groupBy(used, (use) => use.version)) {
-        const lengths = new Set(uses.flatMap((use) => [...use.lengths]));
+        const accountsOfLength = new Map<number, Set<string>>();
+        if (version.structure.charges.some(isPricedByTime)) {
+            for (const { accountId, point, segment } of uses)
+                for (const minutes of lengthsOf(point.channels, grid, segment))
+                    accountsOfLength.set(
+                        minutes,
+                        (accountsOfLength.get(minutes) ?? new Set<string>()).add(accountId),
+                    );
+        }
         const checked: VersionChecks = {
-            lengths,
+            lengths: [...accountsOfLength.keys()],
             prices,
             add: (message) => faults.ofVersion(version.tariffVersionNo, message),
             addForLength(minutes, message) {
-                for (const use of uses)
-                    if (use.lengths.has(minutes)) faults.ofAccount(use.accountId, message);
+                for (const accountId of accountsOfLength.get(minutes) ?? [])
+                    faults.ofAccount(accountId, message);
             },
         };
         if (version.structure.currency !== currency)
@@ -43,10 +54,33 @@ export function checkTariffs(
     }
 }
 
+/** Whether the price depends on the time of an interval. */
+function isPricedByTime(charge: Charge): boolean {
+    return charge.kind === 'energy-bands' || charge.kind === 'energy-series';
+}
+
+/** Lengths of the intervals of the channels that measure on days of a segment; meters that were removed before, or come after, count for nothing. */
+function lengthsOf(
+    channels: readonly RatingChannel[],
+    grid: PeriodGrid,
+    { from, to }: StaySegment,
+): ReadonlySet<number> {
+    const period = { from: grid.startOf(from), to: grid.startOf(to) };
+    return new Set(
+        channels
+            .filter(
+                ({ validFromMs, validToMs }) =>
+                    (validFromMs === null || validFromMs < period.to) &&
+                    (validToMs === null || validToMs > period.from),
+            )
+            .map(({ intervalMinutes }) => intervalMinutes),
+    );
+}
+
 /** What the charges of a version are checked against, and who is told. */
 interface VersionChecks {
     /** Of the intervals that it prices, in minutes. */
-    readonly lengths: ReadonlySet<number>;
+    readonly lengths: readonly number[];
     readonly prices: PriceBook;
     add(message: string): void;
     /** For those of the accounts that have meters with intervals of so many minutes. */

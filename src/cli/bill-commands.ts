@@ -66,23 +66,28 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
 const LISTED_FAULTS_MAX = 50;
 const NAMED_ACCOUNTS_MAX = 5;
 
-/** Accounts without a bill, by what keeps them from having one. */
+/** Accounts without a bill, by what keeps them from having one; first what concerns most. */
 export function unratedLines(unrated: readonly UnratedAccount[]): string[] {
     if (unrated.length === 0) return [];
     const accountsOf = new Map<string, string[]>();
     for (const { accountId, faults } of unrated)
-        for (const fault of faults) accountsOf.set(fault, [...(accountsOf.get(fault) ?? []), accountId]);
-    const lines = [...accountsOf].slice(0, LISTED_FAULTS_MAX).map(([fault, accounts]) => {
+        for (const fault of faults) {
+            const known = accountsOf.get(fault);
+            if (known) known.push(accountId);
+            else accountsOf.set(fault, [accountId]);
+        }
+    const byWeight = [...accountsOf].sort(([, a], [, b]) => b.length - a.length);
+    const lines = byWeight.slice(0, LISTED_FAULTS_MAX).map(([fault, accounts]) => {
         const named = accounts.slice(0, NAMED_ACCOUNTS_MAX).join(', ');
         const more = accounts.length - NAMED_ACCOUNTS_MAX;
         return `  ${fault} (${accounts.length === 1 ? 'account' : 'accounts'} ${named}${more > 0 ? ` and ${count(more)} more` : ''})`;
     });
     const left = accountsOf.size - lines.length;
     return [
-        `error: ${counted(unrated.length, 'account')} ${unrated.length === 1 ? 'has' : 'have'} no bill, because master data keep ${unrated.length === 1 ? 'it' : 'them'} from being priced:`,
+        `error: ${counted(unrated.length, 'account')} ${unrated.length === 1 ? 'has' : 'have'} no bill, because of faults in master data:`,
         ...lines,
         ...(left > 0 ? [`  and ${counted(left, 'other fault')}`] : []),
-        'Load what is missing, or correct the agreements, tariffs, calendars or price series named, then run this again.',
+        'Load what is missing, or correct the agreements, metering points, tariffs, calendars or price series named, then run this again.',
     ];
 }
 

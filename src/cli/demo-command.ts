@@ -211,14 +211,18 @@ async function runChain(workspace: Workspace, output: Output, townFolder: string
     });
     await step(output, 'bill', async (say) => {
         let drafted = 0;
-        let unrated = 0;
+        const unrated: string[] = [];
         for (const month of QUARTER.months) {
             say(month);
             const outcome = await draftPeriod(workspace, monthPeriod(month));
             drafted += outcome.drafted + outcome.replaced + outcome.unchanged;
-            unrated += outcome.unrated.length;
+            if (outcome.unrated.length > 0) unrated.push(month);
         }
-        const missing = unrated > 0 ? `; ${count(unrated)} cannot be priced: see \`gridtally bill\`` : '';
+        if (unrated.length > 0) process.exitCode = 1;
+        const missing =
+            unrated.length === 0
+                ? ''
+                : `; some accounts have none: see ${unrated.map((month) => `\`gridtally bill --period ${month}\``).join(', ')}`;
         return `${counted(drafted, 'draft')} for ${QUARTER.months.join(', ')}${missing}`;
     });
 }

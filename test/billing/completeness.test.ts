@@ -196,7 +196,7 @@ test('all that keeps an account from being priced is listed', async () => {
             faults: [
                 'charge x of tariff T1 needs calendar NONE, which has no version in the period',
                 'charge y of tariff T1 needs price series NONE, which is not loaded',
-                'tariff T1 has no version from 2013-10-26 until 2013-10-27, which agreement AG1 needs',
+                'tariff T1 has no version from 2013-10-26 until 2013-10-27',
             ],
         },
     ]);
@@ -234,7 +234,7 @@ test('energy in an interval that the series does not price is refused', async ()
         {
             accountId: 'AC1',
             faults: [
-                'charge y of tariff T1: SPOT gives nothing for 2 intervals of metering point MP1 (2013-10-26 until 2013-10-29)',
+                'charge y of tariff T1: price series SPOT gives nothing for some intervals with energy from 2013-10-26 until 2013-10-29',
             ],
         },
     ]);

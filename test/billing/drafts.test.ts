@@ -224,7 +224,7 @@ test('what bills were made from is kept while one names it, and a day longer', a
     assert.deepEqual([await commitOf('AC1'), await commitOf('AC5')], [3, 1], 'the fifth is sealed');
 });
 
-test('an account that cannot be priced has no bill, and the others have theirs', async () => {
+test('an account that cannot be rated has no bill, and the others have theirs', async () => {
     await db.query('truncate bills cascade');
     // the first account moves out of the fifth's metering point, where the rest of the period is somebody's with no fault
     const shared = { meteringPointNo: 1, meteringPointId: 'MP1' };
@@ -241,11 +241,10 @@ test('an account that cannot be priced has no bill, and the others have theirs',
         ...others,
     ];
     const outcome = await draft({ agreements: faulty.filter((one) => one !== undefined) });
-    const fault = (no: number, to: string) =>
-        `tariff T9 has no version from 2013-05-01 until ${to}, which agreement AG${no} needs`;
+    const fault = (to: string) => `tariff T9 has no version from 2013-05-01 until ${to}`;
     assert.deepEqual(outcome.unrated, [
-        { accountId: 'AC1', faults: [fault(1, '2013-05-02')] },
-        { accountId: 'AC3', faults: [fault(3, '2013-05-03')] },
+        { accountId: 'AC1', faults: [fault('2013-05-02')] },
+        { accountId: 'AC3', faults: [fault('2013-05-03')] },
     ]);
     assert.deepEqual(
         [outcome.drafted, outcome.replaced, outcome.unchanged, outcome.removed],
@@ -258,7 +257,19 @@ test('an account that cannot be priced has no bill, and the others have theirs',
     assert.deepEqual([mended.drafted, mended.unchanged, mended.unrated], [2, 3, []]);
 });
 
-test('where no account can be priced none has a bill', async () => {
+test('an account with a sealed bill is left alone, whatever became of its tariff', async () => {
+    await db.query(`update bills set state = 'sealed' where bill_id like 'B-AC4-%'`);
+    const before = await standingByAccount();
+    const agreements = [1, 2, 3, 4].map((no) =>
+        agreement(no, no === 4 ? { tariffNo: 9, tariffId: 'T9' } : {}),
+    );
+    const { sealed, unrated } = await draft({ agreements });
+    assert.deepEqual([sealed, unrated], [1, []]);
+    assert.equal((await standingByAccount())['AC4'], before['AC4']);
+    await db.query(`update bills set state = 'draft'`);
+});
+
+test('where no account can be rated none has a bill', async () => {
     const outcome = await draft({ agreements: [agreement(2, { tariffNo: 9, tariffId: 'T9' })] });
     assert.deepEqual([outcome.totalDue, outcome.unrated.length], ['0.00', 1]);
     assert.deepEqual(await standingByAccount(), {});

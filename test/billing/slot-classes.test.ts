@@ -97,7 +97,7 @@ function planOf(charges: readonly Charge[]): RatingPlan {
 function classify(plan: RatingPlan): SlotClasses {
     const faults = new RatingFaults();
     const classes = classifySlots(plan, GRID, ZONE, PRICES, faults);
-    faults.settle(plan);
+    faults.settle(plan.staysByAccount);
     assert.deepEqual(faults.unrated, []);
     return classes;
 }

@@ -62,7 +62,7 @@ test('a month beyond all readings is warned of', async () => {
     assert.deepEqual(warnings, ['warning: no reading reaches into 2031-01: the newest is of 2024-02-02']);
 });
 
-test('accounts that cannot be priced are listed by fault, the others are billed, and the exit status is 1', async () => {
+test('accounts that cannot be rated are listed by fault, the others are billed, and the exit status is 1', async () => {
     const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
     const csv = (head: string, row: (n: number) => string) => `${[head, ...numbers.map(row)].join('\n')}\n`;
     await world.load(
@@ -96,7 +96,7 @@ test('accounts that cannot be priced are listed by fault, the others are billed,
     assert.match(told.said, /error: 6 accounts have no bill/);
     assert.match(
         told.said,
-        /tariff late has no version from 2024-02-01 until 2024-02-10, which agreement G3 needs \(account A3\)/,
+        /tariff late has no version from 2024-02-01 until 2024-02-10 \(accounts A3, A4, A5, A6, A7 and 1 more\)/,
     );
     const json = await runCommand(world.homeFolder, 'bill', '--period', '2024-02', '--json');
     assert.equal(json.code, 1);

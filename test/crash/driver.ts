@@ -106,7 +106,10 @@ export async function loadAll(workspace: Workspace, files: readonly MasterFile[]
 async function publish(workspace: Workspace, months: readonly string[]): Promise<void> {
     await parseReceived(workspace);
     await refreshAll(workspace);
-    for (const month of months) await draftPeriod(workspace, monthPeriod(month));
+    for (const month of months) {
+        const { unrated } = await draftPeriod(workspace, monthPeriod(month));
+        if (unrated.length > 0) throw new Error(`accounts without a bill: ${JSON.stringify(unrated)}`);
+    }
 }
 
 /** After the last worker: one quiet run, then counts, raw store and orphans, each of which must leave the content as it is. */

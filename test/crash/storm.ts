@@ -34,8 +34,8 @@ export interface StormCounts {
 
 // on a machine that others use
 const MS_OF_A_DAY = 3_000;
-/** From so many days on, publishing all of them takes minutes. */
-const LONG_DAYS_MIN = 60;
+/** Publishing more days than these takes minutes. */
+const SHORT_DAYS_MAX = 60;
 
 /** Parallel workers on one home, of which most are killed; what they do is drawn from the seed, how they overlap is not. */
 export class Storm {
@@ -103,7 +103,7 @@ export class Storm {
                 masterFiles: this.#masterFiles,
                 months: this.#months,
                 isPlanted: this.#options.isPlanted === true,
-                isLong: this.#options.days > LONG_DAYS_MIN && this.#wanted().size > 0,
+                isLong: this.#options.days > SHORT_DAYS_MAX && this.#wanted().size > 0,
             });
             await this.#runPlan(plan);
         }

@@ -39,7 +39,7 @@ export interface PlanningInputs {
     /** Of which two are drafted. */
     readonly months: readonly string[];
     readonly isPlanted: boolean;
-    /** Publishing all that came takes minutes: only a worker that is to be killed while it publishes begins it. */
+    /** Publishing all that came takes minutes: who is armed only for afterwards, to be killed while it drafts, does not begin it, and who is not armed is killed from outside. */
     readonly isLong: boolean;
 }
 
