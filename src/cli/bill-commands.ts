@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
@@ -184,7 +183,7 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
         }
         if (options.out === undefined) {
             for await (const text of exportBills(db, { table: 'bills', format, ...filter }))
-                writeSync(1, text);
+                if (!(await isRead(text))) break;
             return;
         }
         await makeFolderDurably(path.resolve(options.out));
@@ -202,6 +201,11 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
             files.map((f) => `wrote ${f}`),
         );
     });
+}
+
+/** Writes to stdout; false where nobody reads it any more. */
+function isRead(text: string): Promise<boolean> {
+    return new Promise((resolve) => process.stdout.write(text, (error) => resolve(!error)));
 }
 
 async function collected(texts: AsyncIterable<string>): Promise<string> {

@@ -2,22 +2,68 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GridtallyError } from '../kernel/errors.ts';
 import type { IncomingPayload } from '../raw/receive.ts';
+import { HOME_FILE } from '../store/home.ts';
+
+export interface IncomingFiles {
+    readonly files: readonly IncomingPayload[];
+    /** Folders below named ones that are homes: what a home keeps, such as the password of its database, is no delivery. */
+    readonly skippedHomes: readonly string[];
+}
 
 /**
- * Files to deliver: those named, and all below named folders, in the order of their names. The source key
+ * Files to deliver: those named, and all below named folders but for homes, in the order of their names. The source key
  * is the file's name, with its path below the named folder.
+ * @throws GridtallyError `usage.invalid` where a path is not there, or is a home or what a home keeps
  */
-export function incomingFiles(paths: readonly string[]): IncomingPayload[] {
+export function incomingFiles(paths: readonly string[]): IncomingFiles {
     const missing = paths.filter((p) => !existsSync(p));
     if (missing.length > 0) {
-        throw new GridtallyError('usage.invalid', `no such file or folder: ${missing.join(', ')}`);
+        throw new GridtallyError('usage.invalid', `no such file or folder: ${missing.join(', ')}`, {
+            remedy: 'Give the path of a file, or of a folder with files, as seen from the folder in which the command runs.',
+        });
     }
-    return paths.flatMap((given) => {
-        if (!statSync(given).isDirectory()) return [{ sourceKey: path.basename(given), path: given }];
-        return readdirSync(given, { recursive: true, withFileTypes: true })
-            .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-            .map((entry) => path.join(entry.parentPath, entry.name))
-            .sort()
-            .map((file) => ({ sourceKey: path.relative(given, file), path: file }));
-    });
+    for (const given of paths) refuseHome(given);
+    const found = paths.map((given) =>
+        statSync(given).isDirectory()
+            ? filesBelow(given)
+            : { files: [{ sourceKey: path.basename(given), path: given }], skippedHomes: [] },
+    );
+    return {
+        files: found.flatMap(({ files }) => files),
+        skippedHomes: found.flatMap(({ skippedHomes }) => skippedHomes),
+    };
+}
+
+function filesBelow(folder: string): IncomingFiles {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+    const homes = entries.filter(({ name }) => name === HOME_FILE).map(({ parentPath }) => parentPath);
+    const isOfHome = (file: string) => homes.some((home) => file.startsWith(home + path.sep));
+    const files = entries
+        .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+        .map((entry) => path.join(entry.parentPath, entry.name))
+        .filter((file) => !isOfHome(file))
+        .sort();
+    return {
+        files: files.map((file) => ({ sourceKey: path.relative(folder, file), path: file })),
+        skippedHomes: homes.sort(),
+    };
+}
+
+/** What a home keeps beside its settings. */
+const KEPT_BY_HOME = ['database', 'lake', 'raw', 'scratch'];
+
+function refuseHome(given: string): void {
+    const place = path.resolve(given);
+    const parts = place.split(path.sep);
+    for (let n = parts.length; n > 0; n -= 1) {
+        const folder = parts.slice(0, n).join(path.sep) || path.sep;
+        if (!existsSync(path.join(folder, HOME_FILE))) continue;
+        const inside = parts[n];
+        if (inside !== undefined && inside !== HOME_FILE && !KEPT_BY_HOME.includes(inside)) continue;
+        throw new GridtallyError(
+            'usage.invalid',
+            inside === undefined ? `${given} is a home` : `${given} belongs to the home ${folder}`,
+            { remedy: 'Give the files that a vendor sent, or a folder with them.' },
+        );
+    }
 }

@@ -52,7 +52,10 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
     }
     await withWorkspace(options, async (workspace, output) => {
         const { contract } = contractOf(options.feed, homeContracts(workspace.home.folder));
-        const files = deliveries(incomingFiles(paths), contract, options.key);
+        const incoming = incomingFiles(paths);
+        for (const home of incoming.skippedHomes)
+            output.notice(`left out: ${home} is a home, and what it keeps is no delivery`);
+        const files = deliveries(incoming.files, contract, options.key);
         const result = await ingest(workspace, options.feed, files, ({ stage, done }) =>
             output.progress(`${stage}: ${counted(done, 'payload')}`),
         );
@@ -66,6 +69,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
             {
                 ...result,
                 refusedFeeds: refusedFeedDocuments(refused),
+                skippedHomes: incoming.skippedHomes,
                 distantReadings: distant,
                 ...(refreshed === undefined ? {} : { refreshed }),
             },

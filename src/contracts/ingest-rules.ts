@@ -36,7 +36,8 @@ export const ROW_RULES = {
     'row.stamp-too-old':
         'The interval, or the register read, lies before 2000-01-01 in UTC: no interval meter is older.',
     'row.stamp-missing-hour': 'The local time was skipped by the clock change.',
-    'row.stamp-repeated-hour': 'The local time happened twice, and the contract does not say which is meant.',
+    'row.stamp-repeated-hour':
+        'The local time happened twice, and neither the contract nor, by `by-order`, the order of the rows says which is meant.',
     'row.period-surplus': 'The local day has fewer periods than the number of the column.',
     'row.stamp-off-grid': 'The stamp is not a multiple of the interval length from local midnight.',
     'row.stamp-future': 'The interval, or the register read, lies in the future of its receipt.',

@@ -196,19 +196,34 @@ function placedCte(contract: FeedContract): string {
         first: before,
         second: after,
         refuse: 'null',
-        'by-order': `case t.stamp_order when 1 then ${before} when 2 then ${after} end`,
+        'by-order': `case t.clock_pass when 1 then ${before} when 2 then ${after} end`,
     };
-    const typed =
-        stamp.repeatedHour === 'by-order'
-            ? '(select *, row_number() over (partition by payload_no, meter_key, register_key, wall_us order by line_no) as stamp_order from typed)'
-            : 'typed';
+    const isByOrder = stamp.repeatedHour === 'by-order';
+    const isUnknown = isByOrder ? 't.clock_pass is null' : stamp.repeatedHour === 'refuse' ? 'true' : 'false';
     return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
         when d.change_kind = 'missing' and ${isInChange} then null
         when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
         else ${before} end)${shift} as period_us, t.wall_us as stamped_us,
     case when t.stamp_offset_us is not null then null when d.change_kind = 'missing' and ${isInChange} then 'row.stamp-missing-hour'
-        when ${isRepeated} and ${stamp.repeatedHour === 'refuse' ? 'true' : stamp.repeatedHour === 'by-order' ? 't.stamp_order > 2' : 'false'} then 'row.stamp-repeated-hour' end as clock_fault
-from ${typed} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)`;
+        when ${isRepeated} and ${isUnknown} then 'row.stamp-repeated-hour' end as clock_fault
+from ${isByOrder ? passesByOrder(isRepeated) : 'typed'} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)`;
+}
+
+/**
+ * `typed` with `clock_pass`: whether a row of a repeated hour is of its first or second passing, by the order of the rows of its meter in the file. Where each
+ * stamp of the hour is there exactly twice, it is the first and the second. Else time must go back exactly once among them, and what stands before is the
+ * first. Whatever else (a single correction, one passing alone, a third row of a stamp) does not tell, and has no pass.
+ */
+function passesByOrder(isRepeated: string): string {
+    const ofHour = `partition by payload_no, meter_key, register_key, wall_us // ${DAY_US}, is_in_hour`;
+    return `(select * exclude (is_in_hour, nth, of_stamp, goes_back, steps, all_steps, is_paired),
+    case when not is_in_hour then null when is_paired then nth when all_steps = 1 then steps + 1 end as clock_pass
+from (select *, sum(goes_back) over (${ofHour} order by line_no rows unbounded preceding) as steps,
+        sum(goes_back) over (${ofHour}) as all_steps, min(of_stamp) over (${ofHour}) = 2 and max(of_stamp) over (${ofHour}) = 2 as is_paired
+    from (select *, row_number() over (${ofHour}, wall_us order by line_no) as nth, count(*) over (${ofHour}, wall_us) as of_stamp,
+            case sign(lag(wall_us) over (${ofHour} order by line_no) - wall_us) when 1 then 1 when 0 then 2 else 0 end as goes_back
+        from (select t.*, coalesce(t.stamp_offset_us is null and ${isRepeated}, false) as is_in_hour
+            from typed as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)))))`;
 }
 
 function dayedCte(options: TypedRowsOptions): string {

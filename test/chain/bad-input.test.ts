@@ -323,6 +323,19 @@ const STAMPS: readonly Case[] = [
         accepted: 2,
     },
     {
+        name: 'a repeated local hour of which one reading is missing, told by its order',
+        feed: 'by-order',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 01:00:00,1\nA,2013-10-27 01:00:00,2\nA,2013-10-27 01:30:00,3\nA,2013-10-27 02:00:00,4\n',
+        accepted: 4,
+    },
+    {
+        name: 'a repeated local hour told by its order that is there once',
+        feed: 'by-order',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 00:30:00,1\nA,2013-10-27 01:00:00,1\nA,2013-10-27 01:30:00,1\nA,2013-10-27 02:00:00,1\n',
+        accepted: 2,
+        quarantined: ['3 row.stamp-repeated-hour tstp', '4 row.stamp-repeated-hour tstp'],
+    },
+    {
         name: 'the same interval twice where that is refused',
         feed: 'refuses',
         file: `${HEADER}${row()}${row({ value: '2' })}${NEXT}`,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { unratedLines } from '../../src/cli/bill-commands.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
 import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
+import { PROGRAM } from '../program.ts';
 import { runCommand } from './run-command.ts';
 
 const TARIFFS = `tariffs:
@@ -105,6 +107,15 @@ test('accounts that cannot be rated are listed by fault, the others are billed, 
         [unchanged, unrated.map((one: { accountId: string }) => one.accountId)],
         [2, ['A3', 'A4', 'A5', 'A6', 'A7', 'A8']],
     );
+});
+
+test('who has read enough of an export ends it without an error', () => {
+    const { homeFolder } = world;
+    const command = `"${process.execPath}" "${PROGRAM}" export bills --home "${homeFolder}"`;
+    const cut = spawnSync('sh', ['-c', `${command} | true`], { encoding: 'utf8' });
+    assert.equal(cut.stderr, '');
+    const whole = spawnSync('sh', ['-c', `${command} | cat`], { encoding: 'utf8' });
+    assert.match(whole.stdout, /^bill_id,.*\n(B-.*\n){2}$/);
 });
 
 test('a fault of many accounts is told once, with some of them', () => {

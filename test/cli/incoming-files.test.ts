@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { incomingFiles } from '../../src/cli/incoming-files.ts';
+import { GridtallyError } from '../../src/kernel/errors.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+
+const folder = makeScratchFolder();
+after(() => removeScratchFolder(folder));
+
+function put(...files: string[]): void {
+    for (const file of files) {
+        mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+        writeFileSync(path.join(folder, file), 'x');
+    }
+}
+
+put('mine/b.csv', 'mine/a.csv', 'mine/deep/c.csv', 'mine/.hidden', 'mine/homely.csv');
+put(
+    ...['gridtally.yaml', 'database/password', 'lake/x.parquet', 'raw/1.seg', 'inbox/d.csv'].map(
+        (file) => `mine/home/${file}`,
+    ),
+);
+put('mine/deep/other/gridtally.yaml', 'mine/deep/other/raw/2.seg', 'mine/home.csv');
+
+const keysOf = (...paths: string[]) => {
+    const { files, skippedHomes } = incomingFiles(paths.map((one) => path.join(folder, one)));
+    return [files.map(({ sourceKey }) => sourceKey), skippedHomes.map((home) => path.relative(folder, home))];
+};
+
+test('all files below a folder are delivered but for homes, which are named', () => {
+    assert.deepEqual(keysOf('mine'), [
+        ['a.csv', 'b.csv', 'deep/c.csv', 'home.csv', 'homely.csv'],
+        ['mine/deep/other', 'mine/home'],
+    ]);
+    assert.deepEqual(keysOf('mine/a.csv', 'mine/deep/c.csv'), [['a.csv', 'c.csv'], []]);
+    assert.deepEqual(keysOf('mine/home/inbox'), [['d.csv'], []], "a person's own folder in a home");
+});
+
+test('a home and what it keeps are refused', () => {
+    for (const [given, message] of [
+        ['mine/home', /home is a home$/],
+        ['mine/home/database/password', /password belongs to the home .*home$/],
+        ['mine/home/gridtally.yaml', /belongs to the home/],
+        ['mine/home/lake', /belongs to the home/],
+        ['mine/deep/other/raw/2.seg', /belongs to the home .*other$/],
+        ['mine/none.csv', /no such file or folder: .*none\.csv$/],
+    ] as const) {
+        assert.throws(
+            () => keysOf('mine/a.csv', given),
+            (error) => error instanceof GridtallyError && message.test(error.message),
+            given,
+        );
+    }
+});
