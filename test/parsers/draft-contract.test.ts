@@ -170,6 +170,21 @@ test('quality codes are read by common use and by whether their rows have values
         { N: 'measured', E: 'estimated' },
         'a code with values is not missing',
     );
+    // W is withdrawn to some and true to others
+    const nearlyAll = await coded([
+        ['1.5', 'W'],
+        ['2.5', 'W'],
+        ['', 'W'],
+        ['3.5', 'W'],
+        ['4.5', 'E'],
+    ]);
+    assert.equal((meanings(nearlyAll) as Record<string, string>)['W'], 'measured');
+    assert.match(asked(nearlyAll, 'qualityCodes')[0] ?? '', /"W"/);
+    const takenBack = await coded([
+        ['1.5', 'A'],
+        ['', 'W'],
+    ]);
+    assert.deepEqual(meanings(takenBack), { A: 'measured', W: 'withdrawn' });
     const flag = await coded(
         [
             ['1.5', 'false'],

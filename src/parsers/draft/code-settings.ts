@@ -78,10 +78,10 @@ function meaningOf(
     if (meaning === 'missing' && !isBlank) {
         return { meaning: 'measured', why: `it has values, so it is not missing`, isKnown: false };
     }
-    if (meaning === 'withdrawn' && withValue === count && code.length === 1) {
+    if (meaning === 'withdrawn' && 2 * withValue > count && code.length === 1) {
         return {
             meaning: 'measured',
-            why: 'all of its rows have values, so nothing is taken back',
+            why: 'most of its rows have values, so nothing is taken back',
             isKnown: false,
         };
     }
