@@ -198,9 +198,12 @@ function placedCte(contract: FeedContract): string {
         refuse: 'null',
         'by-order': `case t.clock_pass when 1 then ${before} when 2 then ${after} end`,
     };
-    const isByOrder = stamp.repeatedHour === 'by-order';
-    const isUnknown = isByOrder ? 't.clock_pass is null' : stamp.repeatedHour === 'refuse' ? 'true' : 'false';
-    return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[stamp.repeatedHour]}
+    // one row for a day has each time once, in no order
+    const repeatedHour =
+        stamp.repeatedHour === 'by-order' && kindOfCells !== undefined ? 'refuse' : stamp.repeatedHour;
+    const isByOrder = repeatedHour === 'by-order';
+    const isUnknown = isByOrder ? 't.clock_pass is null' : repeatedHour === 'refuse' ? 'true' : 'false';
+    return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[repeatedHour]}
         when d.change_kind = 'missing' and ${isInChange} then null
         when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
         else ${before} end)${shift} as period_us, t.wall_us as stamped_us,

@@ -54,6 +54,7 @@ const FEEDS: Readonly<Record<string, Wide>> = {
         ranges: ['T0030..T2400 times required'],
         settings: { ...LONDON, stampMarks: 'end', repeatedHour: 'second' },
     },
+    ordered: { ranges: ['00:00..23:30 times required'], settings: { ...LONDON, repeatedHour: 'by-order' } },
     spaced: { ranges: ['P_1..P_48 periods required'], settings: LONDON },
     quarters: {
         ranges: ['q1..q100 periods'],
@@ -77,7 +78,7 @@ before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });
     for (const [feed, wide] of Object.entries(FEEDS)) world.contract(feed, wideContract(feed, wide));
     const meter = (name: string, minutes: number) => `P${name},${name},${minutes},2013-01-01\n`;
-    const meters = ['A', 'B', 'C', 'D', 'E', 'F', 'G'].map((name) => meter(name, 30)).join('');
+    const meters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'K'].map((name) => meter(name, 30)).join('');
     await world.load(
         'metering-points',
         'm.csv',
@@ -269,6 +270,20 @@ test('times of day at the end, to 24:00', async () => {
         ...['10-26T23:00 1.0', '10-26T23:30 2.0', '10-27T01:00 3.0', '10-27T01:30 4.0'],
         '10-27T02:00 5.0',
     ]);
+});
+
+test('a row for a day has each time of the repeated hour once, in no order that tells which is meant', async () => {
+    const header = ['meter', 'day', ...numbers(48, (n) => time((n - 1) * 30))].join(',');
+    const line = `K,2013-10-27,${numbers(48).join(',')}\n`;
+    for (const [name, lines] of [
+        ['k1.csv', line],
+        ['k2.csv', line + line],
+    ] as const) {
+        const { parsed } = await world.ingest('ordered', { [name]: `${header}\n${lines}` });
+        const count = lines.split('\n').length - 1;
+        assert.deepEqual(parsed.quarantinedByRule, { 'row.stamp-repeated-hour': 2 * count });
+        assert.equal(parsed.versions, 46 * count);
+    }
 });
 
 test('quarter hours of a fixed clock, where a blank cell is a missing value and 97 to 100 are no periods', async () => {
