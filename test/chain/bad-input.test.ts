@@ -325,7 +325,7 @@ const STAMPS: readonly Case[] = [
     {
         name: 'a repeated local hour of which one reading is missing, told by its order',
         feed: 'by-order',
-        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 01:00:00,1\nA,2013-10-27 01:00:00,2\nA,2013-10-27 01:30:00,3\nA,2013-10-27 02:00:00,4\n',
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 01:00:00,1\nA,2013-10-27 01:30:00,2\nA,2013-10-27 01:00:00,3\nA,2013-10-27 02:00:00,4\n',
         accepted: 4,
     },
     {

@@ -261,22 +261,39 @@ test('a write says how many rows it wrote, and keeps the order of each file', { 
 
 const ENDLESS = `select count(*) as n from range(0, 1000000000000, 1, 2) where sha2(cast(id as string), 512) = 'x'`;
 
+/**
+ * What tells when a query has tasks. A server that is told to interrupt one whose job is not yet submitted says that it has, and submits the job all the same, which
+ * then holds every core of it for ever.
+ */
+function whenItRuns(): { readonly isAtWork: Promise<void>; onProgress(progress: QueryProgress): void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    return {
+        isAtWork: promise,
+        onProgress: ({ runningTasks }) => {
+            if (runningTasks > 0) resolve();
+        },
+    };
+}
+
 test('a query is interrupted by its signal, and by its tag', { skip }, async () => {
     const stop = new AbortController();
+    const first = whenItRuns();
+    const running = gather(session.rows(ENDLESS, { signal: stop.signal, onProgress: first.onProgress }));
+    await first.isAtWork;
     const startedMs = performance.now();
-    setTimeout(() => stop.abort(), 500);
-    const running = gather(session.rows(ENDLESS, { signal: stop.signal }));
+    stop.abort();
     const aborted = await failureOf(running);
     assert.equal(aborted.isInterrupted, true);
     assert.equal(aborted.errorClass, 'OPERATION_CANCELED');
     assert.ok(performance.now() - startedMs < 10_000);
 
-    const tagged = failureOf(gather(session.rows(ENDLESS, { tags: ['night'] })));
+    const second = whenItRuns();
+    const tagged = failureOf(
+        gather(session.rows(ENDLESS, { tags: ['night'], onProgress: second.onProgress })),
+    );
     const other = gather(session.rows('select 1 as a', { tags: ['day'] }));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    // not before it has begun
-    while ((await session.interrupt({ tag: 'night' })) === 0)
-        await new Promise((resolve) => setTimeout(resolve, 100));
+    await second.isAtWork;
+    assert.equal(await session.interrupt({ tag: 'night' }), 1);
     assert.equal((await tagged).isInterrupted, true);
     assert.deepEqual(await other, [{ a: 1 }]);
     assert.equal(await session.interrupt(), 0, 'nothing runs any more');
