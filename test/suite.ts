@@ -175,7 +175,9 @@ function unfinishedOf(records: readonly TestRecord[]): string {
     const open: string[] = [];
     for (const record of records) {
         if (record.kind === 'begin') open.push(record.name);
-        else if (record.kind !== 'end') open.splice(open.lastIndexOf(record.name), 1);
+        // a suite whose hook fails has an outcome, and no begin
+        else if (record.kind !== 'end' && open.includes(record.name))
+            open.splice(open.lastIndexOf(record.name), 1);
     }
     return open.length === 0 ? '' : ` in ${open.map((name) => `'${name}'`).join(' and ')}`;
 }

@@ -50,7 +50,5 @@ export class RatingFaults {
 }
 
 function addTo<K>(messages: Map<K, Set<string>>, key: K, message: string): void {
-    const known = messages.get(key);
-    if (known) known.add(message);
-    else messages.set(key, new Set([message]));
+    messages.set(key, (messages.get(key) ?? new Set<string>()).add(message));
 }

@@ -68,16 +68,14 @@ const NAMED_ACCOUNTS_MAX = 5;
 /** Accounts without a bill, by what keeps them from having one; first what concerns most. */
 export function unratedLines(unrated: readonly UnratedAccount[]): string[] {
     if (unrated.length === 0) return [];
-    const accountsOf = new Map<string, string[]>();
-    for (const { accountId, faults } of unrated)
-        for (const fault of faults) {
-            const known = accountsOf.get(fault);
-            if (known) known.push(accountId);
-            else accountsOf.set(fault, [accountId]);
-        }
+    const told = unrated.flatMap(({ accountId, faults }) => faults.map((fault) => ({ fault, accountId })));
+    const accountsOf = Map.groupBy(told, ({ fault }) => fault);
     const byWeight = [...accountsOf].sort(([, a], [, b]) => b.length - a.length);
     const lines = byWeight.slice(0, LISTED_FAULTS_MAX).map(([fault, accounts]) => {
-        const named = accounts.slice(0, NAMED_ACCOUNTS_MAX).join(', ');
+        const named = accounts
+            .slice(0, NAMED_ACCOUNTS_MAX)
+            .map(({ accountId }) => accountId)
+            .join(', ');
         const more = accounts.length - NAMED_ACCOUNTS_MAX;
         return `  ${fault} (${accounts.length === 1 ? 'account' : 'accounts'} ${named}${more > 0 ? ` and ${count(more)} more` : ''})`;
     });

@@ -49,21 +49,22 @@ function filesBelow(folder: string): IncomingFiles {
     };
 }
 
-/** What a home keeps beside its settings. */
-const KEPT_BY_HOME = ['database', 'lake', 'raw', 'scratch'];
+const KEPT_BY_HOME = [HOME_FILE, 'database', 'lake', 'raw', 'scratch'];
 
 function refuseHome(given: string): void {
-    const place = path.resolve(given);
-    const parts = place.split(path.sep);
-    for (let n = parts.length; n > 0; n -= 1) {
-        const folder = parts.slice(0, n).join(path.sep) || path.sep;
-        if (!existsSync(path.join(folder, HOME_FILE))) continue;
-        const inside = parts[n];
-        if (inside !== undefined && inside !== HOME_FILE && !KEPT_BY_HOME.includes(inside)) continue;
-        throw new GridtallyError(
-            'usage.invalid',
-            inside === undefined ? `${given} is a home` : `${given} belongs to the home ${folder}`,
-            { remedy: 'Give the files that a vendor sent, or a folder with them.' },
-        );
+    let inside: string | undefined;
+    let folder = path.resolve(given);
+    for (;;) {
+        const isKept = inside === undefined || KEPT_BY_HOME.includes(inside);
+        if (isKept && existsSync(path.join(folder, HOME_FILE)))
+            throw new GridtallyError(
+                'usage.invalid',
+                inside === undefined ? `${given} is a home` : `${given} belongs to the home ${folder}`,
+                { remedy: 'Give the files that a vendor sent, or a folder with them.' },
+            );
+        const above = path.dirname(folder);
+        if (above === folder) return;
+        inside = path.basename(folder);
+        folder = above;
     }
 }

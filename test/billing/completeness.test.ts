@@ -164,7 +164,7 @@ test('the printed bill fits 80 columns and says what is missing', async () => {
     assert.match(text, /TOTAL DUE \(GBP\) +1\.33/);
 });
 
-test('all that keeps an account from being priced is listed', async () => {
+test('all that keeps an account from being rated is listed', async () => {
     const broken: TariffStructure = {
         ...SIMPLE,
         charges: [

@@ -228,19 +228,13 @@ test('an account that cannot be rated has no bill, and the others have theirs', 
     await db.query('truncate bills cascade');
     // the first account moves out of the fifth's metering point, where the rest of the period is somebody's with no fault
     const shared = { meteringPointNo: 1, meteringPointId: 'MP1' };
-    const moves = [agreement(1, { to: '2013-05-02' }), agreement(5, { ...shared, from: '2013-05-02' })];
-    const others = [agreement(2), agreement(4)];
-    const whole = [...moves, agreement(3), ...others];
+    const others = [agreement(2), agreement(4), agreement(5, { ...shared, from: '2013-05-02' })];
+    const whole = [agreement(1, { to: '2013-05-02' }), agreement(3), ...others];
     assert.deepEqual((await draft({ agreements: whole })).unrated, []);
     const before = await standingByAccount();
     const lacking = { tariffNo: 9, tariffId: 'T9' };
-    const faulty = [
-        agreement(1, { ...lacking, to: '2013-05-02' }),
-        moves[1],
-        agreement(3, lacking),
-        ...others,
-    ];
-    const outcome = await draft({ agreements: faulty.filter((one) => one !== undefined) });
+    const faulty = [agreement(1, { ...lacking, to: '2013-05-02' }), agreement(3, lacking), ...others];
+    const outcome = await draft({ agreements: faulty });
     const fault = (to: string) => `tariff T9 has no version from 2013-05-01 until ${to}`;
     assert.deepEqual(outcome.unrated, [
         { accountId: 'AC1', faults: [fault('2013-05-02')] },

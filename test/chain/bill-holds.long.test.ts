@@ -6,21 +6,14 @@ import { renderBillText } from '../../src/billing/bill-text.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { type Chain, refreshAll } from '../../src/pipeline/chain.ts';
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
-import { type ChainWorld, openChainWorld } from './chain-world.ts';
+import { type ChainWorld, flatTariffs, openChainWorld } from './chain-world.ts';
 import { addHistoryFeed, day, HALF_HOUR, halfHours, ingestRows, validatedBy } from './validation-world.ts';
 
 const PERIOD = { from: calendarDate('2013-05-01'), to: calendarDate('2013-06-01') };
 const FROM = Date.parse('2013-05-01T00:00:00+01:00');
 const DAY = 48 * HALF_HOUR;
 const DAYS = 15;
-const TARIFFS = `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-even, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
-`;
+const TARIFFS = flatTariffs({});
 let world: ChainWorld;
 
 before(async () => {

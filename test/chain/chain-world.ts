@@ -226,6 +226,27 @@ export async function checkFile(world: ChainWorld, feed: string, text: string): 
     );
 }
 
+interface FlatTariff {
+    readonly id?: string;
+    readonly from?: string;
+    readonly mode?: 'half-even' | 'half-up';
+    readonly price?: string;
+}
+
+/** A file of tariffs with one price per kWh each: `flat` since 2013, at 0.10, unless told. */
+export function flatTariffs(...tariffs: readonly FlatTariff[]): string {
+    const texts = tariffs.map(
+        ({ id = 'flat', from = '2013-01-01', mode = 'half-even', price = '0.10' }) => `  - tariff_id: ${id}
+    name: ${id}
+    versions:
+      - valid_from: ${from}
+        rounding: { mode: ${mode}, amount_digits: 2, scope: line }
+        charges: [{ id: energy, kind: energy-flat, price_per_kwh: ${price} }]
+`,
+    );
+    return `tariffs:\n${texts.join('')}`;
+}
+
 /** Lines of readings for the generic CSV feed. */
 export function readingsCsv(rows: readonly ReadingRow[]): string {
     const lines = rows.map((r) =>

@@ -3,19 +3,12 @@ import { after, before, test } from 'node:test';
 import { DIMENSION_NAMES } from '../../src/contracts/lake-tables.ts';
 import { dimensionSnapshot, standingSnapshot } from '../../src/lake/dimension-snapshot.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-import { type ChainWorld, openChainWorld } from './chain-world.ts';
+import { type ChainWorld, flatTariffs, openChainWorld } from './chain-world.ts';
 
 const VIEWS = DIMENSION_NAMES.map((name) => `select * from ${name} order by all`);
 let world: ChainWorld;
 
-const tariff = (price: string) => `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-up, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: ${price} }]
-`;
+const tariff = (price: string) => flatTariffs({ mode: 'half-up', price });
 
 before(async () => {
     world = await openChainWorld({ marketZone: 'Europe/London' });

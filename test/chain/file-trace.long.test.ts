@@ -6,17 +6,10 @@ import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { traceFiles } from '../../src/pipeline/file-trace.ts';
 import { fileNode, treeText } from '../../src/trace/trace-text.ts';
 import type { TracedFile } from '../../src/trace/traced-file.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from './chain-world.ts';
+import { type ChainWorld, flatTariffs, openChainWorld, readingsCsv } from './chain-world.ts';
 import { addHistoryFeed, DAY, HALF_HOUR, HISTORY_FEED, halfHours, MONDAY } from './validation-world.ts';
 
-const TARIFFS = `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-even, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
-`;
+const TARIFFS = flatTariffs({});
 const METERS = ['W1', 'S1', 'R1', 'L1', 'G1'];
 const REGISTERS = 'meter_id,register,read_at,value,unit,quality,version\n';
 let world: ChainWorld;

@@ -3,24 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { unratedLines } from '../../src/cli/bill-commands.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-import { type ChainWorld, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
+import { type ChainWorld, flatTariffs, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
 import { PROGRAM } from '../program.ts';
 import { runCommand } from './run-command.ts';
 
-const TARIFFS = `tariffs:
-  - tariff_id: flat
-    name: Flat
-    versions:
-      - valid_from: 2013-01-01
-        rounding: { mode: half-even, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
-  - tariff_id: late
-    name: Late
-    versions:
-      - valid_from: 2024-02-10
-        rounding: { mode: half-even, amount_digits: 2, scope: line }
-        charges: [{ id: energy, kind: energy-flat, price_per_kwh: 0.10 }]
-`;
+const TARIFFS = flatTariffs({}, { id: 'late', from: '2024-02-10' });
 let world: ChainWorld;
 
 before(async () => {
