@@ -1,6 +1,7 @@
 import type { ColumnRole, FeedContract } from '../contracts/feed-contract.ts';
 import type { RowRule } from '../contracts/ingest-rules.ts';
 import { sqlText } from '../engine/sql-text.ts';
+import { passesByOrder } from './repeated-hour.ts';
 import { isIsoText, type StampSql, stampSql } from './stamp-sql.ts';
 import { unitsOf, type ValueSql, valueSql } from './value-sql.ts';
 import { cellRecords, cellsOf, placedPeriods } from './wide-rows.ts';
@@ -45,6 +46,7 @@ export function typedRows(contract: FeedContract, options: TypedRowsOptions): Ty
         `worded as (${wordedCte(contract, read, texts)})`,
         `measured as (select *, ${read.numbers.fraction}, ${read.stamp.isWellFormed} as stamp_is_well_formed from worded as r)`,
         `typed as (${typedCte(contract, read)})`,
+        ...(isToldByOrder(contract) ? [passesByOrder(contract.reading.stamp.marks === 'end')] : []),
         `placed as (${placedCte(contract)})`,
         `dayed as (${dayedCte(options)})`,
         `mapped as (${mappedCte(contract)})`,
@@ -189,44 +191,28 @@ function placedCte(contract: FeedContract): string {
     const withinDay = `(t.wall_us - t.wall_us // ${DAY_US} * ${DAY_US})`;
     // a stamp that marks an end and names the very start of the skipped hour means the instant of the change
     const isInChange = `(${withinDay} ${isEnd ? '>' : '>='} d.change_from_us and ${withinDay} < d.change_to_us)`;
-    const isRepeated = `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
+    const isByOrder = isToldByOrder(contract);
+    const isRepeated = isByOrder
+        ? 'p.line_no is not null'
+        : `(d.change_kind = 'repeated' and ${withinDay} >= d.change_from_us and ${withinDay} < d.change_to_us)`;
     const before = 't.wall_us - d.offset_before_us';
     const after = 't.wall_us - d.offset_after_us';
-    const repeated = {
-        first: before,
-        second: after,
-        refuse: 'null',
-        'by-order': `case t.clock_pass when 1 then ${before} when 2 then ${after} end`,
-    };
     // one row for a day has each time once, in no order
-    const repeatedHour =
-        stamp.repeatedHour === 'by-order' && kindOfCells !== undefined ? 'refuse' : stamp.repeatedHour;
-    const isByOrder = repeatedHour === 'by-order';
-    const isUnknown = isByOrder ? 't.clock_pass is null' : repeatedHour === 'refuse' ? 'true' : 'false';
-    return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated[repeatedHour]}
+    const repeatedHour = stamp.repeatedHour === 'by-order' && !isByOrder ? 'refuse' : stamp.repeatedHour;
+    const repeated = { first: before, second: after, refuse: 'null', 'by-order': 'p.told_us' }[repeatedHour];
+    return `select t.${pass}, coalesce(t.wall_us - t.stamp_offset_us, case when ${isRepeated} then ${repeated}
         when d.change_kind = 'missing' and ${isInChange} then null
         when ${withinDay} >= d.change_to_us and d.change_kind <> 'none' then ${after}
         else ${before} end)${shift} as period_us, t.wall_us as stamped_us,
     case when t.stamp_offset_us is not null then null when d.change_kind = 'missing' and ${isInChange} then 'row.stamp-missing-hour'
-        when ${isRepeated} and ${isUnknown} then 'row.stamp-repeated-hour' end as clock_fault
-from ${isByOrder ? passesByOrder(isRepeated) : 'typed'} as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)`;
+        when ${isRepeated} and ${repeated} is null then 'row.stamp-repeated-hour' end as clock_fault
+from typed as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)${isByOrder ? '\n    left join passes as p on p.payload_no = t.payload_no and p.line_no = t.line_no' : ''}`;
 }
 
-/**
- * `typed` with `clock_pass`: whether a row of a repeated hour is of its first or second passing, by the order of the rows of its meter in the file. Where each
- * stamp of the hour is there exactly twice, it is the first and the second. Else time must go back exactly once among them, and what stands before is the
- * first. Whatever else (a single correction, one passing alone, a third row of a stamp) does not tell, and has no pass.
- */
-function passesByOrder(isRepeated: string): string {
-    const ofHour = `partition by payload_no, meter_key, register_key, wall_us // ${DAY_US}, is_in_hour`;
-    return `(select * exclude (is_in_hour, nth, of_stamp, goes_back, steps, all_steps, is_paired),
-    case when not is_in_hour then null when is_paired then nth when all_steps = 1 then steps + 1 end as clock_pass
-from (select *, sum(goes_back) over (${ofHour} order by line_no rows unbounded preceding) as steps,
-        sum(goes_back) over (${ofHour}) as all_steps, min(of_stamp) over (${ofHour}) = 2 and max(of_stamp) over (${ofHour}) = 2 as is_paired
-    from (select *, row_number() over (${ofHour}, wall_us order by line_no) as nth, count(*) over (${ofHour}, wall_us) as of_stamp,
-            case sign(lag(wall_us) over (${ofHour} order by line_no) - wall_us) when 1 then 1 when 0 then 2 else 0 end as goes_back
-        from (select t.*, coalesce(t.stamp_offset_us is null and ${isRepeated}, false) as is_in_hour
-            from typed as t left join stamp_days as d on d.day_no = cast(t.wall_us // ${DAY_US} as integer)))))`;
+/** Local stamps that happened twice are told by the order of the rows; one row for a day has none. */
+function isToldByOrder(contract: FeedContract): boolean {
+    const { clock, repeatedHour } = contract.reading.stamp;
+    return clock.kind === 'local' && repeatedHour === 'by-order' && cellsOf(contract).length === 0;
 }
 
 function dayedCte(options: TypedRowsOptions): string {

@@ -319,8 +319,8 @@ const STAMPS: readonly Case[] = [
     {
         name: 'the repeated local hour told by its order',
         feed: 'by-order',
-        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 01:30:00,1\nA,2013-10-27 01:30:00,2\n',
-        accepted: 2,
+        file: 'LCLid,tstp,energy(kWh/hh)\nA,2013-10-27 01:00:00,1\nA,2013-10-27 01:30:00,2\nA,2013-10-27 01:00:00,3\nA,2013-10-27 01:30:00,4\n',
+        accepted: 4,
     },
     {
         name: 'a repeated local hour of which one reading is missing, told by its order',

@@ -113,6 +113,14 @@ test('an hour that is skipped or repeated tells local time, and the zones whose 
     assert.equal(told(autumn, 'clock')[0], '"Europe/London" likely');
     assert.deepEqual(told(autumn, 'repeatedHour'), ['"by-order" likely', 'refuse']);
     assert.deepEqual(asked(autumn, 'repeatedInPayload'), []);
+    const [header = '', ...lines] = long(rows('2013-10-26T00:00', 52) + rows('2013-10-27T01:00', 44))
+        .trimEnd()
+        .split('\n');
+    const sorted = await draft([header, ...lines.toSorted(), ''].join('\n'));
+    assert.deepEqual(told(sorted, 'repeatedHour'), ['"by-order" likely', 'refuse']);
+    const newestFirst = await draft([header, ...lines.toReversed(), ''].join('\n'));
+    assert.equal(told(newestFirst, 'clock')[0], '"Europe/London" likely');
+    assert.deepEqual(told(newestFirst, 'repeatedHour'), ['"refuse" likely', 'first', 'second']);
 });
 
 test('the unit is that of a name or a column, or guessed by the size of the values', async () => {

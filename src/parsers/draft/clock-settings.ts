@@ -39,8 +39,10 @@ interface Evidence {
     readonly local: string[];
     /** Changes over which the stamps go on as if nothing were. */
     readonly steady: string[];
-    /** Repeated hours that are there twice. */
+    /** Repeated hours that are there twice, one after the other or sorted by their stamps. */
     readonly twice: string[];
+    /** Repeated hours that are there twice, in an order that does not tell which is the first. */
+    readonly unordered: string[];
     /** Repeated hours that are there once, as of a clock that does not move or of a file that dropped one of them. */
     readonly once: string[];
 }
@@ -113,13 +115,21 @@ function clockOfAnyZone(evidenceOf: (name: string) => Evidence, wide: WideRange 
     return { clock: guessed('utc', why, 'unsure', alternatives), isOpen: true };
 }
 
-function guessRepeatedHour({ twice, once }: Evidence, wide: WideRange | undefined): Guessed<RepeatedHour> {
+function guessRepeatedHour(
+    { twice, unordered, once }: Evidence,
+    wide: WideRange | undefined,
+): Guessed<RepeatedHour> {
     if (wide) {
         const why = 'a wide file has the repeated hour once; which occurrence it is, no file tells';
         return guessed('first', why, 'unsure', ['second', 'refuse']);
     }
+    if (unordered.length > 0) {
+        const why =
+            'the repeated hour is there twice, in an order of rows that does not tell which is the first';
+        return guessed('refuse', why, 'likely', ['first', 'second']);
+    }
     if (twice.length > 0)
-        return guessed('by-order', 'the repeated hour is there twice, one after the other', 'likely', [
+        return guessed('by-order', 'the repeated hour is there twice, the first passing first', 'likely', [
             'refuse',
         ]);
     if (once.length > 0) {
@@ -135,7 +145,7 @@ function guessRepeatedHour({ twice, once }: Evidence, wide: WideRange | undefine
  * over a repeated hour one of each against two of each. Only meters with stamps on both sides are asked.
  */
 function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
-    const found: Evidence = { local: [], steady: [], twice: [], once: [] };
+    const found: Evidence = { local: [], steady: [], twice: [], unordered: [], once: [] };
     if (stamps.read === 0) return found;
     for (const change of changesWithin(zone, stamps.first - DAY_MS, stamps.last + DAY_MS)) {
         const [before, after] = [
@@ -144,7 +154,7 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
         ];
         const [from, to] = [Math.min(before, after), Math.max(before, after)];
         const steps = (to - from) / (minutes * MINUTE_MS);
-        let [local, steady, twice, once] = [0, 0, 0, 0];
+        let [local, steady, twice, unordered, once] = [0, 0, 0, 0, 0];
         for (const { walls } of stamps.series) {
             const near = walls.filter(
                 (wall) => wall >= from - 2 * (to - from) && wall <= to + 2 * (to - from),
@@ -158,21 +168,29 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
                 if (within.length === steps + 1) steady += 1;
                 else if (within.length === 1) local += 1;
             } else if (within.length > new Set(within).size) {
-                twice += 1;
+                if (isInOrder(near)) twice += 1;
+                else unordered += 1;
             } else if (within.length === steps + 1) once += 1;
         }
-        const told = `${instantText(change.at).slice(0, 10)}, ${counted(Math.max(local, steady, twice, once), 'meter')}`;
-        if (twice > once) found.twice.push(told);
+        const told = `${instantText(change.at).slice(0, 10)}, ${counted(Math.max(local, steady, twice, unordered, once), 'meter')}`;
+        const isTwice = twice + unordered > once;
+        if (isTwice) found[unordered > twice ? 'unordered' : 'twice'].push(told);
         else if (once > 0) found.once.push(told);
-        if (local > steady || twice > once) found.local.push(told);
+        if (local > steady || isTwice) found.local.push(told);
         else if (steady > 0) found.steady.push(told);
     }
     return found;
 }
 
+/** Whether rows around a repeated hour, in the order of the file, begin before it and go back at most once, as an ingest by their order takes them. */
+function isInOrder(walls: readonly number[]): boolean {
+    const back = walls.filter((wall, i) => wall < (walls[i - 1] ?? wall)).length;
+    return (walls[0] ?? 0) < (walls.at(-1) ?? 0) && back <= 1;
+}
+
 /** A row of a wide file has values up to the end of its local day, and none in the hour that the day skips. */
 function wideEvidence(zone: Zone, roles: ColumnRoles, wide: WideRange): Evidence {
-    const found: Evidence = { local: [], steady: [], twice: [], once: [] };
+    const found: Evidence = { local: [], steady: [], twice: [], unordered: [], once: [] };
     const days = roles.stamp.texts.map((text) => roles.form.read(text));
     const known = days.filter((day) => day !== undefined);
     if (known.length === 0) return found;
