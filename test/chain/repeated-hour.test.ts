@@ -89,6 +89,16 @@ const ENDS: readonly Case[] = [
         '23:00 23:30 00:00 01:00 00:30 01:30 02:00',
     ],
     [
+        'sorted by the stamp, both readings between the ends of the hour missing',
+        '00:30 01:00 01:00 02:00 02:00 02:30',
+        '23:00 ? ? ? ? 02:00',
+    ],
+    [
+        'sorted by the stamp, what is there once missing',
+        '00:30 01:00 01:00 01:30 01:30 02:30',
+        '23:00 23:30 00:30 00:00 01:00 02:00',
+    ],
+    [
         'sorted by the stamp, one of them three times',
         '00:30 01:00 01:00 01:00 01:30 01:30 02:00 02:00 02:30',
         '23:00 ? ? ? ? ? ? ? 02:00',
@@ -182,6 +192,28 @@ for (const feed of ['starts', 'ends']) {
         assert.deepEqual(await placed(feed, mixed), mixed);
     });
 }
+
+test('rows of other lengths do not make an hour whole', async () => {
+    const settings = { clock: 'Europe/London', repeatedHour: 'by-order' };
+    const rowsOfLengths = (rows: string) =>
+        `meter_id,register,read_at,minutes,value,unit,quality,version\n${rows
+            .split(' ')
+            .map((row) => row.split('/'))
+            .map(([stamp, minutes = '15']) => `LENGTHS,,2013-10-27T${stamp},${minutes},1,kWh,,1\n`)
+            .join('')}`;
+    for (const [stampMarks, rows, untold] of [
+        ['start', '00:45 01:00 01:00 01:30/30 01:30 02:00', 4],
+        ['end', '00:45 01:00 01:30 01:30/30 02:00 02:00 02:15', 5],
+        ['start', '00:45 01:00 01:00 01:15 01:15 01:30 01:30 01:45 01:45 02:00', 0],
+    ] as const) {
+        world.contract(
+            `lengths-${stampMarks}`,
+            variedContract('generic-csv', `lengths-${stampMarks}`, { ...settings, stampMarks }),
+        );
+        const { faultsByRule } = await checkFile(world, `lengths-${stampMarks}`, rowsOfLengths(rows));
+        assert.equal(faultsByRule['row.stamp-repeated-hour'] ?? 0, untold, rows);
+    }
+});
 
 test('a stamp that says its offset is what it says, and the order is that of the others', async () => {
     const settings = { clock: 'Europe/London', repeatedHour: 'by-order' };

@@ -118,6 +118,16 @@ test('an hour that is skipped or repeated tells local time, and the zones whose 
         .split('\n');
     const sorted = await draft([header, ...lines.toSorted(), ''].join('\n'));
     assert.deepEqual(told(sorted, 'repeatedHour'), ['"by-order" likely', 'refuse']);
+    // whole hours between others, of which one row is missing, swapped or there once more
+    for (const [odd, isTold] of [
+        [lines.toSorted().filter((line) => line !== lines[50]), false],
+        [lines.toSpliced(51, 0, lines[51] ?? ''), false],
+        [lines.toSpliced(50, 1), true],
+        [lines.toSpliced(53, 1), true],
+    ] as const) {
+        const drafted = await draft([header, ...odd, ''].join('\n'));
+        assert.equal(told(drafted, 'repeatedHour')[0], isTold ? '"by-order" likely' : '"refuse" likely');
+    }
     const newestFirst = await draft([header, ...lines.toReversed(), ''].join('\n'));
     assert.equal(told(newestFirst, 'clock')[0], '"Europe/London" likely');
     assert.deepEqual(told(newestFirst, 'repeatedHour'), ['"refuse" likely', 'first', 'second']);

@@ -2,6 +2,7 @@ import { twoDigits } from '../../kernel/calendar-date.ts';
 import { counted } from '../../kernel/counted.ts';
 import { instantText } from '../../kernel/period.ts';
 import { changesWithin, type Zone, zoneOf } from '../../kernel/zone.ts';
+import { countsOf } from './column-facts.ts';
 import { plainWords } from './column-names.ts';
 import type { ColumnRoles } from './column-roles.ts';
 import { type Guessed, guessed } from './draft-guess.ts';
@@ -168,7 +169,7 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
                 if (within.length === steps + 1) steady += 1;
                 else if (within.length === 1) local += 1;
             } else if (within.length > new Set(within).size) {
-                if (isInOrder(near)) twice += 1;
+                if (isToldByOrder(near, within, { from, to, steps })) twice += 1;
                 else unordered += 1;
             } else if (within.length === steps + 1) once += 1;
         }
@@ -182,10 +183,25 @@ function evidence(zone: Zone, stamps: SampleStamps, minutes: number): Evidence {
     return found;
 }
 
-/** Whether rows around a repeated hour, in the order of the file, begin before it and go back at most once, as an ingest by their order takes them. */
-function isInOrder(walls: readonly number[]): boolean {
-    const back = walls.filter((wall, i) => wall < (walls[i - 1] ?? wall)).length;
-    return (walls[0] ?? 0) < (walls.at(-1) ?? 0) && back <= 1;
+/**
+ * Whether an ingest by the order of rows takes those of a repeated hour (`within`) that stand among others (`near`) in the order of the file: see
+ * `passesByOrder`. The sample may mark starts or ends.
+ */
+function isToldByOrder(
+    near: readonly number[],
+    within: readonly number[],
+    { from, to, steps }: { readonly from: number; readonly to: number; readonly steps: number },
+): boolean {
+    const [first = 0, last = 0] = [near[0], near.at(-1)];
+    if (first >= from || last <= to) return false;
+    const moves = near.slice(1).map((wall, i) => wall - (near[i] ?? 0));
+    const notForward = moves.filter((move) => move <= 0);
+    if (notForward.some((move) => move < 0))
+        return notForward.length === 1 && (notForward[0] ?? 0) > from - to;
+    const times = countsOf(within);
+    const twice = [...times.values()].filter((n) => n === 2).length;
+    const atEdges = (times.get(from) ?? 0) + (times.get(to) ?? 0);
+    return twice === steps && times.size <= steps + 1 && atEdges <= 3 && Math.max(...times.values()) === 2;
 }
 
 /** A row of a wide file has values up to the end of its local day, and none in the hour that the day skips. */
