@@ -30,8 +30,13 @@ export interface NaiveLine {
     readonly band: string | null;
     readonly from: string;
     readonly to: string;
+    readonly unit: string;
     quantity: Fraction;
+    /** kWh before the tariff rounds quantities; of energy only. */
+    measured: Fraction | null;
     estimated: Fraction;
+    /** Null where each interval has its own. */
+    price: Fraction | null;
     exact: Fraction;
     amount: Fraction;
 }
@@ -43,7 +48,7 @@ export function fraction(text: string): Fraction {
     return { n: BigInt(whole + part), d: BigInt(`1${'0'.repeat(part.length)}`) };
 }
 
-function plus(a: Fraction, b: Fraction): Fraction {
+export function plus(a: Fraction, b: Fraction): Fraction {
     return { n: a.n * b.d + b.n * a.d, d: a.d * b.d };
 }
 
@@ -189,7 +194,6 @@ interface OpenLine extends NaiveLine {
     readonly source: Charge;
     readonly tariff: string;
     readonly structure: TariffStructure;
-    price: Fraction | null;
     byInterval: Fraction;
     roundedByInterval: Fraction;
 }
@@ -211,7 +215,7 @@ export function naiveLines(inputs: BillingInputs, readings: readonly NaiveReadin
     ).values()) {
         roundGroup(group);
     }
-    return [...lines, ...taxes(lines)];
+    return [...lines, ...taxes(lines, inputs.currency)];
 }
 
 function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly NaiveReading[]): OpenLine[] {
@@ -225,14 +229,16 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
             band,
             from: piece.from,
             to: piece.to,
+            unit: charge.kind === 'subscription' ? 'day' : 'kWh',
             quantity: NONE,
+            measured: charge.kind === 'subscription' ? null : NONE,
             estimated: NONE,
+            price: null,
             exact: NONE,
             amount: NONE,
             source: charge,
             tariff: piece.version.tariffId,
             structure: piece.version.structure,
-            price: null,
             byInterval: NONE,
             roundedByInterval: NONE,
         };
@@ -254,15 +260,9 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
             if (charge.kind === 'subscription') continue;
             const { band, price } = bandFor(inputs, charge, reading.from);
             const line = open(charge, band);
-            line.quantity = {
-                n: line.quantity.n * (1_000_000n / line.quantity.d) + reading.micro,
-                d: 1_000_000n,
-            };
-            if (reading.isEstimated)
-                line.estimated = {
-                    n: line.estimated.n * (1_000_000n / line.estimated.d) + reading.micro,
-                    d: 1_000_000n,
-                };
+            line.quantity = plusMicro(line.quantity, reading.micro);
+            if (reading.isEstimated) line.estimated = plusMicro(line.estimated, reading.micro);
+            else line.measured = plusMicro(line.measured ?? NONE, reading.micro);
             const isSeries = charge.kind === 'energy-series' && !charge.pricePerKwhByBand;
             line.price = isSeries ? null : price;
             if (isSeries || charge.rounding.scope === 'interval') {
@@ -278,6 +278,11 @@ function pieceLines(inputs: BillingInputs, piece: Piece, readings: readonly Naiv
         }
     }
     return [...lines.values()];
+}
+
+/** Of a sum of millionths: its denominator stays, as there are many. */
+function plusMicro({ n, d }: Fraction, micro: bigint): Fraction {
+    return { n: n * (1_000_000n / d) + micro, d: 1_000_000n };
 }
 
 function lowest(f: Fraction): Fraction {
@@ -319,7 +324,7 @@ function roundGroup(group: OpenLine[]): void {
     }
 }
 
-function taxes(lines: readonly OpenLine[]): NaiveLine[] {
+function taxes(lines: readonly OpenLine[], currency: string): NaiveLine[] {
     const pairs = lines.flatMap((line) =>
         line.structure.taxes.filter((t) => t.group === line.source.group).map((tax) => ({ tax, line })),
     );
@@ -347,8 +352,11 @@ function taxes(lines: readonly OpenLine[]): NaiveLine[] {
             band: null,
             from: froms[0] ?? '',
             to: tos.at(-1) ?? '',
+            unit: currency,
             quantity: taxed,
+            measured: null,
             estimated: NONE,
+            price: fraction(tax.percent),
             exact,
             amount: roundFraction(exact, tax.rounding.amountDigits, tax.rounding.mode),
         };

@@ -14,7 +14,7 @@ import {
     inputsOf,
     tariffVersion,
 } from '../billing/billing-world.ts';
-import { type NaiveReading, naiveLines } from '../billing/naive-bills.ts';
+import { fraction, type NaiveReading, naiveLines, plain, plus } from '../billing/naive-bills.ts';
 import { type ChainWorld, openChainWorld } from './chain-world.ts';
 import { LCL_END, lclCuts, lclHomes, lclPayloads, microKwh, readLcl } from './lcl-files.ts';
 
@@ -226,6 +226,10 @@ export async function checkLondonBills({ homes: count, months, ingested }: Londo
                 found,
                 comparableNaive(naiveMonth(month, { readings, meters: metersUsed, agreements })),
             );
+            for (const { amountDue, sections } of documents) {
+                const amounts = sections.flatMap(({ lines }) => lines.map(({ amount }) => fraction(amount)));
+                assert.equal(plain(amounts.reduce(plus)), plain(fraction(amountDue)));
+            }
             assert.ok(found.length >= count * 3, `${month} has ${found.length} lines`);
         }
     } finally {
