@@ -12,7 +12,12 @@ export const accountsLoader: KindLoader = {
             accountId: row.id('account_id'),
             customerId: row.id('customer_id'),
         }));
-        const distinct = refuseRepeats(rows, source.file, (row) => `account ${row.accountId}`, faults);
+        const distinct = refuseRepeats(
+            rows,
+            { file: source.file, field: 'account_id' },
+            (row) => `account ${row.accountId}`,
+            faults,
+        );
         return {
             columns: ['account_id text', 'customer_id text'],
             rows: distinct.map((row) => [row.line, row.accountId, row.customerId]),

@@ -33,16 +33,19 @@ export const agreementsLoader: KindLoader = {
                 'tariff_id text',
                 'valid_during daterange',
             ],
-            rows: refuseRepeats(rows, source.file, (row) => `agreement ${row.agreementId}`, faults).map(
-                (row) => [
-                    row.line,
-                    row.agreementId,
-                    row.accountId,
-                    row.meteringPointId,
-                    row.tariffId,
-                    row.validDuring,
-                ],
-            ),
+            rows: refuseRepeats(
+                rows,
+                { file: source.file, field: 'agreement_id' },
+                (row) => `agreement ${row.agreementId}`,
+                faults,
+            ).map((row) => [
+                row.line,
+                row.agreementId,
+                row.accountId,
+                row.meteringPointId,
+                row.tariffId,
+                row.validDuring,
+            ]),
         };
     },
     async resolve(work) {

@@ -96,7 +96,7 @@ export const attributesLoader: KindLoader = {
                 'valid_from date',
                 'valid_to date',
             ],
-            rows: refuseRepeats(rows, source.file, keyOf, faults).map((row) => [
+            rows: refuseRepeats(rows, { file: source.file, field: 'attribute' }, keyOf, faults).map((row) => [
                 row.line,
                 row.meteringPointId,
                 row.attribute,

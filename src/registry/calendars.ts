@@ -24,13 +24,15 @@ export const calendarsLoader: KindLoader = {
             `calendar ${row.calendarId} from ${row.validFrom ?? 'always'}`;
         return {
             columns: ['calendar_id text', 'valid_from date', 'valid_to date', 'definition jsonb'],
-            rows: refuseRepeats(rows, source.file, keyOf, faults).map((row) => [
-                row.line,
-                row.calendarId,
-                row.validFrom,
-                row.validTo,
-                JSON.stringify(row.definition),
-            ]),
+            rows: refuseRepeats(rows, { file: source.file, field: 'valid_from' }, keyOf, faults).map(
+                (row) => [
+                    row.line,
+                    row.calendarId,
+                    row.validFrom,
+                    row.validTo,
+                    JSON.stringify(row.definition),
+                ],
+            ),
         };
     },
     async resolve(work) {

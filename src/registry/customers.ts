@@ -13,7 +13,12 @@ export const customersLoader: KindLoader = {
             identity: [row.text('name'), row.text('email'), row.text('address')] as const,
             joinedOn: row.date('joined_on'),
         }));
-        const distinct = refuseRepeats(rows, source.file, (row) => `customer ${row.customerId}`, faults);
+        const distinct = refuseRepeats(
+            rows,
+            { file: source.file, field: 'customer_id' },
+            (row) => `customer ${row.customerId}`,
+            faults,
+        );
         return {
             columns: ['customer_id text', 'name text', 'email text', 'address text', 'joined_on date'],
             rows: distinct.map((row) => [row.line, row.customerId, ...row.identity, row.joinedOn]),

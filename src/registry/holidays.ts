@@ -22,7 +22,7 @@ export const holidaysLoader: KindLoader = {
             name: row.requiredText('name'),
         }));
         const keyOf = (row: (typeof rows)[number]) => `holiday ${row.date} of ${row.holidaySet}`;
-        const distinct = refuseRepeats(rows, source.file, keyOf, faults);
+        const distinct = refuseRepeats(rows, { file: source.file, field: 'date' }, keyOf, faults);
         return {
             columns: ['holiday_set text', 'holiday_date date', 'name text'],
             rows: distinct.map((row) => [row.line, row.holidaySet, row.date, row.name]),

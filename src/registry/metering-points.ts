@@ -55,7 +55,7 @@ export const meteringPointsLoader: KindLoader = {
                 'register_digits smallint',
                 'register_multiplier numeric(12, 4)',
             ],
-            rows: refuseRepeats(rows, source.file, keyOf, faults).map((row) => [
+            rows: refuseRepeats(rows, { file: source.file, field: 'meter_id' }, keyOf, faults).map((row) => [
                 row.line,
                 row.meteringPointId,
                 row.meterId,

@@ -27,7 +27,7 @@ export const priceSeriesLoader: KindLoader = {
             readRow(row, settings),
         );
         const keyOf = (row: SeriesRow) => `${row.seriesId} at ${instantText(row.periodFrom)}`;
-        const distinct = refuseRepeats(rows, source.file, keyOf, faults);
+        const distinct = refuseRepeats(rows, { file: source.file, field: 'period_from' }, keyOf, faults);
         const minutesOf = intervalLengths(distinct);
         for (const row of distinct)
             checkGrid(row, minutesOf.get(row.seriesId), settings, source.file, faults);

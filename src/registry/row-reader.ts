@@ -188,7 +188,7 @@ export class RowReader {
 /** Each row whose key an earlier row has already is a fault and left out. */
 export function refuseRepeats<Row extends { readonly line: number }>(
     rows: readonly Row[],
-    file: string,
+    at: { readonly file: string; readonly field: string },
     keyOf: (row: Row) => string,
     faults: InputFault[],
 ): Row[] {
@@ -197,7 +197,7 @@ export function refuseRepeats<Row extends { readonly line: number }>(
         const key = keyOf(row);
         const firstLine = firstLines.get(key);
         if (firstLine === undefined) firstLines.set(key, row.line);
-        else faults.push({ file, line: row.line, message: `${key} stands in line ${firstLine} already` });
+        else faults.push({ ...at, line: row.line, message: `${key} stands in line ${firstLine} already` });
         return firstLine === undefined;
     });
 }

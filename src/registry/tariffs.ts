@@ -42,15 +42,17 @@ export const tariffsLoader: KindLoader = {
                 'structure jsonb',
                 'charge_lines integer[]',
             ],
-            rows: refuseRepeats(rows, source.file, keyOf, faults).map((row) => [
-                row.line,
-                row.tariffId,
-                row.name,
-                row.validFrom,
-                row.validTo,
-                JSON.stringify(row.structure),
-                `{${row.chargeLines.join(',')}}`,
-            ]),
+            rows: refuseRepeats(rows, { file: source.file, field: 'valid_from' }, keyOf, faults).map(
+                (row) => [
+                    row.line,
+                    row.tariffId,
+                    row.name,
+                    row.validFrom,
+                    row.validTo,
+                    JSON.stringify(row.structure),
+                    `{${row.chargeLines.join(',')}}`,
+                ],
+            ),
         };
     },
     async resolve(work) {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { refusalLine, sampleLine } from '../../src/cli/refusal-text.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { messageOf } from '../../src/pipeline/quarantined-rows.ts';
 import { readStatus } from '../../src/pipeline/status.ts';
 import { type ChainWorld, openChainWorld, sourceKeys, variedContract } from './chain-world.ts';
 
@@ -349,7 +351,15 @@ const nameOf = (c: Case) => `${CASES.indexOf(c)}.csv`;
 let world: ChainWorld;
 const found = new Map<
     string,
-    { accepted: number; rounded: number; quarantined: string[]; waiting: string[]; refused?: string }
+    {
+        accepted: number;
+        rounded: number;
+        quarantined: string[];
+        waiting: string[];
+        refused?: string;
+        /** As commands print them. */
+        told: string[];
+    }
 >();
 let unused = 0;
 
@@ -404,7 +414,7 @@ async function readOutcomes(): Promise<void> {
     const keys = await sourceKeys(world.workspace);
     const of = (sequence: unknown) => {
         const key = keys.get(Number(sequence)) ?? '';
-        const known = found.get(key) ?? { accepted: 0, rounded: 0, quarantined: [], waiting: [] };
+        const known = found.get(key) ?? { accepted: 0, rounded: 0, quarantined: [], waiting: [], told: [] };
         found.set(key, known);
         return known;
     };
@@ -417,6 +427,10 @@ async function readOutcomes(): Promise<void> {
     )) {
         of(q.sequence).quarantined.push(`${q.line_no} ${q.rule_ids} ${q.fields}`.trim());
         assert.ok(String(q.original_text).length > 5, 'the original text is kept');
+        const [ruleIds, fields] = [String(q.rule_ids), String(q.fields)];
+        const row = { ruleId: ruleIds, ruleIds, fields, originalText: String(q.original_text) };
+        const place = { sourceKey: keys.get(Number(q.sequence)) ?? '', line: Number(q.line_no) };
+        of(q.sequence).told.push(sampleLine({ ...row, ...place, message: messageOf(ruleIds) }));
     }
     for (const w of await world.query('select sequence, meter_key, reason from waiting_rows'))
         of(w.sequence).waiting.push(`${w.meter_key} ${w.reason}`);
@@ -429,7 +443,9 @@ async function readOutcomes(): Promise<void> {
     }>('select sequence, rule_id as rule, line_no as line, field, message from refused_payloads');
     for (const r of refused) {
         of(r.sequence).refused = `${r.rule} ${r.line ?? '-'} ${r.field ?? '-'}`;
-        assert.ok(r.message.length > 10);
+        of(r.sequence).told.push(
+            refusalLine({ ...r, ruleId: r.rule, sourceKey: keys.get(r.sequence) ?? '' }),
+        );
     }
 }
 
@@ -448,6 +464,28 @@ for (const c of CASES) {
         );
     });
 }
+
+test('each file and row that is not taken is told with file, line, field, rule, and a sentence', () => {
+    for (const c of CASES) {
+        const expected = [...(c.refused === undefined ? [] : [c.refused]), ...(c.quarantined ?? [])];
+        const told = found.get(nameOf(c))?.told ?? [];
+        assert.equal(told.length, expected.length, c.name);
+        expected.forEach((outcome, i) => {
+            const isRefused = outcome === c.refused;
+            const [one = '', two = '', ...rest] = outcome.split(' ');
+            // a refused file is `rule line field`, a row `line rules fields`
+            const rules = isRefused ? [one] : outcome.split(' ').filter((word) => word.startsWith('row.'));
+            const line = isRefused ? two : one;
+            const field = isRefused
+                ? rest.join(' ')
+                : outcome.slice(`${line} ${rules.join(' ')}`.length).trim();
+            const place = [line === '-' ? nameOf(c) : `${nameOf(c)}:${line}`, field === '-' ? '' : field];
+            const start = `${place.filter(Boolean).join(' ')}: ${rules.join(' ')}: `;
+            assert.equal(told[i]?.slice(0, start.length), start, c.name);
+            assert.match(told[i]?.slice(start.length) ?? '', /^["A-Z].{15,}/s, c.name);
+        });
+    }
+});
 
 test('counts add up and nothing is lost', async () => {
     const status = await readStatus(world.workspace.lake);

@@ -51,7 +51,7 @@ G12,A8,MP2,${'x'.repeat(101)},2014-02-31,
         '5 move_in: "2014-02-30" is not a date that exists, as YYYY-MM-DD',
         '6 move_out: is not after the beginning',
         '7 move_in: metering point MP1 already has agreement G2 from 2013-02-01 to open; agreement G11 from 2014-01-01 to 2015-01-01 overlaps it',
-        '9 -: agreement G3 stands in line 8 already',
+        '9 agreement_id: agreement G3 stands in line 8 already',
         '10 move_in: "2014-02-31" is not a date that exists, as YYYY-MM-DD',
         '10 tariff_id: is longer than 100 characters',
         '10 account_id: there is no account "A8"; load it with `gridtally load accounts` first',
@@ -341,7 +341,7 @@ test('a price series refuses times off its grid, repeats, and a change of what i
     await world.load('price-series', 's.csv', series(''), { seriesId: 'dtou' });
     const refused = series('2013-01-01T00:30:00Z,Low\n2013-01-01T01:10:00Z,Low\n2013-01-01T02:00:00Z,\n');
     assert.deepEqual(short(await world.faultsOf('price-series', 's.csv', refused, { seriesId: 'dtou' })), [
-        '4 -: dtou at 2013-01-01T00:30:00Z stands in line 3 already',
+        '4 period_from: dtou at 2013-01-01T00:30:00Z stands in line 3 already',
         '5 period_from: 2013-01-01T01:10:00Z is not the beginning of a 30-minute interval',
         '6 band: is blank',
     ]);
