@@ -1,6 +1,7 @@
 import type { CalendarDate, DatePeriod } from '../kernel/calendar-date.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import type { Transaction } from '../store/database.ts';
+import { accountMissingBill, withoutBillText } from './accounts-without-bill.ts';
 import type { BillDocument } from './bill-document.ts';
 
 type Reader = Pick<Transaction, 'query'>;
@@ -68,7 +69,13 @@ export async function loadBill(db: Reader, billId: string): Promise<StoredBill> 
         [billId],
     );
     const [row] = rows;
-    if (!row) throw new GridtallyError('billing.bill-unknown', `there is no bill ${JSON.stringify(billId)}`);
+    if (!row) throw await unknownBill(db, billId);
     const { tariffVersions, ...bill } = row;
     return { ...bill, madeFrom: { ...bill.madeFrom, tariffVersions } };
+}
+
+async function unknownBill(db: Reader, billId: string): Promise<GridtallyError> {
+    const missing = await accountMissingBill(db, billId);
+    const why = missing === undefined ? '' : `; ${withoutBillText(missing)}`;
+    return new GridtallyError('billing.bill-unknown', `there is no bill ${JSON.stringify(billId)}${why}`);
 }

@@ -1,7 +1,12 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import {
+    type AccountsWithoutBill,
+    accountsWithoutBill,
+    withoutBillText,
+} from '../billing/accounts-without-bill.ts';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
-import { type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
+import { type BillFilter, type BillSummary, listBills, loadBill } from '../billing/bill-queries.ts';
 import { renderBillText } from '../billing/bill-text.ts';
 import type { UnratedAccount } from '../billing/rating-faults.ts';
 import { type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
@@ -11,8 +16,9 @@ import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { draftPeriod, type PeriodDraft } from '../pipeline/draft-period.ts';
+import type { Database } from '../store/database.ts';
 import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
-import { tableText } from './output.ts';
+import { type Output, tableText } from './output.ts';
 
 interface BillOptions extends CommonOptions {
     readonly period?: string;
@@ -113,12 +119,16 @@ async function showCommand(billId: string, _options: CommonOptions, self: Comman
 async function listCommand(_options: BillOptions, self: Command): Promise<void> {
     const options = merged<BillOptions>(self);
     await withWorkspace(options, async ({ db }, output) => {
-        const bills = await listBills(
-            db,
-            options.period === undefined ? {} : { period: monthPeriod(options.period) },
-        );
+        const filter = options.period === undefined ? {} : { period: monthPeriod(options.period) };
+        const bills = await listBills(db, filter);
         output.result(bills, billTable(bills));
+        tellWithoutBill(output, await accountsWithoutBill(db, filter));
     });
+}
+
+/** On stderr, with `--json` too: what goes to stdout are bills and nothing else. */
+function tellWithoutBill(output: Output, months: readonly AccountsWithoutBill[]): void {
+    for (const month of months) output.notice(`warning: ${withoutBillText(month)}`);
 }
 
 /** With a last line that sums: a home has one currency. */
@@ -167,38 +177,46 @@ async function exportCommand(_options: ExportOptions, self: Command): Promise<vo
     const format: ExportFormat = options.format;
     await withWorkspace(options, async ({ db }, output) => {
         const period = options.period === undefined ? undefined : monthPeriod(options.period);
-        const filter = period === undefined ? {} : { filter: { period } };
-        if (options.out === undefined && output.isJson) {
-            const exported = await collected(
-                exportBills(db, { table: 'bills', format: 'ndjson', ...filter }),
+        const filter = period === undefined ? {} : { period };
+        const withoutBill = await accountsWithoutBill(db, filter);
+        if (options.out !== undefined) {
+            const files = await exportFiles(db, { folder: path.resolve(options.out), format, filter });
+            output.result(
+                { files, withoutBill },
+                files.map((f) => `wrote ${f}`),
             );
+        } else if (output.isJson) {
+            const exported = await collected(exportBills(db, { table: 'bills', format: 'ndjson', filter }));
             const lines = exported.split('\n').filter((line) => line !== '');
             output.result(
                 lines.map((line) => JSON.parse(line)),
                 [],
             );
-            return;
+        } else {
+            for await (const text of exportBills(db, { table: 'bills', format, filter }))
+                if (!(await isRead(text))) return;
         }
-        if (options.out === undefined) {
-            for await (const text of exportBills(db, { table: 'bills', format, ...filter }))
-                if (!(await isRead(text))) break;
-            return;
-        }
-        await makeFolderDurably(path.resolve(options.out));
-        const files: string[] = [];
-        for (const table of ['bills', 'bill_lines'] as const) {
-            const file = await DurableFile.create(path.resolve(options.out), { label: table });
-            for await (const text of exportBills(db, { table, format, ...filter }))
-                await file.append(Buffer.from(text));
-            const target = path.resolve(options.out, exportFileName(table, format, period));
-            await file.publish(target);
-            files.push(target);
-        }
-        output.result(
-            { files },
-            files.map((f) => `wrote ${f}`),
-        );
+        tellWithoutBill(output, withoutBill);
     });
+}
+
+/** Bills and their lines, a file each; gives the files. */
+async function exportFiles(
+    db: Pick<Database, 'query'>,
+    into: { readonly folder: string; readonly format: ExportFormat; readonly filter: BillFilter },
+): Promise<string[]> {
+    const { folder, format, filter } = into;
+    await makeFolderDurably(folder);
+    const files: string[] = [];
+    for (const table of ['bills', 'bill_lines'] as const) {
+        const file = await DurableFile.create(folder, { label: table });
+        for await (const text of exportBills(db, { table, format, filter }))
+            await file.append(Buffer.from(text));
+        const target = path.join(folder, exportFileName(table, format, filter.period));
+        await file.publish(target);
+        files.push(target);
+    }
+    return files;
 }
 
 /** Writes to stdout; false where nobody reads it any more. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { unratedLines } from '../../src/cli/bill-commands.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
@@ -96,13 +97,49 @@ test('accounts that cannot be rated are listed by fault, the others are billed, 
     );
 });
 
-test('who has read enough of an export ends it without an error', () => {
+test('a list or an export of bills tells of accounts with an agreement and no bill, and so does a bill that is missing', async () => {
+    const run = (...args: string[]) => runCommand(world.homeFolder, ...args);
+    const warning =
+        'warning: 6 accounts with an agreement in 2024-02 have no bill of it (A3, A4, A5, A6, A7 and 1 more): `gridtally bill --period 2024-02` drafts it, or says why it cannot\n';
+    for (const args of [
+        ['bill', 'list'],
+        ['bill', 'list', '--json', '--period', '2024-02'],
+        ['export', 'bills'],
+    ])
+        assert.deepEqual(
+            await run(...args).then(({ code, said }) => [code, said]),
+            [0, warning],
+            args.join(' '),
+        );
+    assert.equal(JSON.parse((await run('bill', 'list', '--json')).out).length, 2);
+    const written = await run('export', 'bills', '--out', path.join(world.homeFolder, 'exported'), '--json');
+    assert.equal(written.said, warning);
+    assert.deepEqual(JSON.parse(written.out).withoutBill, [
+        { month: '2024-02', accounts: 6, firstAccountIds: ['A3', 'A4', 'A5', 'A6', 'A7'] },
+    ]);
+    assert.match(
+        (await run('bill', 'list', '--period', '2024-01')).said,
+        /8 accounts with an agreement in 2024-01 have/,
+    );
+    assert.equal((await run('bill', 'list', '--period', '2023-12')).said, '');
+    assert.match(
+        (await run('bill', 'show', 'B-A3-2024-02-1')).said,
+        /there is no bill "B-A3-2024-02-1"; 1 account with an agreement in 2024-02 has no bill of it \(A3\)/,
+    );
+    for (const id of ['B-A9-2024-02-1', 'B-A1-2024-02-2', 'B-A3-2023-02-1', 'nothing'])
+        assert.match((await run('bill', 'show', id)).said, /there is no bill "[^;]*\n/, id);
+});
+
+test('who has read enough of an export ends it without an error', async () => {
     const { homeFolder } = world;
+    // with all accounts billed, an export has nothing to warn of
+    await world.load('tariffs', 'tariffs.yaml', flatTariffs({}, { id: 'late', from: '2024-01-01' }));
+    assert.match((await runCommand(homeFolder, 'bill', '--period', '2024-02')).out, /6 bills drafted/);
     const command = `"${process.execPath}" "${PROGRAM}" export bills --home "${homeFolder}"`;
     const cut = spawnSync('sh', ['-c', `${command} | true`], { encoding: 'utf8' });
     assert.equal(cut.stderr, '');
     const whole = spawnSync('sh', ['-c', `${command} | cat`], { encoding: 'utf8' });
-    assert.match(whole.stdout, /^bill_id,.*\n(B-.*\n){2}$/);
+    assert.match(whole.stdout, /^bill_id,.*\n(B-.*\n){8}$/);
 });
 
 test('a fault of many accounts is told once, with some of them', () => {
