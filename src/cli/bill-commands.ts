@@ -16,9 +16,11 @@ import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { instantText } from '../kernel/period.ts';
 import { draftPeriod, type PeriodDraft } from '../pipeline/draft-period.ts';
+import { unparsedFeeds } from '../pipeline/refused-feeds.ts';
 import type { Database } from '../store/database.ts';
 import { type CommonOptions, command, month, withWorkspace } from './command-context.ts';
 import { type Output, tableText } from './output.ts';
+import { unparsedText } from './unparsed-text.ts';
 
 interface BillOptions extends CommonOptions {
     readonly period?: string;
@@ -54,8 +56,9 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
     await withWorkspace(options, async (workspace, output) => {
         output.progress(`drafting ${options.period}`);
         const result = await draftPeriod(workspace, period);
+        const unparsed = await unparsedFeeds(workspace);
         const { currency } = workspace.home;
-        output.result({ period: options.period, currency, ...result }, [
+        output.result({ period: options.period, currency, ...result, unparsed }, [
             `${options.period}: ${counted(result.drafted, 'bill')} drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,
             ...(result.sealed > 0
                 ? [`${counted(result.sealed, 'account')} left alone, because of a sealed bill`]
@@ -63,6 +66,7 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
             `${count(result.incomplete)} incomplete${result.held > 0 ? `, ${count(result.held)} held` : ''}; total due ${result.totalDue} ${currency}`,
         ]);
         for (const line of draftWarnings(options.period ?? '', period, result)) output.notice(line);
+        for (const line of unparsedText(unparsed)) output.notice(line);
         for (const line of unratedLines(result.unrated)) output.notice(line);
         if (result.unrated.length > 0) process.exitCode = 1;
     });

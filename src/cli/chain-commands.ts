@@ -3,12 +3,13 @@ import { count, counted } from '../kernel/counted.ts';
 import { describeMarks } from '../lake/day-mark-plan.ts';
 import { describePlan } from '../lake/refresh-plan.ts';
 import { load, planMarksOf, planRefreshOf, refreshAll } from '../pipeline/chain.ts';
-import { refusedFeeds } from '../pipeline/refused-feeds.ts';
+import { refusedFeeds, unparsedFeeds } from '../pipeline/refused-feeds.ts';
 import { masterDataKind } from '../registry/load-master-data.ts';
 import { type CommonOptions, command, wholeNumber, withWorkspace } from './command-context.ts';
 import { addIngestCommand } from './ingest-command.ts';
 import { refreshText } from './refresh-text.ts';
 import { refusedFeedText } from './refused-feed-text.ts';
+import { unparsedText } from './unparsed-text.ts';
 
 interface LoadOptions extends CommonOptions {
     readonly series?: string;
@@ -84,18 +85,22 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
             const plan = await planRefreshOf(workspace);
             const marks = await planMarksOf(workspace, plan);
             const lines = [...describePlan(plan), ...describeMarks(marks)];
-            output.result({ ...plan, marks }, [
+            const unparsed = await unparsedFeeds(workspace);
+            output.result({ ...plan, marks, unparsed }, [
                 ...(lines.length > 0 ? lines : ['nothing is stale']),
                 `${counted(plan.upToDate, 'partition')} up to date`,
             ]);
+            for (const line of unparsedText(unparsed)) output.notice(line);
             return;
         }
         const result = await refreshAll(workspace, (progress) =>
             output.progress(`refresh: ${refreshText(progress)}`),
         );
-        output.result(result, [
+        const unparsed = await unparsedFeeds(workspace);
+        output.result({ ...result, unparsed }, [
             `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
             `${counted(result.changedChannelDays, 'channel-day')} changed`,
         ]);
+        for (const line of unparsedText(unparsed)) output.notice(line);
     });
 }

@@ -7,7 +7,7 @@ import { type DistantReadings, distantReadings } from '../lake/distant-readings.
 import type { RefreshResult } from '../lake/refresh.ts';
 import { contractOf, homeContracts } from '../parsers/feed-catalogue.ts';
 import { type IngestResult, ingest, refreshAll } from '../pipeline/chain.ts';
-import { type RefusedFeed, refusedFeeds } from '../pipeline/refused-feeds.ts';
+import { type RefusedFeed, refusedFeeds, unparsedFeeds } from '../pipeline/refused-feeds.ts';
 import type { IncomingPayload } from '../raw/receive.ts';
 import { type CommonOptions, command, withWorkspace } from './command-context.ts';
 import { distantText } from './distant-text.ts';
@@ -16,6 +16,7 @@ import { wrapped } from './output.ts';
 import { refreshText } from './refresh-text.ts';
 import { QUARANTINE_QUERY, refusalLine, refusalText, sampleLine, WAITING_QUERY } from './refusal-text.ts';
 import { refusedFeedDocuments, refusedFeedText } from './refused-feed-text.ts';
+import { unparsedText } from './unparsed-text.ts';
 import { unusedText } from './unused-text.ts';
 
 interface IngestOptions extends CommonOptions {
@@ -64,6 +65,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
             ? await refreshAll(workspace, (progress) => output.progress(`refresh: ${refreshText(progress)}`))
             : undefined;
         const distant = result.parsed.versions > 0 ? await distantReadings(workspace.lake) : [];
+        const unparsed = await unparsedFeeds(workspace);
         const report = { ...result, feed: options.feed, refused, refreshed, distant };
         output.result(
             {
@@ -71,10 +73,12 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
                 refusedFeeds: refusedFeedDocuments(refused),
                 skippedHomes: incoming.skippedHomes,
                 distantReadings: distant,
+                unparsed,
                 ...(refreshed === undefined ? {} : { refreshed }),
             },
             ingestText(report),
         );
+        for (const line of unparsedText(unparsed)) output.notice(line);
         if (isIncomplete(report) || (options.strict && result.parsed.quarantined > 0)) process.exitCode = 1;
     });
 }

@@ -23,3 +23,19 @@ export async function refusedFeeds(chain: Chain): Promise<RefusedFeed[]> {
         .map(([feed, error]) => ({ feed, payloadsUnparsed: unparsed.get(feed) ?? 0, error }))
         .sort((a, b) => (a.feed < b.feed ? -1 : 1));
 }
+
+/** Payloads that are received and in no reading yet: another process is at them, or one that was ended has left them. */
+export interface UnparsedFeed {
+    readonly feed: string;
+    readonly payloads: number;
+}
+
+/** Of every feed that is not refused, in the order of their names. */
+export async function unparsedFeeds(chain: Chain): Promise<UnparsedFeed[]> {
+    const unparsed = await unparsedPayloads(chain.lake.db);
+    if (unparsed.size === 0) return [];
+    for (const { feed } of await refusedFeeds(chain)) unparsed.delete(feed);
+    return [...unparsed]
+        .map(([feed, payloads]) => ({ feed, payloads }))
+        .sort((a, b) => (a.feed < b.feed ? -1 : 1));
+}

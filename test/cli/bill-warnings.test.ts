@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { unratedLines } from '../../src/cli/bill-commands.ts';
+import { knownFeed } from '../../src/ingest/delivering-feeds.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
+import { receive } from '../../src/raw/receive.ts';
 import { type ChainWorld, flatTariffs, openChainWorld, readingsCsv } from '../chain/chain-world.ts';
 import { PROGRAM } from '../program.ts';
 import { runCommand } from './run-command.ts';
@@ -50,6 +53,35 @@ test('a month beyond all readings is warned of', async () => {
     const { document, warnings } = await draft('2031-01');
     assert.equal(document.newestMarketDay, '2024-02-02');
     assert.deepEqual(warnings, ['warning: no reading reaches into 2031-01: the newest is of 2024-02-02']);
+});
+
+test('what is received and not parsed is told by whoever has nothing of it, until it is parsed', async () => {
+    const { workspace, folder, homeFolder } = world;
+    const feed = await knownFeed(workspace.db, homeFolder, 'generic-csv', workspace.lake.clock);
+    const late = path.join(folder, 'late.csv');
+    writeFileSync(late, file('3', '2024-02-03'));
+    const source = { feedId: feed.feedId, name: 'generic-csv', repeatWindowDays: 35 } as const;
+    for await (const receipt of receive(workspace.raw, source, [{ sourceKey: 'late.csv', path: late }]))
+        assert.equal(receipt.isRepeat, false);
+    const run = (...args: string[]) => runCommand(homeFolder, ...args);
+    const warning = /^warning: 1 payload of feed generic-csv is received and not parsed, .*gridtally work/m;
+    for (const args of [['refresh', '--plan'], ['refresh'], ['bill', '--period', '2024-02']]) {
+        const { said, out } = await run(...args, '--json');
+        assert.match(said, warning, args.join(' '));
+        assert.deepEqual(JSON.parse(out).unparsed, [{ feed: 'generic-csv', payloads: 1 }]);
+    }
+    // as another process that parses it holds it
+    await workspace.db.transaction(async (tx) => {
+        await tx.query('select from segments where parsed_at is null for update');
+        const other = path.join(folder, 'other.csv');
+        writeFileSync(other, file('3', '2024-02-04'));
+        const { said, out } = await run('ingest', other, '--feed', 'generic-csv', '--json');
+        assert.match(said, warning);
+        assert.equal(JSON.parse(out).parsed.payloads, 1);
+    });
+    assert.equal((await run('work')).code, 0);
+    for (const args of [['refresh'], ['bill', '--period', '2024-02']])
+        assert.doesNotMatch((await run(...args)).said, /not parsed/);
 });
 
 test('accounts that cannot be rated are listed by fault, the others are billed, and the exit status is 1', async () => {
