@@ -149,7 +149,7 @@ function ingestText(report: IngestReport): string[] {
         ...(parsed.waiting > 0
             ? [
                   `next: gridtally sql "${WAITING_QUERY}"`,
-                  'next: gridtally load metering-points FILE (rows wait until their meter is registered for their time, and no longer then)',
+                  `next: gridtally load metering-points FILE (rows wait until their meter is registered for their time, and no longer then), or mend \`identifies\` in the contract of ${feed}, if it says meters and the file names metering points, or the other way round`,
               ]
             : []),
         ...(refreshed

@@ -49,7 +49,7 @@ export async function matchReadings(
 ): Promise<MatchCounts> {
     const isRefreshed = options.isRefreshed ?? false;
     const idle = { released: 0, quarantined: 0, moved: 0, displaced: 0 };
-    if (!(await hasWork(lake, isRefreshed))) return { ...idle, waiting: await countWaiting(lake) };
+    if (!(await hasWork(lake, feeds, isRefreshed))) return { ...idle, waiting: await countWaiting(lake) };
     return oneAtATime(lake, async (inUse) => {
         const { released, quarantined } = await releaseWaiting(inUse, feeds);
         const versions = await matchVersions(inUse, feeds, isRefreshed);
@@ -59,7 +59,7 @@ export async function matchReadings(
 
 /** What `matchReadings` would add to `reading_versions` before and after a refresh; changes nothing but the snapshot of the channels. */
 export async function foreseeMatch(lake: Lake, feeds: readonly KnownFeed[]): Promise<ComingReadings> {
-    if (!(await hasWork(lake, true))) return { versions: [], expected: [] };
+    if (!(await hasWork(lake, feeds, true))) return { versions: [], expected: [] };
     return useLake(lake, async (inUse) => {
         const session = await openParseSession(inUse);
         try {
@@ -95,8 +95,8 @@ async function foreseeMoves(
     return foreseePlaced(lake, engine, { wereVersions: true });
 }
 
-async function hasWork(lake: Lake, isRefreshed: boolean): Promise<boolean> {
-    if (await hasUnseenWaiting(lake)) return true;
+async function hasWork(lake: Lake, feeds: readonly KnownFeed[], isRefreshed: boolean): Promise<boolean> {
+    if (await hasUnseenWaiting(lake, feeds)) return true;
     if ((await newestBeliefAt(lake.db)) !== (await matchedBeliefAt(lake.db))) return true;
     return isRefreshed && (await partitionsOutOfStep(lake.db)).length > 0;
 }

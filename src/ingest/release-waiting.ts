@@ -26,10 +26,11 @@ export interface ReleaseCounts {
     readonly waiting: number;
 }
 
-/** What waits, and by which registrations it was last looked at. */
+/** What waits, and by which registrations and contracts it was last looked at. */
 interface WaitingState {
     readonly rows: number;
     readonly version: number;
+    /** The registrations and contracts of now. */
     readonly registration: string;
     readonly isLookedAt: boolean;
 }
@@ -37,11 +38,11 @@ interface WaitingState {
 /**
  * Moves waiting rows whose meter is registered by now into `reading_versions` or `register_versions`, with the sequence that they were received under, or
  * into `quarantined_rows`, where their channel shows that they are wrong: as had they come after the registration. Rows keep waiting, under the reason that holds
- * now, where the meter is unknown or not valid then. Does nothing where neither the rows nor the registrations are others than at the last look. The caller holds
+ * now, where the meter is unknown or not valid then. Does nothing where neither the rows nor the registrations or contracts are others than at the last look. The caller holds
  * the lock `release waiting`.
  */
 export async function releaseWaiting(lake: Lake, feeds: readonly KnownFeed[]): Promise<ReleaseCounts> {
-    const state = await waitingState(lake);
+    const state = await waitingState(lake, feeds);
     if (state === undefined || state.isLookedAt)
         return { released: 0, quarantined: 0, waiting: state?.rows ?? 0 };
     const files = await liveFiles(lake, 'waiting_rows');
@@ -68,7 +69,7 @@ export async function foreseeRelease(
     session: ParseSession,
     feeds: readonly KnownFeed[],
 ): Promise<ComingReadings | undefined> {
-    const state = await waitingState(lake);
+    const state = await waitingState(lake, feeds);
     if (state === undefined || state.isLookedAt) return undefined;
     const { released } = await matchWaiting(
         session,
@@ -82,26 +83,32 @@ export async function foreseeRelease(
     return coming;
 }
 
-/** True where rows wait that were not looked at by the present registrations. */
-export async function hasUnseenWaiting(lake: Lake): Promise<boolean> {
-    return (await waitingState(lake))?.isLookedAt === false;
+/** True where rows wait that were not looked at by the present registrations and contracts. */
+export async function hasUnseenWaiting(lake: Lake, feeds: readonly KnownFeed[]): Promise<boolean> {
+    return (await waitingState(lake, feeds))?.isLookedAt === false;
 }
 
 /** Rows that wait now. */
 export async function countWaiting(lake: Lake): Promise<number> {
-    return (await waitingState(lake))?.rows ?? 0;
+    return (await waitingRows(lake))?.rows ?? 0;
 }
 
 /** Undefined where nothing waits. */
-async function waitingState(lake: Lake): Promise<WaitingState | undefined> {
-    const registration = await registrationVersion(lake.db);
-    const rows = await lake.db.query<{ rows: number; version: number; inputs: Record<string, unknown> }>(
-        `select row_count as rows, version, inputs from partitions where table_name = 'waiting_rows' and row_count > 0`,
-    );
-    const row = rows[0];
+async function waitingState(lake: Lake, feeds: readonly KnownFeed[]): Promise<WaitingState | undefined> {
+    // a contract says what the meter column identifies
+    const contracts = feeds.map(({ feedId, contractNo }) => `${feedId}:${contractNo}`).sort();
+    const registration = [await registrationVersion(lake.db), ...contracts].join(' ');
+    const row = await waitingRows(lake);
     if (row === undefined) return undefined;
     const isLookedAt = row.inputs.registration === registration && row.inputs.version === row.version;
     return { rows: row.rows, version: row.version, registration, isLookedAt };
+}
+
+async function waitingRows({ db }: Pick<Lake, 'db'>) {
+    const rows = await db.query<{ rows: number; version: number; inputs: Record<string, unknown> }>(
+        `select row_count as rows, version, inputs from partitions where table_name = 'waiting_rows' and row_count > 0`,
+    );
+    return rows[0];
 }
 
 /** Rows that began to wait meanwhile were not looked at: then the version recorded is not the present one. */
