@@ -68,7 +68,7 @@ test('wrong usage exits with 2, tells the option, and is one JSON document too',
 test('commands that find nothing to do say so, and exit with 0', async () => {
     assert.deepEqual(await json('refresh', '--plan'), {
         code: 0,
-        value: { marks: [], rebuilds: [], upToDate: 1 },
+        value: { marks: [], rebuilds: [], upToDate: 1, unparsed: [] },
     });
     assert.deepEqual(await json('sweep'), {
         code: 0,
