@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { SparkRow } from '../../src/engine/spark-connect/arrow-values.ts';
@@ -263,7 +264,7 @@ const ENDLESS = `select count(*) as n from range(0, 1000000000000, 1, 2) where s
 
 /**
  * What tells when a query has tasks. A server that is told to interrupt one whose job is not yet submitted says that it has, and submits the job all the same, which
- * then holds every core of it for ever.
+ * then holds every core of it until the session ends.
  */
 function whenItRuns(): { readonly isAtWork: Promise<void>; onProgress(progress: QueryProgress): void } {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -308,6 +309,40 @@ test('who stops reading stops the query', { skip }, async () => {
     assert.equal(await session.interrupt(), 0);
     assert.deepEqual(await rowsOf('select 1 as a'), [{ a: 1 }]);
 });
+
+test('a session that has ended leaves no job, however early its queries were stopped', { skip }, async () => {
+    const early = () => sleep(Math.random() * 300);
+    for (let round = 0; round < 10; round += 1) {
+        const ending = [0, 1, 2].map(async () => {
+            const one = await SparkSession.connect(server.address + SETTINGS);
+            const running = failureOf(rowsOf(ENDLESS, one));
+            await early();
+            await one.close();
+            assert.equal((await running).isInterrupted, true);
+        });
+        await Promise.all(ending);
+    }
+    const stopped = await SparkSession.connect(server.address + SETTINGS);
+    for (let i = 0; i < 10; i += 1) {
+        const stop = new AbortController();
+        const running = failureOf(gather(stopped.rows(ENDLESS, { signal: stop.signal })));
+        await early();
+        stop.abort();
+        assert.equal((await running).isInterrupted, true);
+    }
+    await stopped.close();
+    await assertNoJob();
+});
+
+/** A job of the endless query has as many tasks as the server has cores, and what comes later waits for them. */
+async function assertNoJob(): Promise<void> {
+    // one that is yet to come counts too
+    await sleep(3_000);
+    const answer = rowsOf('select count(*) as n from range(0, 1000, 1, 2)');
+    assert.deepEqual(await Promise.race([answer, sleep(60_000, 'no core of the server is free')]), [
+        { n: 1000n },
+    ]);
+}
 
 test('progress tells of tasks done', { skip }, async () => {
     const seen: QueryProgress[] = [];
@@ -421,7 +456,7 @@ test('a server that dies in mid-query is told, and one that comes back has lost 
     const waiting = await SparkSession.connect(server.address + SETTINGS);
     const running = failureOf(rowsOf(ENDLESS, patient));
     const waitingRun = failureOf(rowsOf(ENDLESS, waiting));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     await server.kill();
     const dead = await running;
     assert.equal(dead.status, 'UNAVAILABLE');

@@ -41,6 +41,10 @@ export type ArtifactPayload = NonNullable<MessageInitShape<typeof AddArtifactsRe
 export class SparkCalls {
     readonly sessionId: string;
     readonly patience: Patience;
+    /** Operations that were asked for and did not come to their end, for all that is known: they run, were interrupted, or the server is out of reach. */
+    readonly unfinished = new Set<string>();
+    /** Nothing is begun or taken up again. */
+    isEnding = false;
     readonly #client: Client;
     readonly #metadata = new Metadata();
     readonly #userId: string;

@@ -31,7 +31,7 @@ export interface ExecutionOptions {
     /** By which `interrupt({ tag })` finds it; without commas. */
     readonly tags?: readonly string[];
     readonly onProgress?: (progress: QueryProgress) => void;
-    /** Interrupts the query on the server. */
+    /** Interrupts the query on the server. A job that the server was just about to submit may outlive that; it ends with the session. */
     readonly signal?: AbortSignal;
 }
 
@@ -86,7 +86,9 @@ class Execution {
     async *responses(): AsyncGenerator<ExecutePlanResponse> {
         const retries = this.#calls.retries();
         let isStarted = false;
+        this.#calls.unfinished.add(this.#operationId);
         while (!this.#isComplete) {
+            if (this.#calls.isEnding) throw endedWithSession();
             const stream = isStarted ? this.#attach() : this.#start();
             isStarted = true;
             // reading it tells of its errors; one that is no longer read may fail as it likes
@@ -96,7 +98,7 @@ class Execution {
                     retries.succeed();
                     this.#calls.observe(response);
                     if (response.responseId) this.#lastResponseId = response.responseId;
-                    if (response.responseType.case === 'resultComplete') this.#isComplete = true;
+                    if (response.responseType.case === 'resultComplete') this.#complete();
                     else yield response;
                     if (response.responseType.case === 'arrowBatch') this.#releaseTaken();
                 }
@@ -107,12 +109,26 @@ class Execution {
                     });
             } catch (error) {
                 const next = whatNext(error, this.#lastResponseId === undefined);
-                if (next === 'fail' || !(await retries.pause())) throw await this.#calls.explain(error);
+                if (next === 'fail' || !(await retries.pause())) throw await this.#failure(error);
                 isStarted = next === 'attach';
             } finally {
                 stream.cancel();
             }
         }
+    }
+
+    #complete(): void {
+        this.#isComplete = true;
+        this.#calls.unfinished.delete(this.#operationId);
+    }
+
+    /** The error to tell. After a failure of its own a query leaves nothing that runs. */
+    async #failure(error: unknown): Promise<unknown> {
+        if (this.#calls.isEnding) return endedWithSession(error);
+        const explained = await this.#calls.explain(error);
+        if (explained instanceof SparkError && isOfQuery(explained))
+            this.#calls.unfinished.delete(this.#operationId);
+        return explained;
     }
 
     #start() {
@@ -181,6 +197,15 @@ class Execution {
         if (!this.#isComplete) await this.#interrupt();
         await this.#release({ case: 'releaseAll', value: {} });
     }
+}
+
+function endedWithSession(cause?: unknown): SparkError {
+    return new SparkError('the session is closed', { status: 'CANCELLED' }, cause);
+}
+
+/** Not of the way to the server, nor of somebody who ended it: the server itself, too, where nobody had listened for long. */
+function isOfQuery({ errorClass, isInterrupted }: SparkError): boolean {
+    return errorClass !== undefined && !isInterrupted && !errorClass.startsWith('INVALID_HANDLE.OPERATION');
 }
 
 function whatNext(error: unknown, isNothingReceived: boolean): 'attach' | 'start' | 'fail' {
