@@ -55,8 +55,9 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
     const period = monthPeriod(options.period);
     await withWorkspace(options, async (workspace, output) => {
         output.progress(`drafting ${options.period}`);
-        const result = await draftPeriod(workspace, period);
+        // before: what another process parses meanwhile may be in no bill
         const unparsed = await unparsedFeeds(workspace);
+        const result = await draftPeriod(workspace, period);
         const { currency } = workspace.home;
         output.result({ period: options.period, currency, ...result, unparsed }, [
             `${options.period}: ${counted(result.drafted, 'bill')} drafted, ${count(result.replaced)} replaced, ${count(result.unchanged)} as before, ${count(result.removed)} removed`,

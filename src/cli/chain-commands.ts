@@ -81,11 +81,12 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
 async function refreshCommand(options: RefreshOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
         for (const line of refusedFeedText(await refusedFeeds(workspace))) output.notice(line);
+        // before the work: what another process parses meanwhile may be in none of it
+        const unparsed = await unparsedFeeds(workspace);
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
             const marks = await planMarksOf(workspace, plan);
             const lines = [...describePlan(plan), ...describeMarks(marks)];
-            const unparsed = await unparsedFeeds(workspace);
             output.result({ ...plan, marks, unparsed }, [
                 ...(lines.length > 0 ? lines : ['nothing is stale']),
                 `${counted(plan.upToDate, 'partition')} up to date`,
@@ -96,7 +97,6 @@ async function refreshCommand(options: RefreshOptions): Promise<void> {
         const result = await refreshAll(workspace, (progress) =>
             output.progress(`refresh: ${refreshText(progress)}`),
         );
-        const unparsed = await unparsedFeeds(workspace);
         output.result({ ...result, unparsed }, [
             `${counted(result.rebuilt, 'partition')} rebuilt, ${count(result.merged)} merged, ${count(result.removed)} emptied`,
             `${counted(result.changedChannelDays, 'channel-day')} changed`,

@@ -61,11 +61,11 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
             output.progress(`${stage}: ${counted(done, 'payload')}`),
         );
         const refused = await refusedFeeds(workspace);
+        const unparsed = await unparsedFeeds(workspace);
         const refreshed = options.refresh
             ? await refreshAll(workspace, (progress) => output.progress(`refresh: ${refreshText(progress)}`))
             : undefined;
         const distant = result.parsed.versions > 0 ? await distantReadings(workspace.lake) : [];
-        const unparsed = await unparsedFeeds(workspace);
         const report = { ...result, feed: options.feed, refused, refreshed, distant };
         output.result(
             {
