@@ -145,6 +145,11 @@ function ingestText(report: IngestReport): string[] {
                   `next: gridtally feed check FILE --feed ${feed} (what is wrong), then ingest the corrected file`,
               ]
             : []),
+        ...(refusedBefore.length > 0
+            ? [
+                  `next: gridtally replay --feed ${feed} (where the contract was mended since: brings in what an older one refused)`,
+              ]
+            : []),
         ...(parsed.quarantined > 0 ? [`next: gridtally sql "${QUARANTINE_QUERY}"`] : []),
         ...(parsed.waiting > 0
             ? [

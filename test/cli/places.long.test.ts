@@ -49,6 +49,8 @@ test('a file that is refused is told with file, line and field, now and when it 
         again.out,
         /^1 file refused when received before:\n {2}bad\.csv:1 a: file\.column-unknown: The header/m,
     );
+    assert.doesNotMatch(first.out, /gridtally replay/);
+    assert.match(again.out, /^next: gridtally replay --feed generic-csv /m);
     const { refusedBefore } = await json('ingest', ...files, '--feed', 'generic-csv');
     assert.deepEqual(
         refusedBefore.map((r: { sourceKey: string; line: number; field: string }) => [
