@@ -45,7 +45,7 @@ export async function refuseChangedChannels({ tx, file, faults }: LoadWork): Pro
          order by i.line, f.field`,
     );
     for (const { line, field, known, channel } of rows) {
-        const message = `${channel} has ${field} ${known}, which its readings have; end it and add another register`;
+        const message = `${channel} has ${field} ${known}, which a channel keeps, as readings of it may be there; end it and add another register`;
         faults.push({ file, line, field, message });
     }
 }

@@ -259,6 +259,8 @@ test('the interval length and flow of a channel that is loaded stay', async () =
             [2, 'interval_minutes'],
         ],
     );
+    for (const { message } of faults)
+        assert.match(message, /^register 1 of meter M3 has .*, which a channel keeps/);
 });
 
 test('a tariff file names each fault with its line and place', async () => {
