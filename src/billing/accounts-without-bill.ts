@@ -1,5 +1,5 @@
 import { type CalendarDate, type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
-import { count, counted } from '../kernel/counted.ts';
+import { counted, namedFirst } from '../kernel/counted.ts';
 import { believedAt } from '../registry/believed-table.ts';
 import type { Transaction } from '../store/database.ts';
 
@@ -14,7 +14,8 @@ export interface AccountsWithoutBill {
     readonly firstAccountIds: readonly string[];
 }
 
-const NAMED_ACCOUNTS_MAX = 5;
+/** So many accounts are named where more share something. */
+export const NAMED_ACCOUNTS_MAX = 5;
 
 /**
  * The month of `period`, or without it every month that has a bill, where accounts lack theirs: because faults of master data kept them
@@ -56,7 +57,6 @@ export async function accountMissingBill(
 }
 
 export function withoutBillText({ month, accounts, firstAccountIds }: AccountsWithoutBill): string {
-    const more = accounts - firstAccountIds.length;
-    const named = `${firstAccountIds.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''}`;
+    const named = namedFirst(firstAccountIds, accounts);
     return `${counted(accounts, 'account')} with an agreement in ${month} ${accounts === 1 ? 'has' : 'have'} no bill of it (${named}): \`gridtally bill --period ${month}\` drafts it, or says why it cannot`;
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import {
     type AccountsWithoutBill,
     accountsWithoutBill,
+    NAMED_ACCOUNTS_MAX,
     withoutBillText,
 } from '../billing/accounts-without-bill.ts';
 import { type ExportFormat, exportBills, exportFileName } from '../billing/bill-export.ts';
@@ -10,7 +11,7 @@ import { type BillFilter, type BillSummary, listBills, loadBill } from '../billi
 import { renderBillText } from '../billing/bill-text.ts';
 import type { UnratedAccount } from '../billing/rating-faults.ts';
 import { type DatePeriod, monthPeriod } from '../kernel/calendar-date.ts';
-import { count, counted } from '../kernel/counted.ts';
+import { count, counted, namedFirst } from '../kernel/counted.ts';
 import { decimal, formatDecimal, sumDecimals } from '../kernel/decimal.ts';
 import { DurableFile, makeFolderDurably } from '../kernel/durable.ts';
 import { GridtallyError } from '../kernel/errors.ts';
@@ -74,7 +75,6 @@ async function draftCommand(_options: BillOptions, self: Command): Promise<void>
 }
 
 const LISTED_FAULTS_MAX = 50;
-const NAMED_ACCOUNTS_MAX = 5;
 
 /** Accounts without a bill, by what keeps them from having one; first what concerns most. */
 export function unratedLines(unrated: readonly UnratedAccount[]): string[] {
@@ -83,12 +83,8 @@ export function unratedLines(unrated: readonly UnratedAccount[]): string[] {
     const accountsOf = Map.groupBy(told, ({ fault }) => fault);
     const byWeight = [...accountsOf].sort(([, a], [, b]) => b.length - a.length);
     const lines = byWeight.slice(0, LISTED_FAULTS_MAX).map(([fault, accounts]) => {
-        const named = accounts
-            .slice(0, NAMED_ACCOUNTS_MAX)
-            .map(({ accountId }) => accountId)
-            .join(', ');
-        const more = accounts.length - NAMED_ACCOUNTS_MAX;
-        return `  ${fault} (${accounts.length === 1 ? 'account' : 'accounts'} ${named}${more > 0 ? ` and ${count(more)} more` : ''})`;
+        const ids = accounts.slice(0, NAMED_ACCOUNTS_MAX).map(({ accountId }) => accountId);
+        return `  ${fault} (${accounts.length === 1 ? 'account' : 'accounts'} ${namedFirst(ids, accounts.length)})`;
     });
     const left = accountsOf.size - lines.length;
     return [

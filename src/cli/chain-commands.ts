@@ -80,9 +80,10 @@ async function loadCommand(kind: string, file: string, options: LoadOptions): Pr
 
 async function refreshCommand(options: RefreshOptions): Promise<void> {
     await withWorkspace(options, async (workspace, output) => {
-        for (const line of refusedFeedText(await refusedFeeds(workspace))) output.notice(line);
+        const refused = await refusedFeeds(workspace);
+        for (const line of refusedFeedText(refused)) output.notice(line);
         // before the work: what another process parses meanwhile may be in none of it
-        const unparsed = await unparsedFeeds(workspace);
+        const unparsed = await unparsedFeeds(workspace, refused);
         if (options.plan) {
             const plan = await planRefreshOf(workspace);
             const marks = await planMarksOf(workspace, plan);

@@ -61,7 +61,7 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
             output.progress(`${stage}: ${counted(done, 'payload')}`),
         );
         const refused = await refusedFeeds(workspace);
-        const unparsed = await unparsedFeeds(workspace);
+        const unparsed = await unparsedFeeds(workspace, refused);
         const refreshed = options.refresh
             ? await refreshAll(workspace, (progress) => output.progress(`refresh: ${refreshText(progress)}`))
             : undefined;

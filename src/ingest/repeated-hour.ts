@@ -28,10 +28,9 @@ from typed as t join repeated_hours as h on ${isInHour('t.wall_us')} where t.sta
     lead(wall_us) over file as next_us, lead(wall_us, 2) over file as second_next_us
 from typed semi join hour_rows using (${meter}) where wall_us is not null and stamp_offset_us is null
 window file as (partition by ${meter} order by line_no)`,
-        ordered_rows: `select r.* exclude (${meter}, line_no), h.*, previous_us - wall_us as back_us,
-    row_number() over (partition by ${prefixed('h', meter)}, hour_from_us, wall_us order by h.line_no) as nth,
-    count(*) over (partition by ${prefixed('h', meter)}, hour_from_us, wall_us) as times
-from hour_rows as h join meter_rows as r on r.payload_no = h.payload_no and r.line_no = h.line_no`,
+        ordered_rows: `select *, previous_us - wall_us as back_us,
+    row_number() over (partition by ${meter}, hour_from_us, wall_us order by line_no) as nth, count(*) over (partition by ${meter}, hour_from_us, wall_us) as times
+from meter_rows join (select * exclude (meter_key, register_key) from hour_rows) as h using (payload_no, line_no)`,
         hours: `select ${meter}, hour_from_us, max(place) - min(place) + 1 = count(*) as is_together,
     count(*) filter (back_us >= 0) as not_forward, count(*) filter (back_us > 0 and back_us < hour_to_us - hour_from_us) as steps_back, max(times) as most_times,
     coalesce(bool_and(times = 2 or (times = 1 and ${isEdge})) and count(*) filter (times = 2 and ${isEdge}) = 2
@@ -56,8 +55,4 @@ left join told_hours as h using (${meter}, hour_from_us)`,
     return Object.entries(stages)
         .map(([name, query]) => `${name} as (${query})`)
         .join(',\n');
-}
-
-function prefixed(relation: string, columns: string): string {
-    return columns.replace(/\w+/g, `${relation}.$&`);
 }

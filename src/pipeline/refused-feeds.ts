@@ -30,11 +30,11 @@ export interface UnparsedFeed {
     readonly payloads: number;
 }
 
-/** Of every feed that is not refused, in the order of their names. */
-export async function unparsedFeeds(chain: Chain): Promise<UnparsedFeed[]> {
+/** Of every feed that is not refused, in the order of their names. `refused` are those of `refusedFeeds`, where they are known. */
+export async function unparsedFeeds(chain: Chain, refused?: readonly RefusedFeed[]): Promise<UnparsedFeed[]> {
     const unparsed = await unparsedPayloads(chain.lake.db);
     if (unparsed.size === 0) return [];
-    for (const { feed } of await refusedFeeds(chain)) unparsed.delete(feed);
+    for (const { feed } of refused ?? (await refusedFeeds(chain))) unparsed.delete(feed);
     return [...unparsed]
         .map(([feed, payloads]) => ({ feed, payloads }))
         .sort((a, b) => (a.feed < b.feed ? -1 : 1));

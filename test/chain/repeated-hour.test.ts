@@ -111,10 +111,6 @@ const ENDS: readonly Case[] = [
     ],
     ['the newest first', '02:30 02:00 01:30 01:00 01:30 01:00 00:30', '02:00 ? ? ? ? ? 23:00'],
 ];
-const CASES: readonly (readonly [feed: string, ...Case])[] = [
-    ...STARTS.map((c) => ['starts', ...c] as const),
-    ...ENDS.map((c) => ['ends', ...c] as const),
-];
 let world: ChainWorld;
 let deliveries = 0;
 
@@ -132,10 +128,12 @@ interface Row {
     readonly begins: string;
 }
 
-const rowsOf = (index: number): Row[] => {
-    const [, , stamps = '', begins = ''] = CASES[index] ?? [];
+/** The rows of a case, of a meter by its name. */
+const rowsOf = ([name, stamps, begins]: Case): Row[] => {
     const times = begins.split(' ');
-    return stamps.split(' ').map((stamp, i) => ({ meter: `M${index}`, stamp, begins: times[i] ?? '' }));
+    return stamps
+        .split(' ')
+        .map((stamp, i) => ({ meter: name.replaceAll(',', ''), stamp, begins: times[i] ?? '' }));
 };
 
 /** The text of a file of the feed `lcl` whose values are the numbers of its rows. */
@@ -169,38 +167,32 @@ async function placed(feed: string, rows: readonly Row[]): Promise<Row[]> {
     });
 }
 
-for (const feed of ['starts', 'ends']) {
-    const names = CASES.flatMap(([of, name], index) => (of === feed ? [{ name, index }] : []));
-
+for (const [feed, cases] of Object.entries({ starts: STARTS, ends: ENDS })) {
     test(`the passing of a repeated hour is told by the order of rows where the order tells it, and else nobody guesses: ${feed}`, async () => {
-        const rows = names.flatMap(({ index }) => rowsOf(index));
-        const found = await placed(feed, rows);
-        for (const { name, index } of names) {
-            const ofCase = (list: readonly Row[]) => list.filter(({ meter }) => meter === `M${index}`);
-            assert.deepEqual(ofCase(found), rowsOf(index), name);
-        }
+        const given = cases.map(rowsOf);
+        const found = await placed(feed, given.flat());
+        for (const rows of given) assert.deepEqual(found.splice(0, rows.length), rows);
+        assert.deepEqual(found, []);
     });
 
     test(`the order is that of each meter, however its rows stand among those of others: ${feed}`, async () => {
-        const waiting = names.map(({ index }) => rowsOf(index));
+        const waiting = cases.map(rowsOf);
         const mixed: Row[] = [];
         while (waiting.length > 0) {
             for (const rows of waiting) mixed.push(...rows.splice(0, 1));
             waiting.splice(0, waiting.length, ...waiting.filter((rows) => rows.length > 0).reverse());
         }
-        assert.equal(mixed.length, names.flatMap(({ index }) => rowsOf(index)).length);
+        assert.equal(mixed.length, cases.flatMap(rowsOf).length);
         assert.deepEqual(await placed(feed, mixed), mixed);
     });
 }
 
+/** The text of a file of the feed `generic-csv` of one meter on that day: a row each of stamp and length in minutes. */
+const genericFile = (rows: readonly (readonly [stamp: string, minutes: string])[]): string =>
+    `meter_id,register,read_at,minutes,value,unit,quality,version\n${rows.map(([stamp, minutes]) => `M,,2013-10-27T${stamp},${minutes},1,kWh,,1\n`).join('')}`;
+
 test('rows of other lengths do not make an hour whole', async () => {
     const settings = { clock: 'Europe/London', repeatedHour: 'by-order' };
-    const rowsOfLengths = (rows: string) =>
-        `meter_id,register,read_at,minutes,value,unit,quality,version\n${rows
-            .split(' ')
-            .map((row) => row.split('/'))
-            .map(([stamp, minutes = '15']) => `LENGTHS,,2013-10-27T${stamp},${minutes},1,kWh,,1\n`)
-            .join('')}`;
     for (const [stampMarks, rows, untold] of [
         ['start', '00:45 01:00 01:00 01:30/30 01:30 02:00', 4],
         ['end', '00:45 01:00 01:30 01:30/30 02:00 02:00 02:15', 5],
@@ -210,7 +202,9 @@ test('rows of other lengths do not make an hour whole', async () => {
             `lengths-${stampMarks}`,
             variedContract('generic-csv', `lengths-${stampMarks}`, { ...settings, stampMarks }),
         );
-        const { faultsByRule } = await checkFile(world, `lengths-${stampMarks}`, rowsOfLengths(rows));
+        const stamps = rows.split(' ').map((row) => row.split('/'));
+        const file = genericFile(stamps.map(([stamp = '', minutes = '15']) => [stamp, minutes]));
+        const { faultsByRule } = await checkFile(world, `lengths-${stampMarks}`, file);
         assert.equal(faultsByRule['row.stamp-repeated-hour'] ?? 0, untold, rows);
     }
 });
@@ -219,10 +213,7 @@ test('a stamp that says its offset is what it says, and the order is that of the
     const settings = { clock: 'Europe/London', repeatedHour: 'by-order' };
     world.contract('offsets', variedContract('generic-csv', 'offsets', settings));
     const stamps = '00:30 01:00 01:30Z 01:30 01:00+01:00 01:00 01:30 01:30 02:00'.split(' ');
-    const file = (list: readonly string[]) => {
-        const lines = list.map((stamp, i) => `OFFSETS,,2013-10-27T${stamp},30,${i + 1},kWh,,1\n`);
-        return `meter_id,register,read_at,minutes,value,unit,quality,version\n${lines.join('')}`;
-    };
+    const file = (list: readonly string[]) => genericFile(list.map((stamp) => [stamp, '30']));
     const told = await checkFile(world, 'offsets', file(stamps.toSpliced(6, 1)));
     assert.deepEqual([told.accepted, told.faultsByRule], [8, {}]);
     const untold = await checkFile(world, 'offsets', file(stamps));
@@ -230,8 +221,8 @@ test('a stamp that says its offset is what it says, and the order is that of the
 });
 
 test('rows that the order does not tell are in quarantine by their rule', async () => {
-    const index = STARTS.findIndex(([name]) => name === 'one hour alone');
-    const { accepted, faultsByRule } = await checkFile(world, 'starts', fileOf(rowsOf(index).map(dated)));
+    const alone = STARTS.find(([name]) => name === 'one hour alone') ?? assert.fail();
+    const { accepted, faultsByRule } = await checkFile(world, 'starts', fileOf(rowsOf(alone).map(dated)));
     assert.deepEqual([accepted, faultsByRule], [2, { 'row.stamp-repeated-hour': 2 }]);
 });
 
