@@ -1,6 +1,6 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { compileModel } from '../engine/compile.ts';
-import type { EngineSession, JobLimits } from '../engine/engine.ts';
+import type { EngineSession, FewTexts, JobLimits } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
 import type { LiveFile } from './catalogue.ts';
@@ -129,6 +129,28 @@ function readsVersionsOnce({ bulkEngine }: Lake, inputs: JobInputs): boolean {
 
 function heldRows({ rebuilds }: JobInputs): number {
     return rebuilds.reduce((sum, rebuild) => sum + rebuild.heldRows, 0);
+}
+
+// more are no longer few
+const FEW_TEXTS_MAX = 64;
+
+/** The texts that what was decided from all versions has, where they are few; marks of rules are not told, as they come together in many ways. */
+export async function textsOfVersions(session: EngineSession): Promise<FewTexts> {
+    const [failed] = await session.rows('select count(*) as n from failed_days');
+    const isMarked = Number(failed?.n) > 0;
+    const sources = {
+        quality: 'partition_versions',
+        source_code: 'partition_versions',
+        ...(isMarked ? {} : { flags: 'version_outcomes' }),
+    };
+    const texts: Record<string, string[]> = {};
+    for (const [column, source] of Object.entries(sources)) {
+        const rows = await session.rows(
+            `select distinct ${column} from ${source} where ${column} is not null order by 1 nulls last limit ${FEW_TEXTS_MAX + 1}`,
+        );
+        if (rows.length <= FEW_TEXTS_MAX) texts[column] = rows.map((row) => String(row[column]));
+    }
+    return texts;
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it

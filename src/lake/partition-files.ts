@@ -1,5 +1,5 @@
 import { LAKE_TABLES, type LakeTable } from '../contracts/lake-tables.ts';
-import type { EngineSession, OwnFiles } from '../engine/engine.ts';
+import type { EngineSession, OwnFiles, PartsWish } from '../engine/engine.ts';
 import { makeFolderDurably } from '../kernel/durable.ts';
 import type { LiveFile, NewFile } from './catalogue.ts';
 import { freshFolder, type Lake, type PartitionKey, partitionText } from './lake.ts';
@@ -13,6 +13,7 @@ export interface PartitionedRows {
     readonly order: string;
     /** Of a merge of large partitions. */
     readonly own?: OwnRows;
+    readonly fewTexts?: PartsWish['fewTexts'];
 }
 
 /** Files that hold nearly all rows of each partition; `source` gives these first, as they lie there. */
@@ -31,7 +32,7 @@ const ROW_GROUP_ROWS: Partial<Record<LakeTable, number>> = { reads_interval: 24_
 export async function writePartitions(
     session: EngineSession,
     lake: Lake,
-    { table, source, order, own }: PartitionedRows,
+    { table, source, order, own, fewTexts }: PartitionedRows,
     partitions: readonly PartitionKey[],
 ): Promise<NewFile[]> {
     if (partitions.length === 0) return [];
@@ -45,6 +46,7 @@ export async function writePartitions(
         order,
         ...(rowGroupRows === undefined ? {} : { rowGroupRows }),
         ...(own ? { own: ownFilesOf(own, partitions) } : {}),
+        ...(fewTexts ? { fewTexts } : {}),
     });
     return partitions.flatMap(({ marketDay, bucket }, i): NewFile[] => {
         const file = written[i];

@@ -14,6 +14,7 @@ import {
     type PublishedTable,
     registerAllChannels,
     rollUp,
+    textsOfVersions,
 } from './curation-job.ts';
 import { refreshDayMarks } from './day-marks.ts';
 import { dimensionSnapshot } from './dimension-snapshot.ts';
@@ -253,9 +254,12 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
         remade ??= remadeChannels(session, lake);
         return remade;
     };
+    const isCurate = inputs.rebuilds[0]?.kind === 'curate';
     const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {
         const rows = rowsOfJob(table);
+        if (table === 'reads_interval' && isCurate)
+            return { ...rows, fewTexts: () => textsOfVersions(session) };
         if (!isTakingOver) return rows;
         return {
             ...rows,
@@ -266,7 +270,7 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);
     crashPoint('roll-up');
     // what was decided is read back from the files: cheaper than to decide again for each sum
-    if (inputs.rebuilds[0]?.kind === 'curate')
+    if (isCurate)
         await session.registerFiles(
             'curated_intervals',
             LAKE_TABLES.reads_interval,

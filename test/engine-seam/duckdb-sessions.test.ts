@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
-import type { Engine, EngineSession } from '../../src/engine/engine.ts';
+import type { Engine, EngineSession, FewTexts } from '../../src/engine/engine.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-sessions-'));
 const engine = duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') });
@@ -121,6 +121,40 @@ test('parts are the same files, whether each is computed for itself or all are c
             once.map((rows) => rows?.length),
             [250, 250, undefined, 250, 250],
         );
+    });
+});
+
+test('columns of few texts are the same texts in the files, and a text that was not told is an error', async () => {
+    const codes = ['A', "it's", 'Ü', ''];
+    const code = `([${codes.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')}, null])[1 + i % 5]`;
+    const query = `select cast(i % 6 as integer) as no, i as value, ${code} as code, cast(null as varchar) as none from range(2000) as r(i)`;
+    await within(async (session) => {
+        const write = async (name: string, numbers: readonly number[], fewTexts: () => Promise<FewTexts>) => {
+            const target = path.join(folder, name);
+            mkdirSync(target);
+            const parts = numbers.map((n) => [n]);
+            const wish = { by: [{ column: 'no' }], parts, order: 'value desc', fewTexts };
+            const files = await session.writeParts(query, target, wish);
+            const list = files.map((file) => `'${file?.path}'`).join(', ');
+            const read = `select * from read_parquet([${list}])`;
+            const [types] = await session.rows(
+                `select distinct typeof(code) as code, typeof(none) as none from (${read})`,
+            );
+            assert.deepEqual(types, { code: 'VARCHAR', none: 'VARCHAR' });
+            return session.rows(read);
+        };
+        const told = async () => ({ code: codes, none: [] });
+        for (const [name, numbers] of Object.entries({ few: [0, 3], many: [0, 1, 2, 3, 4, 5] })) {
+            const texts = await write(`${name} as texts`, numbers, async () => ({}));
+            assert.ok(texts.length > 600 && new Set(texts.map((row) => row.code)).size === 5);
+            assert.deepEqual(await write(`${name} told`, numbers, told), texts);
+            for (const [column, values] of Object.entries({ code: codes.slice(1), none: ['x'] })) {
+                const partly = async () => ({ ...(await told()), [column]: values });
+                const written = write(`${name} partly ${column}`, numbers, partly);
+                if (column === 'none') assert.deepEqual(await written, texts);
+                else await assert.rejects(written, /'A'/);
+            }
+        }
     });
 });
 

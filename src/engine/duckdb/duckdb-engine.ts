@@ -15,6 +15,7 @@ import {
     type EngineRow,
     type EngineSession,
     type EngineValue,
+    type FewTexts,
     type JobLimits,
     type PartitionFile,
     type PartsWish,
@@ -263,8 +264,10 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.parts.length <= PARTS_COMPUTED_EACH || wish.own) return this.#writeEach(query, folder, wish);
-        await this.materialise('rows_of_parts', query);
+        if (wish.own) return this.#writeEach(query, folder, wish);
+        const rows = withEnumerations(query, (await wish.fewTexts?.()) ?? {});
+        if (wish.parts.length <= PARTS_COMPUTED_EACH) return this.#writeEach(rows, folder, wish);
+        await this.materialise('rows_of_parts', rows);
         try {
             return await this.#writeEach('select * from rows_of_parts', folder, wish);
         } finally {
@@ -439,6 +442,21 @@ function noQuery(kind: string, cause?: Error): GridtallyError {
     return new GridtallyError('sql.refused', `this is no query, but a statement of the kind ${kind}`, {
         ...(cause === undefined ? {} : { cause }),
     });
+}
+
+/**
+ * The rows of a query with columns of few texts as enumerations, which a file takes as texts: a byte for each goes through the sort, and the file's dictionary
+ * is known before. That saves a quarter of what sorting and writing readings costs. A text that is not among them fails the cast.
+ */
+function withEnumerations(query: string, texts: FewTexts): string {
+    const columns = Object.entries(texts).map(([column, values]) => {
+        const type = `enum(${(values.length === 0 ? [''] : [...values].sort()).map(sqlText).join(', ')})`;
+        // to compare with a few costs a quarter of looking a text up
+        const cases = values.map((value) => `when ${sqlText(value)} then cast(${sqlText(value)} as ${type})`);
+        const other = `cast(${column} as ${type})`;
+        return `${cases.length === 0 ? other : `case ${column} ${cases.join(' ')} else ${other} end`} as ${column}`;
+    });
+    return columns.length === 0 ? query : `select * replace (${columns.join(', ')}) from (${query}) as t`;
 }
 
 /** As ranges rather than a computed key, so that the engine skips what lies outside. */
