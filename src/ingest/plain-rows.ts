@@ -144,10 +144,10 @@ function codesOf(column: string, contract: FeedContract): { quality: string; sou
         ([, meaning]) => meaning === 'measured' || meaning === 'estimated',
     );
     const names = codes.map(([code]) => sqlText(code)).join(', ') || "''";
-    const pick = (type: string, valueOf: (code: string, meaning: string) => string) => {
+    const pick = (type: string, textOf: (code: string, meaning: string) => string) => {
         const cases = codes.map(
             ([code, meaning]) =>
-                `when ${column} = ${sqlText(code)} then cast(${valueOf(code, meaning)} as ${type})`,
+                `when ${column} = ${sqlText(code)} then cast(${textOf(code, meaning)} as ${type})`,
         );
         return cases.length === 0 ? `cast(null as ${type})` : `case ${cases.join(' ')} end`;
     };
