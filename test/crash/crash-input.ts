@@ -33,6 +33,8 @@ export interface CrashInput {
     readonly from: string;
     /** Months, such as `2013-04`, that hold a market day of the readings. */
     readonly months: readonly string[];
+    /** How many homes have readings. */
+    readonly homes: number;
     /** True where the readings are of real meters. */
     readonly isReal: boolean;
 }
@@ -105,6 +107,7 @@ export function makeCrashInput(folder: string, options: CrashInputOptions): Cras
         loadedLate: [...meters.slice(half, half + 3), ...waiting],
         from: dates[0] ?? FROM,
         months: [...new Set(instants(dates).map((at) => marketDayOf(LONDON, at).slice(0, 7)))],
+        homes: homes.size,
         isReal,
     };
 }

@@ -10,6 +10,8 @@ interface SlowRun {
     readonly killsPerStage: number;
     readonly from: string;
     readonly days: number;
+    /** Of the sixty, those that have readings then. */
+    readonly homes: number;
     readonly stages: readonly Stage[];
 }
 
@@ -21,12 +23,14 @@ const RUNS: readonly SlowRun[] = [
         killsPerStage: Number(process.env.GRIDTALLY_CRASH_KILLS ?? '50'),
         from: '2013-03-25',
         days: 14,
+        homes: 59,
         stages: STAGES,
     },
     {
         killsPerStage: Number(process.env.GRIDTALLY_CRASH_YEAR_KILLS ?? '2'),
         from: '2013-01-01',
         days: 365,
+        homes: 60,
         stages:
             process.env.GRIDTALLY_CRASH_YEAR_KILLS === undefined
                 ? STAGES
@@ -41,8 +45,8 @@ const tell =
         : (line: string) => appendFileSync(progressFile, `${new Date().toISOString()} ${line}\n`);
 const seed = process.env.GRIDTALLY_CRASH_SEED ?? new Date().toISOString();
 
-for (const { killsPerStage, from, days, stages } of RUNS) {
-    test(`${killsPerStage} kills inside every stage of sixty homes' ${days} days leave the content of one quiet run`, {
+for (const { killsPerStage, from, days, homes, stages } of RUNS) {
+    test(`${killsPerStage} kills inside every stage of ${homes} homes' ${days} days leave the content of one quiet run`, {
         skip: LCL_SKIP,
     }, async (t) => {
         const serverKills = Math.ceil(killsPerStage / 5);
@@ -58,6 +62,7 @@ for (const { killsPerStage, from, days, stages } of RUNS) {
             ...(tell === undefined ? {} : { tell }),
         });
         t.diagnostic(JSON.stringify(run));
+        assert.equal(run.homes, homes, 'homes with readings');
         assert.deepEqual(run.findings, [], `again with GRIDTALLY_CRASH_SEED=${seed}`);
         for (const stage of stages) assert.ok(run.kills[stage] >= killsPerStage, `kills inside ${stage}`);
     });

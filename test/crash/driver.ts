@@ -36,6 +36,7 @@ export interface CrashRunOptions {
 export interface CrashRun extends StormCounts {
     /** Every way in which the violent home is not what the quiet one is; none: the promise is kept. */
     readonly findings: readonly string[];
+    readonly homes: number;
     readonly isReal: boolean;
     readonly orphansSwept: number;
     readonly seconds: number;
@@ -66,7 +67,9 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
         }
         const findings = [...storm.findings, ...end.findings];
         const seconds = (performance.now() - startedAt) / 1000;
-        return { ...storm.counts, findings, orphansSwept: end.orphansSwept, isReal: input.isReal, seconds };
+        const { orphansSwept } = end;
+        const { homes: homesRead, isReal } = input;
+        return { ...storm.counts, findings, orphansSwept, homes: homesRead, isReal, seconds };
     } finally {
         for (const home of Object.values(homes)) {
             mkdirSync(home, { recursive: true });
