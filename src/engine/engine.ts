@@ -134,7 +134,10 @@ export interface PartsWish {
     readonly own?: OwnFiles;
     /** What a row group should hold, where an engine can say so: a multiple of 2,048. */
     readonly rowGroupRows?: number;
-    /** Columns of text that hold few values, each with all that the query gives in it, besides null; another value is an error. To be asked for by an engine that sorts faster without texts. */
+    /**
+     * Columns of text that hold few values, each with all that the query may give in it besides null. An engine that sorts faster without texts may ask; to one
+     * that asked, another value is an error.
+     */
     readonly fewTexts?: () => Promise<FewTexts>;
 }
 

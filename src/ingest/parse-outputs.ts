@@ -12,7 +12,7 @@ import { isRightButLate, lateFaults } from './late-faults.ts';
 import { judgeMoves } from './moved-payloads.ts';
 import { judgedRows, type RecordSource, type UnknownMeter } from './parse-batch.ts';
 import type { ParseSession } from './parse-session.ts';
-import { knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
+import { knownCodes, knownStamps, type PlainSource, plainRows } from './plain-rows.ts';
 import { writeWhole } from './whole-table.ts';
 
 /** What became of the rows of one segment. records = versions + quarantined + waiting. */
@@ -328,6 +328,7 @@ export async function parsePlain(
     await makeFolderDurably(folder);
     const path = `${folder}/versions.parquet`;
     await engine.materialise('known_stamps', knownStamps(contract, source));
+    await engine.materialise('known_codes', knownCodes(contract));
     const rows = `select *, cast(${source.sequence} as bigint) as sequence, cast(${source.receivedAt * 1000} as bigint) as received_us, 0 as ordinal
         from (${plainRows(contract, { ...source, ...offsetOption(session) })}) where is_right`;
     const [file, isAsReceived] = await Promise.all([

@@ -77,7 +77,7 @@ select strftime(make_timestamp(known_us), ${sqlText(format)}) as known_stamp, mi
  * The hot step of parsing, DuckDB's own text: types rows that are right beyond doubt (plain kWh with at most
  * six decimals, a stamp in the contract's plainest form, a registered meter) and stops with an error at the
  * first row that is not, whereupon the payload goes through the spool, where every rule has its say.
- * Rows come out as in `typedRows` (tests hold both equal). Reads the table `known_stamps` of the session.
+ * Rows come out as in `typedRows` (tests hold both equal). Reads the tables `known_stamps` and `known_codes` of the session.
  */
 export function plainRows(contract: FeedContract, source: PlainSource): string {
     const { reading } = contract;
@@ -85,7 +85,6 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
         contract.columns.findIndex((c, i) => c.role === role && source.present[i]);
     const of = (role: ColumnRole) => (index(role) < 0 ? undefined : `c${index(role)}`);
     const stamp = plainStamp(of('stamp') ?? "''", contract);
-    const codes = codesOf(of('quality') ?? "''", contract);
     const version = of('version');
     const register = of('register');
     const minutes = of('minutes');
@@ -93,6 +92,8 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const decimals = Math.min(6, reading.value.maxDecimals);
     const isValue = `regexp_full_match(${value}, '-?\\d{1,12}${decimals > 0 ? `(\\.\\d{1,${decimals}})?` : ''}')`;
     const nullTexts = reading.value.nullTexts.map(sqlText).join(', ');
+    // the form of a stamp is not among them: a stamp of another form has no `period_us`, and what two columns say alike the engine works out for every row
+    // before it looks whether the stamp is a known one
     const mustHold = [
         'surplus is null',
         isValue,
@@ -108,11 +109,12 @@ export function plainRows(contract: FeedContract, source: PlainSource): string {
     const typed = `select ${of('meter')} as meter_key,
     ${register ? `case when ${register} = '' then ${sqlText(reading.defaultRegister)} else ${register} end` : sqlText(reading.defaultRegister)} as register_key,
     ${minutes ? `case when ${minutes} = '' then ${reading.intervalMinutes} else try_cast(${minutes} as smallint) end` : `cast(${reading.intervalMinutes} as smallint)`} as minutes,
-    coalesce(s.known_us, case when ${stamp.isPlain} then ${stamp.us} end) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, ${codes.quality} as quality,
-    ${codes.sourceCode} as source_code,
+    coalesce(s.known_us, case when ${stamp.isPlain} then ${stamp.us} end) as period_us, try_cast(${value} as decimal(18, 6)) as kwh, q.known_quality as quality,
+    q.known_source_code as source_code,
     ${version ? `try_cast(nullif(${version}, '') as bigint)` : 'cast(null as bigint)'} as version_stamp,
     ${mustHold.join(' and ')} as is_plain
-from ${records(contract, source)} left join known_stamps as s on s.known_stamp = ${of('stamp')}`;
+from ${records(contract, source)} left join known_stamps as s on s.known_stamp = ${of('stamp')}
+    left join known_codes as q on q.known_code = ${of('quality') ?? "''"}`;
     return `select d.*, c.channel_no, ${fate(contract, source)} as is_right
 from (select t.*, ${dayColumns(source)} from (${typed}) as t ${source.fixedOffsetUs === undefined ? `left join utc_dates as u on u.utc_day_no = cast(t.period_us // ${DAY_US} as integer)` : ''}) as d
 left join channel_map as c on c.external_key = d.meter_key and c.register_key = d.register_key
@@ -136,25 +138,18 @@ function plainStamp(column: string, contract: FeedContract): { isPlain: string; 
 }
 
 /**
- * What a quality code under which a row has a value means, null for any other; both as enumerations: a file takes them as they
- * are, where texts would be looked up row by row.
+ * A table of the quality codes under which a row has a value, with what they mean. Both are enumerations: a file takes them
+ * as they are, where texts would be looked up row by row. Empty where the contract has none, and then no row is plain.
  */
-function codesOf(column: string, contract: FeedContract): { quality: string; sourceCode: string } {
+export function knownCodes(contract: FeedContract): string {
     const codes = Object.entries(contract.reading.qualityCodes).filter(
         ([, meaning]) => meaning === 'measured' || meaning === 'estimated',
     );
-    const names = codes.map(([code]) => sqlText(code)).join(', ') || "''";
-    const pick = (type: string, textOf: (code: string, meaning: string) => string) => {
-        const cases = codes.map(
-            ([code, meaning]) =>
-                `when ${column} = ${sqlText(code)} then cast(${textOf(code, meaning)} as ${type})`,
-        );
-        return cases.length === 0 ? `cast(null as ${type})` : `case ${cases.join(' ')} end`;
-    };
-    return {
-        quality: pick("enum('estimated', 'measured')", (_, meaning) => sqlText(meaning)),
-        sourceCode: pick(`enum(${names})`, (code) => (code === '' ? 'null' : sqlText(code))),
-    };
+    const texts = codes.map(([code]) => sqlText(code));
+    const rows = codes.map(([code, meaning]) => `(${sqlText(code)}, ${sqlText(meaning)})`);
+    const values = rows.length === 0 ? '(cast(null as varchar), cast(null as varchar))' : rows.join(', ');
+    return `select code as known_code, cast(meaning as enum('estimated', 'measured')) as known_quality,
+    cast(nullif(code, '') as enum(${texts.join(', ') || "''"})) as known_source_code from (values ${values}) as t(code, meaning)`;
 }
 
 function dayColumns(source: PlainSource): string {
@@ -164,10 +159,7 @@ function dayColumns(source: PlainSource): string {
     (${local} + 1) * ${DAY_US} - ${source.fixedOffsetUs} as day_to_us`;
 }
 
-/**
- * True, or an error that ends the statement. A null anywhere counts as not right: a stamp in another form has no `period_us`. To ask for its form here
- * once more would have the engine look at it in each row, also where the stamp is a known one: what two columns say alike it works out first.
- */
+/** True, or an error that ends the statement. A null anywhere counts as not right. */
 function fate(contract: FeedContract, source: PlainSource): string {
     const { stamp, value } = contract.reading;
     const lengthUs = '(cast(d.minutes as bigint) * 60000000)';

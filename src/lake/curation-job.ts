@@ -134,23 +134,19 @@ function heldRows({ rebuilds }: JobInputs): number {
 // more are no longer few
 const FEW_TEXTS_MAX = 64;
 
-/** The texts that what was decided from all versions has, where they are few; marks of rules are not told, as they come together in many ways. */
+/**
+ * All texts that what is published may have in `quality` and `source_code`, if they are few: those of every version with a value. Without `flags`: what the
+ * rules mark is known only when every reading is judged, as it is written.
+ */
 export async function textsOfVersions(session: EngineSession): Promise<FewTexts> {
-    const [failed] = await session.rows('select count(*) as n from failed_days');
-    const isMarked = Number(failed?.n) > 0;
-    const sources = {
-        quality: 'partition_versions',
-        source_code: 'partition_versions',
-        ...(isMarked ? {} : { flags: 'version_outcomes' }),
-    };
-    const texts: Record<string, string[]> = {};
-    for (const [column, source] of Object.entries(sources)) {
-        const rows = await session.rows(
-            `select distinct ${column} from ${source} where ${column} is not null order by 1 nulls last limit ${FEW_TEXTS_MAX + 1}`,
-        );
-        if (rows.length <= FEW_TEXTS_MAX) texts[column] = rows.map((row) => String(row[column]));
-    }
-    return texts;
+    const pairs = await session.rows(
+        `select distinct quality, source_code from partition_versions where kwh is not null limit ${FEW_TEXTS_MAX + 1}`,
+    );
+    if (pairs.length > FEW_TEXTS_MAX) return {};
+    const textsOf = (column: string) => [
+        ...new Set(pairs.flatMap((pair) => (pair[column] === null ? [] : [String(pair[column])]))),
+    ];
+    return { quality: textsOf('quality'), source_code: textsOf('source_code') };
 }
 
 // to rank a version costs several times what it costs to find out that nothing contests it

@@ -9,7 +9,7 @@ export interface PartitionedRows {
     readonly table: LakeTable;
     /** The session's table or view with the rows. */
     readonly source: string;
-    /** Total, so that the same content gives the same bytes. */
+    /** Total, so that the same content gives the same rows in the same places. */
     readonly order: string;
     /** Of a merge of large partitions. */
     readonly own?: OwnRows;

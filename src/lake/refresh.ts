@@ -258,13 +258,12 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {
         const rows = rowsOfJob(table);
-        if (table === 'reads_interval' && isCurate)
-            return { ...rows, fewTexts: () => textsOfVersions(session) };
-        if (!isTakingOver) return rows;
-        return {
-            ...rows,
-            own: { files: inputs.previous[table], view: `previous_${table}`, changedChannels },
-        };
+        if (isTakingOver) {
+            const own = { files: inputs.previous[table], view: `previous_${table}`, changedChannels };
+            return { ...rows, own };
+        }
+        const isWholeReadings = isCurate && table === 'reads_interval';
+        return isWholeReadings ? { ...rows, fewTexts: () => textsOfVersions(session) } : rows;
     };
     const intervals = rowsToWrite('reads_interval');
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);

@@ -6,6 +6,8 @@ import { after, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
 import type { Engine, EngineSession, FewTexts } from '../../src/engine/engine.ts';
+import { sqlText } from '../../src/engine/sql-text.ts';
+import { textsOfVersions } from '../../src/lake/curation-job.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-sessions-'));
 const engine = duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') });
@@ -125,36 +127,61 @@ test('parts are the same files, whether each is computed for itself or all are c
 });
 
 test('columns of few texts are the same texts in the files, and a text that was not told is an error', async () => {
-    const codes = ['A', "it's", 'Ü', ''];
-    const code = `([${codes.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')}, null])[1 + i % 5]`;
-    const query = `select cast(i % 6 as integer) as no, i as value, ${code} as code, cast(null as varchar) as none from range(2000) as r(i)`;
-    await within(async (session) => {
-        const write = async (name: string, numbers: readonly number[], fewTexts: () => Promise<FewTexts>) => {
-            const target = path.join(folder, name);
-            mkdirSync(target);
-            const parts = numbers.map((n) => [n]);
-            const wish = { by: [{ column: 'no' }], parts, order: 'value desc', fewTexts };
-            const files = await session.writeParts(query, target, wish);
-            const list = files.map((file) => `'${file?.path}'`).join(', ');
-            const read = `select * from read_parquet([${list}])`;
-            const [types] = await session.rows(
-                `select distinct typeof(code) as code, typeof(none) as none from (${read})`,
-            );
-            assert.deepEqual(types, { code: 'VARCHAR', none: 'VARCHAR' });
-            return session.rows(read);
-        };
-        const told = async () => ({ code: codes, none: [] });
-        for (const [name, numbers] of Object.entries({ few: [0, 3], many: [0, 1, 2, 3, 4, 5] })) {
-            const texts = await write(`${name} as texts`, numbers, async () => ({}));
-            assert.ok(texts.length > 600 && new Set(texts.map((row) => row.code)).size === 5);
-            assert.deepEqual(await write(`${name} told`, numbers, told), texts);
-            for (const [column, values] of Object.entries({ code: codes.slice(1), none: ['x'] })) {
-                const partly = async () => ({ ...(await told()), [column]: values });
-                const written = write(`${name} partly ${column}`, numbers, partly);
-                if (column === 'none') assert.deepEqual(await written, texts);
-                else await assert.rejects(written, /'A'/);
+    const many = Array.from({ length: 40 }, (_, i) => `code ${i}`);
+    for (const codes of [['A', "it's", 'Ü', ''], many]) {
+        const code = `([${codes.map(sqlText).join(', ')}, null])[1 + i % ${codes.length + 1}]`;
+        const query = `select cast(i % 6 as integer) as no, i as value, ${code} as code, cast(null as varchar) as none from range(2000) as r(i)`;
+        await within(async (session) => {
+            const write = async (numbers: readonly number[], fewTexts: () => Promise<FewTexts>) => {
+                const target = mkdtempSync(path.join(folder, 'few-texts-'));
+                const parts = numbers.map((n) => [n]);
+                const wish = { by: [{ column: 'no' }], parts, order: 'value desc', fewTexts };
+                const files = await session.writeParts(query, target, wish);
+                return session.rows(
+                    `select * from read_parquet([${files.map((file) => sqlText(file?.path ?? '')).join(', ')}])`,
+                );
+            };
+            for (const numbers of [
+                [0, 3],
+                [0, 1, 2, 3, 4, 5],
+            ]) {
+                const texts = await write(numbers, async () => ({}));
+                assert.ok(texts.length > 600 && new Set(texts.map((row) => row.code)).size > codes.length);
+                assert.deepEqual(await write(numbers, async () => ({ code: codes, none: [] })), texts);
+                await assert.rejects(
+                    write(numbers, async () => ({ code: codes.slice(1) })),
+                    new RegExp(`Could not convert string '${codes[0]}'`),
+                );
             }
-        }
+        });
+    }
+});
+
+test('a job tells the texts of its versions with a value as long as they are few', async () => {
+    await within(async (session) => {
+        const told = async (codes: number) => {
+            await session.materialise(
+                'partition_versions',
+                `select 1.0 as kwh, 'measured' as quality, concat('code ', i) as source_code from range(${codes}) as r(i)
+                  union all select null, 'withdrawn', 'W'`,
+            );
+            const { quality, source_code: sourceCode } = await textsOfVersions(session);
+            return [quality?.join(), sourceCode?.length];
+        };
+        assert.deepEqual(await told(0), ['', 0]);
+        assert.deepEqual(await told(64), ['measured', 64]);
+        assert.deepEqual(await told(65), [undefined, undefined]);
+    });
+});
+
+test('texts are not asked for where most rows lie in files already', async () => {
+    await within(async (session) => {
+        const target = mkdtempSync(path.join(folder, 'own-'));
+        const own = { files: [[]], view: '', changed: async () => [undefined] };
+        const wish = { by: [{ column: 'no' }], parts: [[0]], order: 'no', own };
+        const fewTexts = () => assert.fail('asked');
+        const [file] = await session.writeParts(`select 0 as no, 'A' as code`, target, { ...wish, fewTexts });
+        assert.equal(file?.rowCount, 1);
     });
 });
 

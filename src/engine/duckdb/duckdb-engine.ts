@@ -444,18 +444,25 @@ function noQuery(kind: string, cause?: Error): GridtallyError {
     });
 }
 
+// to compare with a few costs a quarter of looking a text up; from sixteen on it costs as much
+const COMPARED_MAX = 8;
+
 /**
  * The rows of a query with columns of few texts as enumerations, which a file takes as texts: a byte for each goes through the sort, and the file's dictionary
- * is known before. That saves a quarter of what sorting and writing readings costs. A text that is not among them fails the cast.
+ * is known before. With few codes that saves a quarter of what sorting and writing readings costs. A text that is not among them fails the cast.
  */
 function withEnumerations(query: string, texts: FewTexts): string {
-    const columns = Object.entries(texts).map(([column, values]) => {
-        const type = `enum(${(values.length === 0 ? [''] : [...values].sort()).map(sqlText).join(', ')})`;
-        // to compare with a few costs a quarter of looking a text up
-        const cases = values.map((value) => `when ${sqlText(value)} then cast(${sqlText(value)} as ${type})`);
-        const other = `cast(${column} as ${type})`;
-        return `${cases.length === 0 ? other : `case ${column} ${cases.join(' ')} else ${other} end`} as ${column}`;
-    });
+    const columns = Object.entries(texts)
+        .filter(([, values]) => values.length > 0)
+        .map(([column, values]) => {
+            const type = `enum(${[...values].sort().map(sqlText).join(', ')})`;
+            const lookedUp = `cast(${column} as ${type})`;
+            if (values.length > COMPARED_MAX) return `${lookedUp} as ${column}`;
+            const compared = values.map(
+                (value) => `when ${sqlText(value)} then cast(${sqlText(value)} as ${type})`,
+            );
+            return `case ${column} ${compared.join(' ')} else ${lookedUp} end as ${column}`;
+        });
     return columns.length === 0 ? query : `select * replace (${columns.join(', ')}) from (${query}) as t`;
 }
 
