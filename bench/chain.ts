@@ -17,6 +17,11 @@ interface Side {
     readonly stages: Readonly<Record<string, StageReport>>;
 }
 
+interface Pair {
+    readonly ours: Side;
+    readonly duckdb: Side;
+}
+
 /**
  * A day of quarter-hours with 1 % corrections through gridtally and through a plain DuckDB script, in
  * turn, each in a process of its own. Throws when the two do not publish the same energy.
@@ -25,7 +30,7 @@ export async function benchChain(options: ChainOptions): Promise<void> {
     const { meters, runs } = options;
     await withTown({ name: 'chain', meters, correctionsRate: 0.01 }, async (folder, day) => {
         const rows = day.rows + day.correctionRows;
-        const pairs: { ours: Side; duckdb: Side }[] = [];
+        const pairs: Pair[] = [];
         for (let i = 0; i < runs; i++) {
             const ours = await side('gridtally', folder, rows);
             const duckdb = await side('duckdb', folder, rows);
@@ -44,14 +49,8 @@ async function side(name: 'gridtally' | 'duckdb', folder: string, rows: number):
     return { rows, ...(await runWorker<Omit<Side, 'rows'>>('chain-worker.ts', [name, folder])) };
 }
 
-function report(
-    options: ChainOptions,
-    pairs: readonly { ours: Side; duckdb: Side }[],
-    generateSeconds: number,
-): void {
-    const median = [...pairs].sort(
-        (a, b) => a.ours.seconds / a.duckdb.seconds - b.ours.seconds / b.duckdb.seconds,
-    )[Math.floor(pairs.length / 2)];
+function report(options: ChainOptions, pairs: readonly Pair[], generateSeconds: number): void {
+    const median = [...pairs].sort((a, b) => ratioOf(a) - ratioOf(b))[Math.floor(pairs.length / 2)];
     if (!median) return;
     const { ours, duckdb } = median;
     if (options.isJson) {
@@ -64,12 +63,15 @@ function report(
                 stages: duckdb.stages,
             },
         };
-        process.stdout.write(`${JSON.stringify({ chain: { ...chain, generateSeconds, peers } }, null, 2)}\n`);
+        const ratios = pairs.map(ratioOf);
+        process.stdout.write(
+            `${JSON.stringify({ chain: { ...chain, generateSeconds, ratios, peers } }, null, 2)}\n`,
+        );
         return;
     }
     const lines = [
         `${ours.rows.toLocaleString('en')} readings of ${options.meters.toLocaleString('en')} meters, ${pairs.length} paired run(s), the median pair:`,
-        `simulated in ${generateSeconds.toFixed(1)} s, which should be less than it takes to ingest`,
+        `simulated in ${generateSeconds.toFixed(1)} s, which should be less than ${ours.stages['receive, parse, append']?.seconds.toFixed(1)} s`,
     ];
     for (const [name, s] of [
         ['gridtally', ours],
@@ -84,8 +86,12 @@ function report(
             for (const [part, spent] of Object.entries(parts)) lines.push(stageLine(`    ${part}`, spent));
         }
     }
-    for (const pair of pairs) lines.push(`ratio ${(pair.ours.seconds / pair.duckdb.seconds).toFixed(2)}`);
+    for (const pair of pairs) lines.push(`ratio ${ratioOf(pair).toFixed(2)}`);
     process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function ratioOf({ ours, duckdb }: Pair): number {
+    return ours.seconds / duckdb.seconds;
 }
 
 function stageLine(name: string, { seconds, cpuSeconds }: Spent): string {

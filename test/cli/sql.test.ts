@@ -201,6 +201,19 @@ test('who asks for a name of a customer is told how to see it', async () => {
         value: [{ name: 'Ada' }],
     });
     assert.doesNotMatch((await refusal('select nope from customers')).remedy ?? '', /--show-identity/);
+    const columns = async (...args: string[]) => {
+        const { value } = await sql('select column_name from (describe customers)', ...args);
+        return (value as { column_name: string }[]).map((row) => row.column_name);
+    };
+    assert.deepEqual(await columns(), ['customer_id', 'plan_id', 'joined_on']);
+    assert.deepEqual(await columns('--show-identity'), [
+        'customer_id',
+        'name',
+        'email',
+        'address',
+        'plan_id',
+        'joined_on',
+    ]);
 });
 
 test('an instant that is still to come is wrong usage', async () => {
