@@ -120,7 +120,8 @@ function candidate(
     return { from, to, score: alike, because: 'it stands in the same place of as many columns' };
 }
 
-function plainName(name: string): string {
+/** Equal for names that differ in case and signs only. */
+export function plainName(name: string): string {
     return name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 }
 

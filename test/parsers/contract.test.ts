@@ -114,6 +114,126 @@ test('all faults of a contract are told at once, each with its line and field', 
     ]);
 });
 
+/** Keys of schema/odcs-json-schema-v3.1.0.json of the standard that gridtally does not read. */
+const OF_ELEMENT = `id: an-id
+businessName: Readings
+physicalName: readings
+physicalType: text
+tags: [meters, half-hourly]
+authoritativeDefinitions: [{ url: 'https://example.org', type: businessDefinition }]
+quality: [{ metric: nullValues, mustBe: 0 }]
+relationships: [{ to: homes.id }]
+`;
+
+const OF_SCHEMA = `${OF_ELEMENT}description: What the trial measured.
+dataGranularityDescription: One row for each home and half-hour.
+`;
+
+const OF_COLUMN = `${OF_ELEMENT}primaryKey: true
+primaryKeyPosition: 1
+partitioned: true
+partitionKeyPosition: 1
+unique: false
+classification: restricted
+encryptedName: sealed
+criticalDataElement: true
+transformSourceObjects: [head_end]
+transformLogic: select wh / 1000
+transformDescription: From the head-end.
+examples: ['1']
+`;
+
+const OF_CONTRACT = `tenant: trial
+domain: metering
+dataProduct: readings
+tags: [meters]
+servers: [{ server: files, type: local, path: ./lcl, format: csv }]
+team: { name: metering, members: [{ username: someone, role: owner }] }
+roles: [{ role: reader }]
+support: [{ channel: '#metering' }]
+price: { priceAmount: 1, priceCurrency: GBP, priceUnit: megabyte }
+slaProperties: [{ property: latency, value: 4, unit: d }]
+slaDefaultElement: lcl_readings.tstp
+authoritativeDefinitions: [{ url: 'https://example.org', type: tutorial }]
+contractCreatedTs: '2026-01-01T00:00:00Z'
+customProperties: [{ id: own, property: costCentre, value: { no: 7 }, description: Of the ledger. }]
+`;
+
+const indented = (text: string, by: number) => text.replace(/^(?=.)/gm, ' '.repeat(by));
+
+/** The contract of lcl with every key of the standard; what they say of bytes is not what the file has. */
+function withEveryKey(): string {
+    const options = {
+        string: '{ minLength: 99, pattern: "^x$", format: uuid }',
+        timestamp: '{ format: dd/MM/yyyy HH.mm, timezone: true, defaultTimezone: Europe/Paris }',
+        number: '{ maximum: 0.001, multipleOf: 5, format: f32 }',
+    };
+    return shippedText('lcl')
+        .replace('status: active\n', `status: Under review\n${OF_CONTRACT}`)
+        .replace('    logicalType: object\n', `    logicalType: object\n${indented(OF_SCHEMA, 4)}`)
+        .replace(/ {8}logicalType: (string|timestamp|number)\n/g, (line, type: keyof typeof options) =>
+            [line, `        logicalTypeOptions: ${options[type]}\n`, indented(OF_COLUMN, 8)].join(''),
+        );
+}
+
+test('every key of the standard is accepted and changes nothing in how a file is read', () => {
+    const text = withEveryKey();
+    assert.equal(text.match(/transformLogic/g)?.length, 3);
+    const { sha256: _with, ...read } = readContract(text, 'x');
+    const { sha256: _without, ...plain } = readContract(shippedText('lcl'), 'x');
+    assert.deepEqual(read, plain);
+});
+
+test('a key that the standard does not have is refused at its line, at each level', () => {
+    const lines = withEveryKey().split('\n');
+    for (const key of ['tenant', 'dataGranularityDescription', 'partitioned']) {
+        const at = lines.findIndex((line) => line.trimStart().startsWith(`${key}:`));
+        const text = lines.with(at, (lines[at] ?? '').replace(key, `${key}s`)).join('\n');
+        assert.throws(
+            () => readContract(text, 'x'),
+            (error) => {
+                assert.ok(error instanceof GridtallyError);
+                assert.deepEqual(
+                    error.faults.map(({ line, message }) => [line, message]),
+                    [[at + 1, `${key}s is not known here.`]],
+                );
+                return true;
+            },
+        );
+    }
+    const within = { 'logicalType: string': 'logicalType: string\n        items: { logicalType: string }' };
+    assert.deepEqual(faultsOf('lcl', within), [
+        [15, 'schema[0].properties[0].items', 'A column holds one value: what lies within it is not read.'],
+    ]);
+});
+
+test('a status is any text that is not blank', () => {
+    const of = (status: string) => placesOf('lcl', { 'status: active': `status: ${status}` });
+    assert.deepEqual(of('in production since May'), []);
+    for (const status of ["''", "' \t'", '1', '[active]'])
+        assert.deepEqual(of(status), [[6, 'status']], status);
+});
+
+test('a setting beside the schema is refused with the place where it belongs', () => {
+    const beside = (property: string) =>
+        faultsOf('lcl', {
+            'status: active\n': `status: active\ncustomProperties:\n  - property: costCentre\n    value: 7\n  - property: ${property}\n    value: utc\n`,
+        });
+    assert.deepEqual(beside('ledger'), []);
+    for (const [settings, place] of [
+        [feedSettings, 'schema'],
+        [columnSettings, 'column'],
+    ] as const) {
+        for (const name of Object.keys(settings.shape)) {
+            const [fault, ...others] = beside(name);
+            assert.deepEqual(others, [], name);
+            assert.deepEqual(fault?.slice(0, 2), [10, 'customProperties[1].property'], name);
+            assert.match(fault?.[2] ?? '', new RegExp(`^${name} .*customProperties of (the|a) ${place}`));
+        }
+    }
+    assert.match(beside('Repeated_hour')[0]?.[2] ?? '', /differs from repeatedHour in case and signs only/);
+});
+
 test('what contradicts itself is refused', () => {
     const cases: readonly [string, Record<string, string>, readonly (readonly [number, string])[]][] = [
         ['lcl', { 'name: tstp': 'name: LCLid' }, [[20, 'LCLid.name']]],
