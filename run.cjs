@@ -23,34 +23,32 @@ const ROOT = __dirname;
 const CACHE = path.join(ROOT, '.cache');
 const LOCK = path.join(CACHE, 'launcher.lock');
 const LIVE = path.join(CACHE, 'live');
+const RUNTIME = path.join(ROOT, 'runtime');
 const NODE_MAJOR_MIN = 24;
 const LIVE_MS_MAX = 30 * 24 * 3600 * 1000;
 const MAIN = path.join(ROOT, 'src', 'cli', 'main.ts');
-const START_BUNDLE = path.join(ROOT, 'runtime', 'start-bundle.cjs');
+const START_BUNDLE = path.join(RUNTIME, 'start-bundle.cjs');
 
 main();
 
 function main() {
     const args = launchArguments();
     const needsNode = Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN;
-    const folders = needsNode ? [ROOT, path.join(ROOT, 'runtime')] : [ROOT];
-    const { liveFile, program } = underLock(folders, (isWritable) => {
+    const folders = needsNode ? [ROOT, RUNTIME] : [ROOT];
+    const { node, liveFile, program } = underLock(folders, (isWritable) => {
         const stale = folders.filter((folder) => !isInstalled(folder));
         if (stale.length > 0) {
-            if (!isWritable)
-                fail(
-                    `${ROOT} lacks its packages and this account cannot write there. Start it once as its owner.`,
-                );
+            if (!isWritable) refuseToInstall(stale);
             refuseWhileRunning();
             for (const folder of stale) install(folder);
         }
         linkPostgresLibraries();
         linkCommand();
-        if (!isWritable) return {};
+        const node = needsNode ? packagedNode() : process.execPath;
+        if (!isWritable) return { node };
         const program = bundledProgram();
-        return { liveFile: register(program), program };
+        return { node, liveFile: register(program), program };
     });
-    const node = needsNode ? packagedNode() : process.execPath;
     if (args[0] === '--install-only') {
         unregister(liveFile);
         return;
@@ -75,6 +73,8 @@ function launchArguments() {
 function isInstalled(folder) {
     const lock = readText(path.join(folder, 'package-lock.json'));
     if (lock === '') fail(`package-lock.json is missing in ${folder}: this is not a whole clone.`);
+    // npm calls it done where it could not fetch a package that is optional, as the Node of each platform is
+    if (folder === RUNTIME && isNodePackaged() && !fs.existsSync(nodeFile())) return false;
     if (readText(stampFile(folder)) === stampOf(lock)) return true;
     // Installed by npm itself rather than by this launcher: its own record tells.
     const record = readText(path.join(folder, 'node_modules', '.package-lock.json'));
@@ -187,16 +187,39 @@ function linkCommand() {
     tryQuietly(() => fs.chmodSync(__filename, 0o755)); // an archive may have lost the mode
 }
 
+/** An owner whose own Node is new enough installs none in runtime/, however often it is started. */
+function refuseToInstall(stale) {
+    if (stale.includes(ROOT))
+        fail(`${ROOT} lacks its packages and this account cannot write there. Start it once as its owner.`);
+    fail(
+        `gridtally needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version}, ${RUNTIME} lacks one, and this account cannot write there. ` +
+            `Start it with Node ${NODE_MAJOR_MIN}, or once as its owner with this Node.`,
+    );
+}
+
 function packagedNode() {
+    if (fs.existsSync(nodeFile())) return nodeFile();
+    const platform = `${process.platform}-${process.arch}`;
+    const reason = isNodePackaged()
+        ? `npm could not fetch the one for ${platform}. Start it where npm reaches its registry, or`
+        : `none is packaged for ${platform}. Start it`;
+    fail(
+        `gridtally needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version}, and ${reason} with Node ${NODE_MAJOR_MIN}.`,
+    );
+}
+
+function isNodePackaged() {
+    const lock = JSON.parse(readText(path.join(RUNTIME, 'package-lock.json')));
+    return lock.packages[`node_modules/${nodePackage()}`] !== undefined;
+}
+
+function nodePackage() {
     const name = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
-    const folder = [name, process.platform, process.arch].join('-');
-    const node = path.join(ROOT, 'runtime', 'node_modules', folder, 'bin', 'node');
-    if (!fs.existsSync(node)) {
-        fail(
-            `gridtally needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version}, and none is packaged for ${process.platform}-${process.arch}.`,
-        );
-    }
-    return node;
+    return [name, process.platform, process.arch].join('-');
+}
+
+function nodeFile() {
+    return path.join(RUNTIME, 'node_modules', nodePackage(), 'bin', 'node');
 }
 
 // One launcher decides at a time -----------------------------------------------------------------
