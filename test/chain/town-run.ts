@@ -39,6 +39,8 @@ export async function openTown(
         Pick<WorldOptions, 'bucketSize' | 'engine' | 'estimates'>,
 ): Promise<TownWorld> {
     const { bucketSize, engine, estimates, ...town } = options;
+    // its meters are registered by the feed
+    const registers = town.feed === 'lcl';
     const world = await openChainWorld({
         marketZone: town.marketZone,
         threads: 'all',
@@ -52,9 +54,15 @@ export async function openTown(
             ...town,
             outFolder: townFolder,
             feedName: FEED,
-            unknownMeters: 'wait',
+            unknownMeters: registers ? 'register' : 'wait',
         });
-        world.contract(FEED, townContract(shippedContract(town.feed), FEED));
+        const shipped = shippedContract(town.feed);
+        world.contract(
+            FEED,
+            registers
+                ? shipped.replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${FEED}`)
+                : townContract(shipped, FEED),
+        );
         await loadTownMaster(world.workspace, path.join(townFolder, 'master'));
         await ingestTown(world.workspace, townFolder, FEED);
         const waited = await world.query(WAITING);
