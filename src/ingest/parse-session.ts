@@ -49,7 +49,8 @@ export async function openParseSession(lake: Lake): Promise<ParseSession> {
     };
 }
 
-function fixedOffset(zone: Zone, days: { from: CalendarDate; to: CalendarDate }): number | undefined {
+/** Microseconds that the zone's clock is ahead of UTC on all of the days; undefined: it changes on them, and typing needs `registerMarketDays`. */
+export function fixedOffset(zone: Zone, days: { from: CalendarDate; to: CalendarDate }): number | undefined {
     const from = epochDayOf(days.from) * 86_400_000;
     const to = epochDayOf(days.to) * 86_400_000;
     return changesWithin(zone, from, to).length === 0 ? offsetAt(zone, from) * 1_000_000 : undefined;

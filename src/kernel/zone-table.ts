@@ -11,18 +11,6 @@ import { marketDayPeriod } from './market-day.ts';
 import { type ClockChange, changesWithin, offsetAt, type Zone } from './zone.ts';
 
 /**
- * One row per UTC date. The local offset of an instant on that date is `offsetBeforeS` where `changeAt` is
- * null or the instant is before it, else `offsetAfterS`; both are equal where nothing changes.
- */
-export interface UtcDayRow {
-    readonly utcDate: CalendarDate;
-    readonly offsetBeforeS: number;
-    /** UTC epoch milliseconds. */
-    readonly changeAt: number | null;
-    readonly offsetAfterS: number;
-}
-
-/**
  * One row per local date. A stamp at second `s` of the local day is UTC plus `offsetBeforeS` where `s <
  * changeFromLocalS`, and UTC plus `offsetAfterS` where `s >= changeToLocalS`. Between the two it is as
  * `changeKind` says: shown never (`missing`), or shown twice (`repeated`: first with `offsetBeforeS`, then
@@ -31,9 +19,6 @@ export interface UtcDayRow {
  */
 export interface LocalDayRow {
     readonly localDate: CalendarDate;
-    /** UTC epoch milliseconds of the first instant of the day, and of the next one's. */
-    readonly dayFrom: number;
-    readonly dayTo: number;
     readonly offsetBeforeS: number;
     readonly offsetAfterS: number;
     readonly changeKind: 'none' | 'missing' | 'repeated';
@@ -79,25 +64,6 @@ export function quietSpans(
 }
 
 /**
- * The rows by which an engine converts UTC to local time: from `fromDate` up to but not including `toDate`,
- * in order. Asserts that no UTC date has two changes.
- * @throws GridtallyError `time.out-of-range` outside 1970 to 2100
- */
-export function utcDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate): UtcDayRow[] {
-    return listDays({ from: fromDate, to: toDate }).map((utcDate) => {
-        const dayFrom = epochDayOf(utcDate) * DAY_MS;
-        const change = onlyChange(zone, utcDate, changesWithin(zone, dayFrom, dayFrom + DAY_MS));
-        const offsetS = offsetAt(zone, dayFrom);
-        return {
-            utcDate,
-            offsetBeforeS: change?.offsetBeforeS ?? offsetS,
-            changeAt: change?.at ?? null,
-            offsetAfterS: change?.offsetAfterS ?? offsetS,
-        };
-    });
-}
-
-/**
  * The rows by which an engine converts local stamps to UTC: from `fromDate` up to but not including
  * `toDate`, in order. A change whose missing or repeated stamps lie on two dates has its part of them in
  * each row. Asserts that no local date is touched by two changes.
@@ -105,8 +71,6 @@ export function utcDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate
  */
 export function localDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDate): LocalDayRow[] {
     return listDays({ from: fromDate, to: toDate }).map((localDate) => {
-        const { from: dayFrom, to: dayTo } = marketDayPeriod(zone, localDate);
-        const day = { localDate, dayFrom, dayTo };
         const midnightS = epochDayOf(localDate) * DAY_S;
         // Whatever the offset, a change seen on this local date happened within a day of its midnight in UTC.
         const nearby = changesWithin(zone, midnightS * 1000 - DAY_MS, midnightS * 1000 + 2 * DAY_MS);
@@ -115,14 +79,14 @@ export function localDays(zone: Zone, fromDate: CalendarDate, toDate: CalendarDa
             .filter((range) => range.from < range.to);
         const range = onlyChange(zone, localDate, seen);
         if (range === undefined) {
-            const offsetS = offsetAt(zone, dayFrom);
+            const offsetS = offsetAt(zone, marketDayPeriod(zone, localDate).from);
             const same = { offsetBeforeS: offsetS, offsetAfterS: offsetS };
-            return { ...day, ...same, changeKind: 'none', changeFromLocalS: 0, changeToLocalS: 0 };
+            return { localDate, ...same, changeKind: 'none', changeFromLocalS: 0, changeToLocalS: 0 };
         }
         const { offsetBeforeS, offsetAfterS } = range.change;
         const changeKind = offsetAfterS > offsetBeforeS ? 'missing' : 'repeated';
         const changed = { changeKind, changeFromLocalS: range.from, changeToLocalS: range.to } as const;
-        return { ...day, offsetBeforeS, offsetAfterS, ...changed };
+        return { localDate, offsetBeforeS, offsetAfterS, ...changed };
     });
 }
 

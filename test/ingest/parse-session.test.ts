@@ -11,6 +11,8 @@ import { localDays } from '../../src/kernel/zone-table.ts';
 
 const ZONES = [
     'Europe/London',
+    'Europe/Copenhagen',
+    'Australia/Sydney',
     'Australia/Lord_Howe',
     'America/New_York',
     'Asia/Kolkata',
