@@ -33,7 +33,7 @@ const TOWNS = [
         seed: 'spring of New York',
         marketZone: 'America/New_York',
         homes: 12,
-        from: '2013-03-08',
+        from: '2013-03-09',
         to: '2013-03-13',
         minutes: 60,
         feed: 'generic-csv',
