@@ -59,7 +59,7 @@ export async function checkFeedFile(
                 : []),
             ...unusedText(preview.unusedValues),
             ...(preview.flagged ?? []).map(({ ruleId, message }) => `odd: ${ruleId}: ${message}`),
-            ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}`),
+            ...rules.map(([rule, n]) => `${rule}: ${counted(n, 'row')}: ${preview.messages[rule]}`),
             ...preview.faults.map(
                 (f) =>
                     `  ${placeText({ file: path.basename(file), line: f.line, field: f.fields })}: ${f.rules}: ${f.text}`,

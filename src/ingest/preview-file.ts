@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FeedContract } from '../contracts/feed-contract.ts';
+import { messageOf } from '../contracts/row-messages.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { decompressed } from '../kernel/compression.ts';
 import { removeFiles } from '../kernel/durable.ts';
@@ -31,6 +32,8 @@ export interface FilePreview {
     readonly unit: string;
     readonly unknownMeter: string;
     readonly faultsByRule: Readonly<Record<string, number>>;
+    /** What each of these rules says, and the contract where it decides. */
+    readonly messages: Readonly<Record<string, string>>;
     /** The first rows as they would be typed. */
     readonly sample: readonly {
         line: number;
@@ -138,6 +141,7 @@ type Description = Pick<
     | 'outsideValidity'
     | 'unusedValues'
     | 'faultsByRule'
+    | 'messages'
     | 'sample'
     | 'faults'
 >;
@@ -150,6 +154,7 @@ const NOTHING: Description = {
     outsideValidity: 0,
     unusedValues: 0,
     faultsByRule: {},
+    messages: {},
     sample: [],
     faults: [],
 };
@@ -189,6 +194,7 @@ async function describeParsed(engine: EngineSession, contract: FeedContract): Pr
         outsideValidity,
         unusedValues: Number(counts?.unused_values),
         faultsByRule: Object.fromEntries(rules.map((r) => [String(r.rule), Number(r.n)])),
+        messages: Object.fromEntries(rules.map((r) => [String(r.rule), messageOf(String(r.rule), contract)])),
         sample: sample.map((r) => ({
             line: Number(r.line_no),
             meter: String(r.meter_key),

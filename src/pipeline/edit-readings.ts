@@ -1,4 +1,5 @@
 import { EDIT_FEED, type EditFeed } from '../contracts/edit-feed.ts';
+import { messageOf } from '../contracts/row-messages.ts';
 import { previewFile } from '../ingest/preview-file.ts';
 import { counted } from '../kernel/counted.ts';
 import { GridtallyError, type InputFault } from '../kernel/errors.ts';
@@ -11,7 +12,6 @@ import { type EditSummary, listEdits, type ReceivedEdit, sameEdit } from '../vee
 import { type EditDocument, type EditedInterval, editPayload, readEditPayload } from '../vee/edit-payload.ts';
 import { type EditRequest, intervalsOf, readOf, refuseRepeated } from '../vee/edit-request.ts';
 import { type Chain, ingest } from './chain.ts';
-import { messageOf } from './quarantined-rows.ts';
 
 export interface EditOutcome {
     readonly editNo: number;

@@ -1,6 +1,7 @@
-import { ROW_RULES } from '../contracts/ingest-rules.ts';
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
+import { messageOf } from '../contracts/row-messages.ts';
 import type { EngineRow } from '../engine/engine.ts';
+import { deliveringFeeds } from '../ingest/delivering-feeds.ts';
 import { liveFiles } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
@@ -37,14 +38,19 @@ export async function newlyQuarantined(chain: Chain, version: number): Promise<Q
     const rows = await useLake(chain.lake, (lake) => firstOfEachRule(lake, version));
     const sequences = [...new Set(rows.map((row) => Number(row.sequence)))];
     const found = await findPayloads(chain.lake.db, chain.raw.folder, sequences);
-    const names = new Map(found.map(({ payload: { header } }) => [header.sequence, header.sourceKey]));
+    const headers = new Map(found.map(({ payload: { header } }) => [header.sequence, header]));
+    const feeds = await deliveringFeeds(chain.lake.db, chain.home.folder, chain.lake.clock);
+    const contracts = new Map(feeds.map(({ contract }) => [contract.feed, contract]));
     return rows.map((row) => ({
-        sourceKey: names.get(Number(row.sequence)) ?? `payload ${row.sequence}`,
+        sourceKey: headers.get(Number(row.sequence))?.sourceKey ?? `payload ${row.sequence}`,
         line: Number(row.line_no),
         ruleId: String(row.rule_id),
         ruleIds: String(row.rule_ids),
         fields: String(row.fields),
-        message: messageOf(String(row.rule_ids)),
+        message: messageOf(
+            String(row.rule_ids),
+            contracts.get(headers.get(Number(row.sequence))?.feed ?? ''),
+        ),
         originalText: String(row.original_text),
     }));
 }
@@ -72,13 +78,4 @@ async function firstOfEachRule(lake: Lake, version: number): Promise<EngineRow[]
     } finally {
         await session.close();
     }
-}
-
-/** What rules say, whose ids are separated by blanks. */
-export function messageOf(ruleIds: string): string {
-    const texts: Readonly<Record<string, string>> = ROW_RULES;
-    return ruleIds
-        .split(' ')
-        .map((rule) => texts[rule] ?? rule)
-        .join(' ');
 }

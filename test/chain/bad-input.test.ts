@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { refusalLine, sampleLine } from '../../src/cli/refusal-text.ts';
+import { messageOf } from '../../src/contracts/row-messages.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-import { messageOf } from '../../src/pipeline/quarantined-rows.ts';
+
 import { readStatus } from '../../src/pipeline/status.ts';
 import { type ChainWorld, openChainWorld, sourceKeys, variedContract } from './chain-world.ts';
 

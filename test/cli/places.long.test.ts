@@ -73,16 +73,17 @@ test('the first quarantined rows of each rule are told with file, line, field, r
     assert.equal(
         told,
         `  row.fields: 1
-    rows.csv:8: row.fields: The row has more or fewer fields than the header. The row: "A,1"
+    rows.csv:8: row.fields: The row has more or fewer fields than the header (quoting: none). The row: "A,1"
   row.stamp-format: 4
-    rows.csv:3 read_at: row.stamp-format: The stamp is not written as the contract says. The row:
+    rows.csv:3 read_at: row.stamp-format: The stamp is not written as the contract says (stampFormat: iso). The row:
         "A,1,yesterday,30,1,kWh,A,1"
-    rows.csv:4 read_at value: row.stamp-format row.value-format: The stamp is not written as the contract says. The
-        value is not a plain decimal number. The row: "A,1,noon,30,x,kWh,A,1"
-    rows.csv:6 read_at: row.stamp-format: The stamp is not written as the contract says. The row:
+    rows.csv:4 read_at value: row.stamp-format row.value-format: The stamp is not written as the contract says
+        (stampFormat: iso). The value is not a plain decimal number (decimalMark: point). The row:
+        "A,1,noon,30,x,kWh,A,1"
+    rows.csv:6 read_at: row.stamp-format: The stamp is not written as the contract says (stampFormat: iso). The row:
         "A,1,later,30,1,kWh,A,1"
   row.value-format: 1
-    rows.csv:5 value: row.value-format: The value is not a plain decimal number. The row:
+    rows.csv:5 value: row.value-format: The value is not a plain decimal number (decimalMark: point). The row:
         "A,1,2013-05-01T01:00:00Z,30,1_000,kWh,A,1"
 `,
     );
@@ -95,7 +96,7 @@ test('the first quarantined rows of each rule are told with file, line, field, r
             ruleId: 'row.stamp-format',
             ruleIds: 'row.stamp-format',
             fields: 'read_at',
-            message: 'The stamp is not written as the contract says.',
+            message: 'The stamp is not written as the contract says (stampFormat: iso).',
             originalText: 'A,1,soon,30,1,kWh,A,1',
         },
     ]);
