@@ -72,7 +72,7 @@ function statusText(status: HomeStatus): string[] {
 export function refusalLines(refusals: readonly ListedRefusal[]): string[] {
     if (refusals.length === 0) return [];
     return [
-        'newest files refused (a new contract and `gridtally replay` bring them in):',
+        'newest files refused (`gridtally replay` brings in what a new contract reads; what is damaged must be sent again):',
         ...refusals.map(
             (r) =>
                 `  ${r.feed} ${placeText({ ...r, file: r.sourceKey })} (receipt ${r.sequence}): ${r.ruleId}: ${r.message}`,

@@ -35,7 +35,7 @@ export type PayloadVerdict =
 /** A damaged compressed stream is the payload's fault; any other failure to read it is ours and is thrown on. */
 export function refusalOfStreamError(error: unknown): PayloadRefusal {
     if (error instanceof GridtallyError && error.code === 'raw.compression-damaged') {
-        return { ruleId: 'file.compression-damaged', message: error.message };
+        return { ruleId: 'file.compression-damaged', message: `${error.message} ${error.remedy}` };
     }
     throw error;
 }

@@ -3,6 +3,7 @@ import { loadBill, type StoredBill } from '../billing/bill-queries.ts';
 import { openLineBands } from '../billing/line-bands.ts';
 import { readRatingDimensions } from '../billing/registered-dimensions.ts';
 import { calendarDate } from '../kernel/calendar-date.ts';
+import { counted } from '../kernel/counted.ts';
 import { add, decimal, formatDecimal } from '../kernel/decimal.ts';
 import { assert, GridtallyError } from '../kernel/errors.ts';
 import { parseInstant } from '../kernel/period.ts';
@@ -42,11 +43,14 @@ export async function traceBill(chain: Chain, question: BillQuestion): Promise<T
     const { db, zone } = chain.lake;
     const bill = await loadBill(db, question.billId);
     const { document } = bill;
-    const lines = (await numberedLines(chain, bill)).filter(
+    const allLines = await numberedLines(chain, bill);
+    const lines = allLines.filter(
         ({ lineNo }) => question.lineNo === undefined || lineNo === question.lineNo,
     );
     if (lines.length === 0)
-        throw new GridtallyError('usage.invalid', `bill ${question.billId} has no line ${question.lineNo}`);
+        throw new GridtallyError('usage.invalid', `bill ${question.billId} has no line ${question.lineNo}`, {
+            remedy: `It has ${counted(allLines.length, 'line')}, numbered from 1: \`gridtally bill show ${question.billId}\` shows them.`,
+        });
     const tariffVersionNos = [...new Set(lines.flatMap(({ tariffVersionNo }) => tariffVersionNo ?? []))];
     const period = { from: calendarDate(document.periodFrom), to: calendarDate(document.periodTo) };
     const dimensions = await readRatingDimensions(db, { period, zone, tariffVersionNos });

@@ -488,6 +488,13 @@ test('each file and row that is not taken is told with file, line, field, rule, 
     }
 });
 
+test('of a file that was cut off on its way the sender is asked for another', () => {
+    assert.match(
+        found.get('truncated gzip')?.told[0] ?? '',
+        /damaged: .+\. Ask the sender for the file again/,
+    );
+});
+
 test('counts add up and nothing is lost', async () => {
     const status = await readStatus(world.workspace.lake);
     const sum = (count: (c: Case) => number) => CASES.reduce((total, c) => total + count(c), 0);

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
+import type { GridtallyError } from '../../src/kernel/errors.ts';
 import { traceBill } from '../../src/pipeline/bill-trace.ts';
 import { ingest, load, refreshAll } from '../../src/pipeline/chain.ts';
 import { draftPeriod } from '../../src/pipeline/draft-period.ts';
@@ -65,6 +66,18 @@ test('every draft is taken apart into the readings that its lines price', async 
             assert.deepEqual(line.days, []);
         }
     }
+});
+
+test('a line that a bill has not is told with those that it has', async () => {
+    const [bill] = await town.query('select bill_id, count(*) as n from bill_lines group by 1 order by 1');
+    await assert.rejects(
+        traceBill(town.workspace, { billId: String(bill?.bill_id), lineNo: 99, readsLines: false }),
+        (error: GridtallyError) => {
+            assert.equal(error.message, `bill ${bill?.bill_id} has no line 99`);
+            assert.ok(error.remedy.startsWith(`It has ${bill?.n} lines, numbered from 1`), error.remedy);
+            return true;
+        },
+    );
 });
 
 test('a draft is taken apart also after its tariffs were loaded again under other names', async () => {
