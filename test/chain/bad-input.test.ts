@@ -489,8 +489,9 @@ test('each file and row that is not taken is told with file, line, field, rule, 
 });
 
 test('of a file that was cut off on its way the sender is asked for another', () => {
+    const cut = CASES.find(({ name }) => name === 'truncated gzip');
     assert.match(
-        found.get('truncated gzip')?.told[0] ?? '',
+        (cut && found.get(nameOf(cut))?.told[0]) ?? '',
         /damaged: .+\. Ask the sender for the file again/,
     );
 });
