@@ -74,7 +74,7 @@ function isInstalled(folder) {
     const lock = readText(path.join(folder, 'package-lock.json'));
     if (lock === '') fail(`package-lock.json is missing in ${folder}: this is not a whole clone.`);
     // npm calls it done where it could not fetch a package that is optional, as the Node of each platform is
-    if (folder === RUNTIME && isNodePackaged() && !fs.existsSync(nodeFile())) return false;
+    if (folder === RUNTIME && !fs.existsSync(nodeFile()) && isNodePackaged()) return false;
     if (readText(stampFile(folder)) === stampOf(lock)) return true;
     // Installed by npm itself rather than by this launcher: its own record tells.
     const record = readText(path.join(folder, 'node_modules', '.package-lock.json'));

@@ -1,10 +1,11 @@
+import type { FeedContract } from '../contracts/feed-contract.ts';
 import { LAKE_TABLES } from '../contracts/lake-tables.ts';
 import { messageOf } from '../contracts/row-messages.ts';
 import type { EngineRow } from '../engine/engine.ts';
-import { deliveringFeeds } from '../ingest/delivering-feeds.ts';
 import { liveFiles } from '../lake/catalogue.ts';
 import type { Lake } from '../lake/lake.ts';
 import { useLake } from '../lake/lake-use.ts';
+import { currentContract } from '../parsers/feed-registration.ts';
 import { findPayloads } from '../raw/find-payload.ts';
 import type { Chain } from './chain.ts';
 
@@ -39,20 +40,22 @@ export async function newlyQuarantined(chain: Chain, version: number): Promise<Q
     const sequences = [...new Set(rows.map((row) => Number(row.sequence)))];
     const found = await findPayloads(chain.lake.db, chain.raw.folder, sequences);
     const headers = new Map(found.map(({ payload: { header } }) => [header.sequence, header]));
-    const feeds = await deliveringFeeds(chain.lake.db, chain.home.folder, chain.lake.clock);
-    const contracts = new Map(feeds.map(({ contract }) => [contract.feed, contract]));
-    return rows.map((row) => ({
-        sourceKey: headers.get(Number(row.sequence))?.sourceKey ?? `payload ${row.sequence}`,
-        line: Number(row.line_no),
-        ruleId: String(row.rule_id),
-        ruleIds: String(row.rule_ids),
-        fields: String(row.fields),
-        message: messageOf(
-            String(row.rule_ids),
-            contracts.get(headers.get(Number(row.sequence))?.feed ?? ''),
-        ),
-        originalText: String(row.original_text),
-    }));
+    const contracts = new Map<string | undefined, FeedContract | undefined>();
+    for (const { feed } of headers.values())
+        if (!contracts.has(feed)) contracts.set(feed, (await currentContract(chain.lake.db, feed))?.contract);
+    return rows.map((row) => {
+        const header = headers.get(Number(row.sequence));
+        const ruleIds = String(row.rule_ids);
+        return {
+            sourceKey: header?.sourceKey ?? `payload ${row.sequence}`,
+            line: Number(row.line_no),
+            ruleId: String(row.rule_id),
+            ruleIds,
+            fields: String(row.fields),
+            message: messageOf(ruleIds, contracts.get(header?.feed)),
+            originalText: String(row.original_text),
+        };
+    });
 }
 
 async function firstOfEachRule(lake: Lake, version: number): Promise<EngineRow[]> {

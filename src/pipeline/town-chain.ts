@@ -40,12 +40,17 @@ export async function loadTownMaster(
     return loaded;
 }
 
-/** A shipped contract under another name, by which a meter that nobody registered waits for a load. */
-export function townContract(shipped: string, feedName: string): string {
-    return shipped
+/** A shipped contract under another name, of a feed that brings what is past, by which a meter that nobody registered waits for a load unless told otherwise. */
+export function townContract(
+    shipped: string,
+    feedName: string,
+    unknownMeter: 'wait' | 'register' = 'wait',
+): string {
+    const named = shipped
         .replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${feedName}`)
-        .replace(/(property: unknownMeter\n\s+value: )register/, '$1wait')
-        .replace(/\n*$/, '\n      - property: backfill\n        value: true\n');
+        .replace(/(property: unknownMeter\n\s+value: )register/, `$1${unknownMeter}`);
+    if (/property: backfill\n/.test(named)) return named;
+    return named.replace(/\n*$/, '\n      - property: backfill\n        value: true\n');
 }
 
 interface Delivery {

@@ -4,7 +4,6 @@ import { gzipSync } from 'node:zlib';
 import { refusalLine, sampleLine } from '../../src/cli/refusal-text.ts';
 import { messageOf } from '../../src/contracts/row-messages.ts';
 import { refreshAll } from '../../src/pipeline/chain.ts';
-
 import { readStatus } from '../../src/pipeline/status.ts';
 import { type ChainWorld, openChainWorld, sourceKeys, variedContract } from './chain-world.ts';
 

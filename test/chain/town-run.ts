@@ -39,8 +39,8 @@ export async function openTown(
         Pick<WorldOptions, 'bucketSize' | 'engine' | 'estimates'>,
 ): Promise<TownWorld> {
     const { bucketSize, engine, estimates, ...town } = options;
-    // its meters are registered by the feed
-    const registers = town.feed === 'lcl';
+    // a town of lcl has no others
+    const unknownMeters = town.feed === 'lcl' ? 'register' : 'wait';
     const world = await openChainWorld({
         marketZone: town.marketZone,
         threads: 'all',
@@ -54,15 +54,9 @@ export async function openTown(
             ...town,
             outFolder: townFolder,
             feedName: FEED,
-            unknownMeters: registers ? 'register' : 'wait',
+            unknownMeters,
         });
-        const shipped = shippedContract(town.feed);
-        world.contract(
-            FEED,
-            registers
-                ? shipped.replace(/^(id: gridtally-feed-|name: ).*$/gm, `$1${FEED}`)
-                : townContract(shipped, FEED),
-        );
+        world.contract(FEED, townContract(shippedContract(town.feed), FEED, unknownMeters));
         await loadTownMaster(world.workspace, path.join(townFolder, 'master'));
         await ingestTown(world.workspace, townFolder, FEED);
         const waited = await world.query(WAITING);
