@@ -21,5 +21,5 @@ select
     case when v.version_stamp is null then v.ordinal end as receipt_ordinal,
 from ref('job_versions') as v
 inner join ref('contested_keys') as k
-    on k.channel_no = v.channel_no and k.period_from = v.period_from
+    on k.channel_no = v.channel_no and same_instant(k.period_from, v.period_from)
 inner join ref('feed_precedence') as f on f.feed_id = v.feed_id

@@ -25,45 +25,68 @@ digests as (
     group by market_day, channel_no
 ),
 
-received as (
+-- the versions of a day, counted without looking at each: one that nothing contests is a reading
+-- that was published or rejected, or has no value and is a withdrawal
+versions as (
     select
         market_day,
         channel_no,
-        count(*) as row_count,
-        count(*) - count(kwh) as empty_count,
+        present_count as row_count,
+        0 as duplicate_count,
+        0 as stale_duplicate_count,
+        0 as superseded_count,
+        0 as withdrawn_count,
+        0 as conflict_count,
+    from ref('received_hours')
+    union all
+    select
+        market_day,
+        channel_no,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+    from ref('rejected_intervals')
+    union all
+    select
+        market_day,
+        channel_no,
+        1,
+        0,
+        0,
+        0,
+        1,
+        0,
     from ref('job_versions')
-    group by market_day, channel_no
-),
-
-contested as (
+    where kwh is null
+    union all
+    -- of these, those that won or have no value are counted above
     select
         market_day,
         channel_no,
-        sum(case when kwh is null then 1 else 0 end) as empty_count,
-        sum(case when outcome = 'duplicate' then 1 else 0 end) as duplicate_count,
-        sum(case when outcome = 'duplicate_of_superseded' then 1 else 0 end)
-            as stale_duplicate_count,
-        sum(case when outcome = 'superseded' then 1 else 0 end) as superseded_count,
-        sum(case when outcome = 'withdrawn' then 1 else 0 end) as withdrawn_count,
-        sum(case when flags is not null then 1 else 0 end) as conflict_count,
+        case when outcome = 'winning' or kwh is null then 0 else 1 end,
+        case when outcome = 'duplicate' then 1 else 0 end,
+        case when outcome = 'duplicate_of_superseded' then 1 else 0 end,
+        case when outcome = 'superseded' then 1 else 0 end,
+        case when outcome = 'withdrawn' then 1 else 0 end - case when kwh is null then 1 else 0 end,
+        case when flags is not null then 1 else 0 end,
     from ref('version_outcomes')
-    group by market_day, channel_no
 ),
 
--- a version without a value that nothing contests is a withdrawal
 counts as (
     select
-        r.market_day,
-        r.channel_no,
-        r.row_count,
-        c.duplicate_count,
-        c.stale_duplicate_count,
-        c.superseded_count,
-        r.empty_count - coalesce(c.empty_count, 0) + coalesce(c.withdrawn_count, 0)
-            as withdrawn_count,
-        c.conflict_count,
-    from received as r
-    left join contested as c on c.market_day = r.market_day and c.channel_no = r.channel_no
+        market_day,
+        channel_no,
+        sum(row_count) as row_count,
+        sum(duplicate_count) as duplicate_count,
+        sum(stale_duplicate_count) as stale_duplicate_count,
+        sum(superseded_count) as superseded_count,
+        sum(withdrawn_count) as withdrawn_count,
+        sum(conflict_count) as conflict_count,
+    from versions
+    group by market_day, channel_no
 )
 
 select

@@ -15,7 +15,7 @@ uncontested as (
         v.received_at,
     from ref('job_versions') as v
     left join ref('contested_keys') as k
-        on k.channel_no = v.channel_no and k.period_from = v.period_from
+        on k.channel_no = v.channel_no and same_instant(k.period_from, v.period_from)
     where k.channel_no is null and v.kwh is not null
 ),
 

@@ -7,6 +7,14 @@ import type { Dialect } from './engine.ts';
 export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, string>>>>> = {
     instant_us: { duckdb: 'epoch_us($1)', spark: 'unix_micros($1)' },
     instant_of_us: { duckdb: 'make_timestamptz($1)', spark: 'timestamp_micros($1)' },
+    /**
+     * Whether two instants are one, in the condition of a join that also compares a whole number of 32 bits: Spark looks up a key of two such numbers, here
+     * the other one and the minute, several times faster than a longer one.
+     */
+    same_instant: {
+        duckdb: '($1 = $2)',
+        spark: '(cast(unix_micros($1) div 60000000 as int) = cast(unix_micros($2) div 60000000 as int) and $1 <= $2 and $2 <= $1)',
+    },
     /** Day number since 1970-01-01 to date. */
     date_of_day_no: {
         duckdb: 'make_date(cast($1 as integer))',

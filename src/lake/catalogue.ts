@@ -16,6 +16,8 @@ export interface LiveFile extends PartitionKey {
     /** Absolute path. */
     readonly path: string;
     readonly rowCount: number;
+    /** Rows of the whole file. */
+    readonly fileRowCount: number;
     /** Version of the partition that the file came with. */
     readonly addedVersion: number;
     /** Whether it was looked through and names no interval of a channel twice. */
@@ -33,7 +35,7 @@ export interface NewFile {
 }
 
 /** Rows of new files by the text of their partition. */
-export function rowsByPartition(files: readonly NewFile[]): Map<string, number> {
+export function rowsByPartition(files: readonly Pick<NewFile, 'parts'>[]): Map<string, number> {
     const rows = new Map<string, number>();
     for (const part of files.flatMap((file) => file.parts)) {
         const key = partitionText(part);
@@ -72,7 +74,7 @@ export async function liveFilesByTable<T extends CatalogueTable>(
 ): Promise<Record<T, LiveFile[]>> {
     const rows = await db.query<LiveFile & { table: T }>(
         `select p.table_name as "table", f.file_id as "fileId", f.path, p.market_day as "marketDay", p.bucket, p.row_count as "rowCount",
-                p.added_version as "addedVersion", f.has_each_interval_once as "hasEachIntervalOnce"
+                f.row_count as "fileRowCount", p.added_version as "addedVersion", f.has_each_interval_once as "hasEachIntervalOnce"
            from partition_files p join lake_files f using (file_id)
           where p.table_name = any($1::text[]) and p.removed_in is null
             and ($2::date is null or p.market_day >= $2) and ($3::date is null or p.market_day < $3)

@@ -1,5 +1,5 @@
 import { CHANNEL_SNAPSHOT, LAKE_TABLES } from '../contracts/lake-tables.ts';
-import { compileModel } from '../engine/compile.ts';
+import { compileModel, compileText } from '../engine/compile.ts';
 import type { EngineSession, FewTexts, JobLimits } from '../engine/engine.ts';
 import type { CalendarDate } from '../kernel/calendar-date.ts';
 import { marketDayPeriod } from '../kernel/market-day.ts';
@@ -162,7 +162,7 @@ async function findContested(session: EngineSession, inputs: JobInputs): Promise
     await session.registerFiles('other_version_files', LAKE_TABLES.reading_versions, distinctPaths(others));
     await session.materialise(
         'contested_keys',
-        `select distinct channel_no, period_from from (${rowsOfPartitions('other_version_files', inputs.rebuilds)}) as v`,
+        `select distinct channel_no, period_from from (${rowsOfPartitions('other_version_files', others, inputs.rebuilds)}) as v`,
     );
 }
 
@@ -189,9 +189,14 @@ function filesBesideLargest({ rebuilds, versionFiles }: JobInputs): readonly Liv
 async function viewContested(session: EngineSession, isHeld: boolean): Promise<void> {
     if (isHeld) return viewModel(session, 'contested_versions', 'curation/contested_versions');
     await session.run(
-        `create or replace temp view contested_rows as
-         select v.* from partition_versions as v
-          inner join contested_keys as k on k.channel_no = v.channel_no and k.period_from = v.period_from`,
+        compileText(
+            `create or replace temp view contested_rows as
+             select v.* from partition_versions as v
+              inner join contested_keys as k
+                on k.channel_no = v.channel_no and same_instant(k.period_from, v.period_from)`,
+            session.dialect,
+            'contested_rows',
+        ),
     );
     await viewModel(session, 'contested_job_versions', 'curation/job_versions', {
         partition_versions: 'contested_rows',
@@ -438,7 +443,7 @@ async function registerChannels(
     if (isMerge) await registerRemade(session, lake, inputs);
     const versions = isMerge
         ? ofRemadeDays('select * from version_files')
-        : rowsOfPartitions('version_files', inputs.rebuilds);
+        : rowsOfPartitions('version_files', inputs.versionFiles, inputs.rebuilds);
     const known = inputs.watermark === undefined ? '' : ` where ${knownBy(inputs.watermark)}`;
     await session.run(
         `create or replace temp view partition_versions as select * from (${versions}) as v${known}`,
@@ -461,12 +466,25 @@ function ofRemadeDays(query: string): string {
 }
 
 /** Rows of a table of versions, whose files may hold more, for the partitions of a job; of a single one told by constants, by which the engine reads less. */
-function rowsOfPartitions(table: string, rebuilds: readonly PlannedRebuild[]): string {
+function rowsOfPartitions(
+    table: string,
+    files: readonly LiveFile[],
+    rebuilds: readonly PlannedRebuild[],
+): string {
+    if (!holdMore(files)) return `select * from ${table}`;
     const [first, ...others] = rebuilds;
     if (first && others.length === 0)
         return `select * from ${table} where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`;
     return `select f.* from ${table} as f
              inner join job_partitions as p on p.market_day = f.market_day and p.bucket = f.bucket`;
+}
+
+/** Whether there are rows in these files beside those of the partitions that they are listed for. */
+function holdMore(files: readonly LiveFile[]): boolean {
+    const listed = Map.groupBy(files, ({ fileId }) => fileId);
+    return [...listed.values()].some(
+        (parts) => parts.reduce((sum, part) => sum + part.rowCount, 0) < (parts[0]?.fileRowCount ?? 0),
+    );
 }
 
 /** Leaves `all_channels`. */

@@ -48,7 +48,7 @@ import {
     stillAsPlanned,
 } from './refresh-state.ts';
 import { readValidationInputs } from './validation-inputs.ts';
-import { refuseOtherRows } from './written-rows.ts';
+import { refuseOtherRows, rowsReceived } from './written-rows.ts';
 
 // another process rebuilds these partitions now; when it is done, or dead, its claim is free
 const CLAIMED_WAIT_MS = 100;
@@ -285,7 +285,8 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     }
     const changed = await writeChanges(session, lake);
     files.changed_channel_days = changed;
-    refuseOtherRows(inputs.rebuilds, files, summaries);
+    const received = await rowsReceived(session, lake, inputs.versionFiles, summaries);
+    refuseOtherRows(inputs.rebuilds, files, summaries, received);
     const paths = Object.values(files).flatMap((list) => list.map((file) => file.path));
     await syncWrittenFiles(paths, lake.folder);
     return { files, summaries, changedChannelDays: changed.reduce((sum, f) => sum + f.rowCount, 0) };

@@ -12,6 +12,7 @@ import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { listPayloads } from '../../src/raw/segment-reader.ts';
 import type { MasterDataKind } from '../../src/registry/master-data-kind.ts';
 import { HOME_FILE, initHome } from '../../src/store/home.ts';
+import { SCENARIO_ENGINE } from '../engines/scenario-engine.ts';
 import { databaseOfTest } from '../shared-database.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
 
@@ -37,8 +38,8 @@ export interface WorldOptions {
     readonly marketZone: string;
     readonly bucketSize?: number;
     readonly clock?: Clock;
-    /** Address of a server for the bulk of the work. */
-    readonly engine?: string;
+    /** Address of a server for the bulk of the work, or the engine in the process; by itself what `SCENARIO_ENGINE` says. */
+    readonly engine?: string | 'in process';
     /** Threads of the engine in the process: as many as a home has by itself, or one, as several test files run at once. */
     readonly threads?: 'all';
     /** Whether intervals without a value are estimated as a home does by itself; tests of what is missing want them missing. */
@@ -50,13 +51,14 @@ export interface WorldOptions {
 export async function openChainWorld(options: WorldOptions): Promise<ChainWorld> {
     const folder = makeScratchFolder();
     const homeFolder = path.join(folder, 'home');
-    const { marketZone, bucketSize, clock, engine } = options;
+    const { marketZone, bucketSize, clock } = options;
+    const engine = options.engine ?? process.env[SCENARIO_ENGINE];
     await initHome(homeFolder, {
         marketZone,
         currency: 'GBP',
         ...databaseOfTest(),
         ...(bucketSize ? { bucketSize } : {}),
-        ...(engine ? { engine } : {}),
+        ...(engine && engine !== 'in process' ? { engine } : {}),
     });
     const settings = path.join(homeFolder, HOME_FILE);
     const threads = options.threads === 'all' ? '# threads: 2' : 'threads: 1';

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { EngineSession } from '../../src/engine/engine.ts';
+import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
 import type { PublishedTable } from '../../src/lake/curation-job.ts';
+import { refuseOtherRows } from '../../src/lake/written-rows.ts';
 import { type Chain, refreshAll } from '../../src/pipeline/chain.ts';
 import { openChainWorld, publishedContent, readingsCsv } from './chain-world.ts';
 
@@ -75,4 +77,14 @@ test('a file that an engine wrote and did not name is missed before anything is 
     } finally {
         await world.end();
     }
+});
+
+test('a partition of which nothing at all was written is missed too', () => {
+    const partition = { marketDay: calendarDate('2013-05-01'), bucket: 0 };
+    const received = new Map([['2013-05-01/0', 96]]);
+    assert.throws(
+        () => refuseOtherRows([partition], {}, new Map(), received),
+        /reads_interval of 2013-05-01\/0 has 0 rows .* should have 96$/,
+    );
+    refuseOtherRows([partition], {}, new Map(), new Map());
 });

@@ -205,7 +205,7 @@ class Fleet {
         const delivering = Array.from({ length: receivers }, (_, i) =>
             this.#deliver(randomStream(seed, 'receiver', i)),
         );
-        while (this.#queue.length > half) await sleep(20);
+        while (this.#queue.length > half && this.findings.length === 0) await sleep(20);
         await loadAll(workspace, masterFiles.late);
         await Promise.all(delivering);
         this.#isDelivered = true;

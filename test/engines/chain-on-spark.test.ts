@@ -11,7 +11,11 @@ import { draftPeriod } from '../../src/pipeline/draft-period.ts';
 import { EVERY_FLAW } from '../../src/simulate/flaws.ts';
 import { openChainWorld, readingsCsv } from '../chain/chain-world.ts';
 import { openTown, type TownWorld } from '../chain/town-run.ts';
+import { runCommandWith } from '../cli/run-command.ts';
 import { runFleet } from '../crash/worker-fleet.ts';
+import { CERTIFICATE_SKIP, makeCertificate } from '../spark-connect/own-certificate.ts';
+import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { type SparkServer, sharedSparkServer } from './spark-server.ts';
 
@@ -43,7 +47,7 @@ const TOWN = {
 test('a town with every flaw is published and billed as by the engine in the process, which other tests hold to the truth, when the home names a server', {
     skip,
 }, async () => {
-    const onDuckdb = await openTown({ ...TOWN, estimates: true });
+    const onDuckdb = await openTown({ ...TOWN, estimates: true, engine: 'in process' });
     const onSpark = await openTown({ ...TOWN, estimates: true, engine: server.address });
     try {
         await assertEqualHomes(onSpark, onDuckdb);
@@ -157,6 +161,31 @@ test('a day of many buckets is one job of the server, and what is published is o
         assert.deepEqual(found, { meters: 1600n, kwh: '1600.000000' });
     } finally {
         await world.end();
+    }
+});
+
+test('a server behind a gateway with TLS is trusted by a certificate that the environment names, and by nothing else', {
+    skip: skip || CERTIFICATE_SKIP,
+}, async () => {
+    const folder = makeScratchFolder();
+    const certificate = makeCertificate(folder);
+    const gateway = await startCuttingProxy(Number(new URL(server.address).port), certificate);
+    const engine = `sc://localhost:${gateway.port}/;use_ssl=true`;
+    const world = await openChainWorld({ marketZone: 'Europe/London', engine });
+    try {
+        const rows = [{ meter: 'M1', at: Date.UTC(2013, 4, 1), kwh: '0.5' }];
+        await world.ingest('generic-csv', { 'day.csv': readingsCsv(rows) });
+        const refresh = ['refresh', '--json', '--home', world.homeFolder];
+        const refused = await runCommandWith({}, ...refresh);
+        assert.equal(refused.code, 1);
+        assert.match(refused.out, /self-signed certificate/);
+        const done = await runCommandWith({ NODE_EXTRA_CA_CERTS: certificate.certificateFile }, ...refresh);
+        assert.equal(done.code, 0, done.said);
+        assert.deepEqual(await world.query('select kwh from reads_daily'), [{ kwh: '0.500000' }]);
+    } finally {
+        await world.end();
+        await gateway.end();
+        await removeScratchFolder(folder);
     }
 });
 

@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { OwnCertificate } from '../spark-connect/own-certificate.ts';
 
 /** Stands between a client and a server, and cuts all their connections when told. */
 export interface CuttingProxy {
@@ -10,10 +11,7 @@ export interface CuttingProxy {
 }
 
 /** @param tls with these, speaks TLS to the client and plain to the server, as a gateway does */
-export async function startCuttingProxy(
-    toPort: number,
-    tls?: { readonly key: string; readonly cert: string },
-): Promise<CuttingProxy> {
+export async function startCuttingProxy(toPort: number, tls?: OwnCertificate): Promise<CuttingProxy> {
     const open = new Set<Socket>();
     const join = (client: Socket) => {
         const server = connect(toPort, '127.0.0.1');
@@ -27,7 +25,9 @@ export async function startCuttingProxy(
         client.pipe(server).pipe(client);
     };
     const listener: Server =
-        tls === undefined ? createServer(join) : createTlsServer({ ...tls, ALPNProtocols: ['h2'] }, join);
+        tls === undefined
+            ? createServer(join)
+            : createTlsServer({ key: tls.key, cert: tls.certificate, ALPNProtocols: ['h2'] }, join);
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     const address = listener.address();
     const cut = () => {

@@ -11,6 +11,7 @@ import type { SparkRow } from '../../src/engine/spark-connect/arrow-values.ts';
 import type { QueryProgress } from '../../src/engine/spark-connect/execution.ts';
 import { SparkSession } from '../../src/engine/spark-connect/session.ts';
 import { SparkError } from '../../src/engine/spark-connect/spark-error.ts';
+import { CERTIFICATE_SKIP, makeCertificate } from '../spark-connect/own-certificate.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
 import { SPARK_SKIP } from './spark-cache.ts';
 import { freePort, type SparkServer, startSparkServer } from './spark-server.ts';
@@ -203,6 +204,34 @@ test('eight cuts of the connection change nothing in a long answer', { skip }, a
     } finally {
         await cut.close();
         await proxy.end();
+    }
+});
+
+test('over TLS all of it is the same: token, rows sent and read, cuts, a wrong token', {
+    skip: skip || CERTIFICATE_SKIP,
+}, async () => {
+    const certificate = makeCertificate(folder);
+    const gateway = await startCuttingProxy(server.port, certificate);
+    const address = `sc://localhost:${gateway.port}`;
+    const trust = { rootCertificates: certificate.certificate };
+    const secure = await SparkSession.connect(`${address}${SETTINGS};use_ssl=true`, trust);
+    try {
+        assert.deepEqual(await rowsOf('select 1 as one', secure), [{ one: 1 }]);
+        let cuts = 0;
+        let expected = 0n;
+        const query = `select id, repeat('x', 200) as text from range(0, 200000, 1, 4) where sha2(cast(id as string), 256) <> ''`;
+        for await (const row of secure.rows(query)) {
+            assert.equal(row.id, expected);
+            expected += 1n;
+            if (expected % 50_000n === 1n) cuts += gateway.cut();
+        }
+        assert.equal(expected, 200_000n);
+        assert.ok(cuts >= 4, `${cuts} cuts`);
+        const wrong = await failureOf(SparkSession.connect(`${address}/;token=wrong;use_ssl=true`, trust));
+        assert.equal(wrong.status, 'UNAUTHENTICATED');
+    } finally {
+        await secure.close();
+        await gateway.end();
     }
 });
 

@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createSecureServer, type IncomingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { SparkSession } from '../../src/engine/spark-connect/session.ts';
 import { SparkError } from '../../src/engine/spark-connect/spark-error.ts';
+import { CERTIFICATE_SKIP, makeCertificate } from './own-certificate.ts';
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-const skip = hasOpenssl
-    ? false
-    : 'openssl, which makes a certificate for the gateway, is not on this machine';
+const skip = CERTIFICATE_SKIP;
 const PATIENCE = { connectMs: 500, reconnectMs: 500 };
 
 /** A gateway with TLS that turns everybody away, and keeps what it was asked with. */
@@ -22,15 +19,9 @@ async function startGateway(): Promise<{
     end(): Promise<void>;
 }> {
     const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-gateway-'));
-    const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
-    const made = spawnSync('openssl', [
-        ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-        ...['-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-    ]);
-    assert.equal(made.status, 0, String(made.stderr));
+    const { key, certificate } = makeCertificate(folder);
     const seen: IncomingHttpHeaders[] = [];
-    const ca = readFileSync(cert);
-    const server = createSecureServer({ key: readFileSync(key), cert: ca });
+    const server = createSecureServer({ key, cert: certificate });
     server.on('stream', (stream, headers) => {
         seen.push(headers);
         stream.respond(
@@ -47,7 +38,7 @@ async function startGateway(): Promise<{
     const address = server.address();
     return {
         port: typeof address === 'object' && address !== null ? address.port : 0,
-        ca,
+        ca: certificate,
         seen,
         end: async () => {
             await new Promise((resolve) => server.close(resolve));
