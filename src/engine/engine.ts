@@ -135,7 +135,7 @@ export interface PartsWish {
     /** What a row group should hold, where an engine can say so: a multiple of 2,048. */
     readonly rowGroupRows?: number;
     /**
-     * Columns of text that hold few values, each with all that the query may give in it besides null. An engine that sorts faster without texts may ask; to one
+     * Columns of text that hold few values, each with all that the query may give in it besides null and what `own` files hold. An engine that sorts faster without texts may ask; to one
      * that asked, another value is an error.
      */
     readonly fewTexts?: () => Promise<FewTexts>;

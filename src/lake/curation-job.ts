@@ -135,12 +135,13 @@ function heldRows({ rebuilds }: JobInputs): number {
 const FEW_TEXTS_MAX = 64;
 
 /**
- * All texts that what is published may have in `quality` and `source_code`, if they are few: those of every version with a value. Without `flags`: what the
- * rules mark is known only when every reading is judged, as it is written.
+ * All texts that what a job publishes may have in `quality` and `source_code`, if they are few: those of every version with a value or, of a merge, of the
+ * readings that were decided again. Without `flags`: what the rules mark is known only when every reading is judged, as it is written.
  */
-export async function textsOfVersions(session: EngineSession): Promise<FewTexts> {
+export async function textsOfReadings(session: EngineSession, inputs: JobInputs): Promise<FewTexts> {
+    const table = isMergeOf(inputs) ? 'curated_intervals' : 'partition_versions';
     const pairs = await session.rows(
-        `select distinct quality, source_code from partition_versions where kwh is not null limit ${FEW_TEXTS_MAX + 1}`,
+        `select distinct quality, source_code from ${table} where kwh is not null limit ${FEW_TEXTS_MAX + 1}`,
     );
     if (pairs.length > FEW_TEXTS_MAX) return {};
     const textsOf = (column: string) => [

@@ -14,7 +14,7 @@ import {
     type PublishedTable,
     registerAllChannels,
     rollUp,
-    textsOfVersions,
+    textsOfReadings,
 } from './curation-job.ts';
 import { refreshDayMarks } from './day-marks.ts';
 import { dimensionSnapshot } from './dimension-snapshot.ts';
@@ -249,6 +249,11 @@ function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): J
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
+    let texts: ReturnType<typeof textsOfReadings> | undefined;
+    const fewTexts = () => {
+        texts ??= textsOfReadings(session, inputs);
+        return texts;
+    };
     let remade: ReturnType<typeof remadeChannels> | undefined;
     const changedChannels = () => {
         remade ??= remadeChannels(session, lake);
@@ -257,13 +262,14 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const isCurate = inputs.rebuilds[0]?.kind === 'curate';
     const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {
-        const rows = rowsOfJob(table);
-        if (isTakingOver) {
-            const own = { files: inputs.previous[table], view: `previous_${table}`, changedChannels };
-            return { ...rows, own };
-        }
-        const isWholeReadings = isCurate && table === 'reads_interval';
-        return isWholeReadings ? { ...rows, fewTexts: () => textsOfVersions(session) } : rows;
+        const isOfFewTexts = table === 'reads_interval' && (isCurate || isTakingOver);
+        const rows = {
+            ...rowsOfJob(table),
+            ...(isOfFewTexts ? { fewTexts } : {}),
+        };
+        if (!isTakingOver) return rows;
+        const own = { files: inputs.previous[table], view: `previous_${table}`, changedChannels };
+        return { ...rows, own };
     };
     const intervals = rowsToWrite('reads_interval');
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);

@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
 import type { Engine, EngineSession, FewTexts } from '../../src/engine/engine.ts';
 import { sqlText } from '../../src/engine/sql-text.ts';
-import { textsOfVersions } from '../../src/lake/curation-job.ts';
+import { textsOfReadings } from '../../src/lake/curation-job.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gridtally-sessions-'));
 const engine = duckdbEngine({ memoryLimit: '500MB', threads: 2, spillFolder: path.join(folder, 'spill') });
@@ -165,7 +165,9 @@ test('a job tells the texts of its versions with a value as long as they are few
                 `select 1.0 as kwh, 'measured' as quality, concat('code ', i) as source_code from range(${codes}) as r(i)
                   union all select null, 'withdrawn', 'W'`,
             );
-            const { quality, source_code: sourceCode } = await textsOfVersions(session);
+            const { quality, source_code: sourceCode } = await textsOfReadings(session, {
+                rebuilds: [],
+            } as never);
             return [quality?.join(), sourceCode?.length];
         };
         assert.deepEqual(await told(0), ['', 0]);
@@ -188,14 +190,19 @@ test('texts are not asked for where most rows lie in files already', async () =>
 test('a part that most of its rows have a file for keeps its order as long as few row groups hold a value, and is sorted again then', async () => {
     await within(async (session) => {
         let round = 0;
+        const COLUMNS = [
+            { name: 'no', type: 'bigint' },
+            { name: 'round', type: 'integer' },
+        ] as const;
         /** A twentieth of the rows is replaced by others, which come last. */
         const replaceSome = async (file: string): Promise<string> => {
             const target = path.join(folder, `round-${round}`);
             mkdirSync(target);
             const isReplaced = `no % 20 = ${round}`;
             round += 1;
+            await session.registerFiles('previous', COLUMNS, [file]);
             const files = await session.writeParts(
-                `select * from '${file}' where not ${isReplaced}
+                `select * from previous where not ${isReplaced}
                   union all select * from (select no, ${round} as round from '${file}' where ${isReplaced} order by no)`,
                 target,
                 {
@@ -203,7 +210,7 @@ test('a part that most of its rows have a file for keeps its order as long as fe
                     parts: [[0]],
                     order: 'no',
                     rowGroupRows: 24_576,
-                    own: { files: [[file]], view: '', changed: async () => [undefined] },
+                    own: { files: [[file]], view: 'previous', changed: async () => [undefined] },
                 },
             );
             return files[0]?.path ?? '';

@@ -5,6 +5,12 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { duckdbEngine } from '../../src/engine/duckdb/duckdb-engine.ts';
+import {
+    areInOrder,
+    readOwnFiles,
+    sharedValues,
+    withTextsOf,
+} from '../../src/engine/duckdb/own-row-groups.ts';
 import type { EngineSession } from '../../src/engine/engine.ts';
 import {
     numberOf,
@@ -14,7 +20,12 @@ import {
     writeStruct,
 } from '../../src/engine/parquet/compact-protocol.ts';
 import { canJoin, joinRowGroups } from '../../src/engine/parquet/join-row-groups.ts';
-import { readFooter, rowGroupCount, rowGroupSpans } from '../../src/engine/parquet/parquet-footer.ts';
+import {
+    readFooter,
+    rowGroupCount,
+    rowGroupSpans,
+    soleValues,
+} from '../../src/engine/parquet/parquet-footer.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
 import { randomNumbers } from '../random-numbers.ts';
 import { arrayBuffer, sharedRowGroups } from './shared-row-groups.ts';
@@ -429,5 +440,106 @@ test('pages that cannot be read are told by the file that has them, and leave no
             readdirSync(path.join(folder, 'of-damaged')).some((name) => /before|fresh/.test(name)),
             false,
         );
+    });
+});
+
+/** Of each kind of value that a row group may have alone: some in all row groups, some in each another one. */
+const SHARED = [
+    { name: 'no', type: 'integer' },
+    { name: 'slot', type: 'integer' },
+    { name: 'day', type: 'date' },
+    { name: 'minutes', type: 'smallint' },
+    { name: 'big', type: 'bigint' },
+    { name: 'kwh', type: 'decimal(18,6)' },
+    { name: 'quality', type: 'string' },
+    { name: 'code', type: 'string' },
+    { name: 'mixed', type: 'string' },
+    { name: 'long', type: 'string' },
+    { name: 'nothing', type: 'decimal(38,6)' },
+    { name: 'flags', type: 'string' },
+    { name: 'seen_at', type: 'timestamp' },
+];
+const sharedRows = (from: number, to: number, code: string) => `
+select cast(i // 96 as integer) as no, cast(i % 96 as integer) as slot, date '2024-03-31' as day, cast(-15 as smallint) as minutes,
+       -9007199254740991 as big, cast(2.5 as decimal(18, 6)) as kwh, 'it''s' as quality, '${code}' as code, if(i % 2 = 0, 'even', null) as mixed,
+       repeat('x', 400) as long, cast(null as decimal(38, 6)) as nothing, cast(null as varchar) as flags, timestamptz '2024-03-31 00:00:00Z' as seen_at
+  from range(${from}, ${to}) as r(i)`;
+
+test('what all rows of previous files have alike is not read, and stays exact beside rows that have it otherwise', async () => {
+    await within(async (session) => {
+        const files = [
+            await writeRows(session, 'shared-a.parquet', sharedRows(0, 49_152, 'A'), 24_576),
+            await writeRows(session, 'shared-b.parquet', sharedRows(49_152, 60_000, 'B'), 24_576),
+        ];
+        const own = readOwnFiles(files, 'no');
+        assert.ok(own && areInOrder(own));
+        // a decimal is not told as text, of instants files have several forms, a long text may be a beginning
+        assert.deepEqual(Object.fromEntries(sharedValues(own, SHARED)), {
+            day: 'make_date(19813)',
+            minutes: '-15',
+            big: '-9007199254740991',
+            quality: "'it''s'",
+            nothing: 'null',
+            flags: 'null',
+        });
+        const few = { quality: ['other'], code: ['C'], mixed: ['odd'] };
+        assert.deepEqual(withTextsOf(own, few), { quality: ['other', "it's"], code: ['C', 'A', 'B'] });
+
+        await session.materialise(
+            'computed',
+            `select * replace ('other' as quality, 'C' as code, 'odd' as mixed, 7 as minutes, 1.5 as nothing, 'flag' as flags, date '2024-03-31' as day)
+               from (${sharedRows(0, 60_000, 'A')}) where no % 3 = 1`,
+        );
+        await session.registerFiles('previous', SHARED, files);
+        const query = `select p.* from previous as p left join (select distinct no from computed) as c on c.no = p.no where c.no is null
+            union all select * from (select ${SHARED.map((c) => `cast(${c.name} as ${session.typeName(c.type)}) as ${c.name}`).join(', ')} from computed order by no, slot)`;
+        const expected = (
+            await session.rows(`select count(*) as n, count(nothing) as filled from (${query})`)
+        )[0];
+        const target = path.join(folder, 'shared');
+        mkdirSync(target);
+        const [written] = await session.writeParts(query, target, {
+            ...PART,
+            own: { files: [files], view: 'previous', changed: async () => [undefined] },
+            fewTexts: async () => few,
+        });
+        assert.ok(written);
+        await session.registerFiles('written', SHARED, [written.path]);
+        const [found] = await session.rows(
+            `select (select count(*) from written) as n, (select count(nothing) from written) as filled,
+                    (select count(*) from (select * from written except all (${query}))) as other`,
+        );
+        assert.deepEqual(found, { ...expected, other: 0n });
+        // the next round finds several values in a row group, and reads them
+        const next = readOwnFiles([written.path], 'no');
+        assert.ok(next);
+        assert.deepEqual([...sharedValues(next, SHARED).keys()], ['day', 'big']);
+    });
+});
+
+test('a file without statistics of a column, or of another writer, is read', async () => {
+    await within(async (session) => {
+        const file = await writeRows(session, 'untold.parquet', sharedRows(0, 4096, 'A'), 2048);
+        const footer = readFooter(file);
+        assert.deepEqual(soleValues(footer, 'quality'), ["it's", "it's"]);
+        assert.equal(soleValues(footer, 'slot'), undefined);
+        assert.equal(soleValues(footer, 'no such column'), undefined);
+        const statisticsOf = (column: string) => {
+            for (const group of structsOf(footer, ROW_GROUP_LIST))
+                for (const chunk of structsOf(group, 1)) {
+                    const metaData = structOf(chunk, 3);
+                    const path = metaData?.get(3)?.value;
+                    const name = typeof path === 'object' && 'items' in path ? String(path.items[0]) : '';
+                    if (metaData && name === column) return { metaData, statistics: structOf(metaData, 12) };
+                }
+            return assert.fail(column);
+        };
+        // a bound that may be the beginning of a text, nulls that are not counted, no statistics at all
+        statisticsOf('quality').statistics?.delete(7);
+        assert.equal(soleValues(footer, 'quality'), undefined);
+        statisticsOf('minutes').statistics?.delete(3);
+        assert.equal(soleValues(footer, 'minutes'), undefined);
+        statisticsOf('day').metaData.delete(12);
+        assert.equal(soleValues(footer, 'day'), undefined);
     });
 });

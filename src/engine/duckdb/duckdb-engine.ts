@@ -17,6 +17,7 @@ import {
     type EngineValue,
     type FewTexts,
     type JobLimits,
+    type OwnFiles,
     type PartitionFile,
     type PartsWish,
     requireCapabilities,
@@ -28,7 +29,15 @@ import { canJoin, joinRowGroups } from '../parquet/join-row-groups.ts';
 import { readFooter, rowGroupCount } from '../parquet/parquet-footer.ts';
 import { deedOf, sqlText } from '../sql-text.ts';
 import { explainDuckdbError, isValueFailure } from './duckdb-faults.ts';
-import { areInOrder, readOwnFiles, type SplitRowGroups, splitRowGroups } from './own-row-groups.ts';
+import {
+    areInOrder,
+    type OwnFile,
+    readOwnFiles,
+    type SplitRowGroups,
+    sharedValues,
+    splitRowGroups,
+    withTextsOf,
+} from './own-row-groups.ts';
 
 export interface DuckdbOptions {
     /** Such as `2GB`: what the engine may hold in memory before it spills. */
@@ -264,7 +273,7 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.own) return this.#writeEach(query, folder, wish);
+        if (wish.own) return this.#writeEach(query, folder, { ...wish, of: wish.own });
         const rows = withEnumerations(query, (await wish.fewTexts?.()) ?? {});
         if (wish.parts.length <= PARTS_COMPUTED_EACH) return this.#writeEach(rows, folder, wish);
         await this.materialise('rows_of_parts', rows);
@@ -275,28 +284,46 @@ export class DuckdbSession implements EngineSession {
         }
     }
 
-    async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
+    async #writeEach(
+        query: string,
+        folder: string,
+        wish: PartsWish | TakingOver,
+    ): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
         const [column = ''] = wish.order.split(/[\s,]/);
         const allChanged = (await wish.own?.changed()) ?? [];
         for (const [n, part] of wish.parts.entries()) {
             const where = wish.by.map(({ column, width }, i) => withinPart(column, part[i] ?? '', width));
             const rows = `select * from (${query}) as q where ${where.join(' and ')}`;
-            const ordered = `${rows} order by ${wish.order}`;
             const path = `${folder}/${part.join('-')}.parquet`;
             const own = readOwnFiles(wish.own?.files[n] ?? [], column);
-            const isInOrder = own !== undefined && areInOrder(own);
-            const changed = allChanged[n];
-            const groups = isInOrder && changed ? splitRowGroups(own, changed) : undefined;
-            const beside =
-                wish.own &&
-                groups &&
-                (await this.#writeBeside(ordered, { ...wish, view: wish.own.view, path, groups }));
-            files.push(beside ?? (await this.writeFile(isInOrder ? rows : ordered, path, wish.rowGroupRows)));
+            files.push(
+                'of' in wish && own !== undefined && areInOrder(own)
+                    ? await this.#takeOver(rows, { ...wish, path, own, changed: allChanged[n] })
+                    : await this.writeFile(`${rows} order by ${wish.order}`, path, wish.rowGroupRows),
+            );
         }
         const empty = files.filter((file) => file.rowCount === 0);
         if (empty.length > 0) await removeFiles(empty.map((file) => file.path));
         return files.map((file) => (file.rowCount === 0 ? undefined : file));
+    }
+
+    /** Rows that lie in files in their order already: as few of them as can be are read. */
+    async #takeOver(rows: string, wish: TakenOverPart): Promise<WrittenFile> {
+        const { path, own, changed, rowGroupRows, of } = wish;
+        const whole = this.#views.get(of.view);
+        assert(whole !== undefined, `${of.view} is a view of files`);
+        const groups = changed && splitRowGroups(own, changed);
+        const ordered = `${rows} order by ${wish.order}`;
+        const beside =
+            groups && (await this.#writeBeside(ordered, { path, whole, groups, rowGroupRows, of }));
+        if (beside) return beside;
+        const files = own.map(({ file }) => file);
+        const told = { ...whole, shared: sharedValues(own, whole.columns) };
+        const texts = withTextsOf(own, (await wish.fewTexts?.()) ?? {});
+        return this.#withFiles(of.view, told, files, () =>
+            this.writeFile(withEnumerations(rows, texts), path, rowGroupRows),
+        );
     }
 
     /**
@@ -304,13 +331,11 @@ export class DuckdbSession implements EngineSession {
      * columns than those in the files, which an earlier version wrote.
      */
     async #writeBeside(query: string, wish: BesideWish): Promise<WrittenFile | undefined> {
-        const { path, view, groups, rowGroupRows } = wish;
-        const whole = this.#views.get(view);
-        assert(whole !== undefined, `${view} is a view of files`);
+        const { path, whole, groups, rowGroupRows, of } = wish;
         const [before, fresh] = [`${path}.before`, `${path}.fresh`];
         try {
             await joinRowGroups(before, groups.touched);
-            const { rowCount } = await this.#withFiles(view, whole, [before], () =>
+            const { rowCount } = await this.#withFiles(of.view, whole, [before], () =>
                 this.writeFile(query, fresh, rowGroupRows),
             );
             const footer = readFooter(fresh);
@@ -326,15 +351,21 @@ export class DuckdbSession implements EngineSession {
         }
     }
 
-    /** The view is one of other files while `work` runs. */
+    /** The view is one of other files while `work` runs, of which values that all rows share are not read. */
     async #withFiles<T>(
         view: string,
-        { columns, files }: ViewOfFiles,
+        { columns, files, shared = new Map() }: ViewOfFiles & { shared?: ReadonlyMap<string, string> },
         others: readonly string[],
         work: () => Promise<T>,
     ): Promise<T> {
         try {
-            await this.registerFiles(view, columns, others);
+            const list = columns.map(({ name, type }) => {
+                const value = shared.get(name);
+                return value === undefined ? name : `cast(${value} as ${this.typeName(type)}) as ${name}`;
+            });
+            await this.run(
+                `create or replace temp view ${view} as select ${list.join(', ')} from (${this.fileQuery(columns, others)}) as f`,
+            );
             return await work();
         } finally {
             await this.registerFiles(view, columns, files);
@@ -401,11 +432,24 @@ export class DuckdbSession implements EngineSession {
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
 
-interface BesideWish extends Pick<PartsWish, 'rowGroupRows'> {
+/** A wish whose query gives most rows as they lie in previous files. */
+interface TakingOver extends PartsWish {
+    readonly of: OwnFiles;
+}
+
+interface TakenOverPart extends Omit<TakingOver, 'own'> {
     readonly path: string;
-    /** By which the query reads the previous files. */
-    readonly view: string;
+    readonly own: readonly OwnFile[];
+    readonly changed: readonly number[] | undefined;
+}
+
+interface BesideWish {
+    readonly path: string;
+    readonly of: OwnFiles;
+    /** The view by which the query reads the previous files. */
+    readonly whole: ViewOfFiles;
     readonly groups: SplitRowGroups;
+    readonly rowGroupRows: number | undefined;
 }
 
 /** What cannot be read of a file on the way cannot be read of those that it was made of. */

@@ -1,6 +1,8 @@
+import type { FewTexts, TableColumn } from '../engine.ts';
 import type { Struct } from '../parquet/compact-protocol.ts';
 import { canJoin, type PickedRowGroups } from '../parquet/join-row-groups.ts';
-import { type RowGroupSpan, readFooter, rowGroupSpans } from '../parquet/parquet-footer.ts';
+import { type RowGroupSpan, readFooter, rowGroupSpans, soleValues } from '../parquet/parquet-footer.ts';
+import { sqlText } from '../sql-text.ts';
 
 /** A file that holds rows of a part, and what its row groups span of the column by which the part is sorted first. */
 export interface OwnFile {
@@ -31,6 +33,55 @@ export function areInOrder(own: readonly OwnFile[]): boolean {
     const high = Math.max(...spans.map((span) => span.high));
     const sum = spans.reduce((width, span) => width + span.high - span.low + 1, 0);
     return sum <= OVERLAPS_MAX * (high - low + 1);
+}
+
+/** By name, SQL of the value that all rows of the files have in a column: not to read it saves as much as it takes to write it. */
+export function sharedValues(
+    own: readonly OwnFile[],
+    columns: readonly TableColumn[],
+): ReadonlyMap<string, string> {
+    const shared = new Map<string, string>();
+    for (const { name, type } of columns) {
+        const values = valuesOf(own, name);
+        const [value] = values ?? [];
+        if (values?.size !== 1 || value === undefined) continue;
+        const text = valueText(value, type);
+        if (text !== undefined) shared.set(name, text);
+    }
+    return shared;
+}
+
+/** Of columns with few texts besides those in the files, all of them: of those columns whose texts the files tell. */
+export function withTextsOf(own: readonly OwnFile[], few: FewTexts): FewTexts {
+    const all: Record<string, readonly string[]> = {};
+    for (const [column, texts] of Object.entries(few)) {
+        const values = valuesOf(own, column);
+        if (values === undefined) continue;
+        const told = [...values].filter((value) => value !== null).map(String);
+        all[column] = [...new Set([...texts, ...told])];
+    }
+    return all;
+}
+
+/** Undefined: a row group has several, or does not say. */
+function valuesOf(own: readonly OwnFile[], column: string): Set<number | string | null> | undefined {
+    const values = new Set<number | string | null>();
+    for (const { footer } of own) {
+        const sole = soleValues(footer, column);
+        if (sole === undefined) return undefined;
+        for (const value of sole) values.add(value);
+    }
+    return values;
+}
+
+const WHOLE = new Set(['smallint', 'integer', 'bigint']);
+
+function valueText(value: number | string | null, type: string): string | undefined {
+    if (value === null) return 'null';
+    if (typeof value === 'string') return type === 'string' ? sqlText(value) : undefined;
+    if (!Number.isSafeInteger(value)) return undefined;
+    if (type === 'date') return `make_date(${value})`;
+    return WHOLE.has(type) ? String(value) : undefined;
 }
 
 export interface SplitRowGroups {

@@ -23,6 +23,7 @@ export const COLUMN_CHUNK = {
 export const COLUMN = {
     type: 1,
     path: 3,
+    values: 5,
     compressedBytes: 7,
     dataPage: 9,
     indexPage: 10,
@@ -31,8 +32,8 @@ export const COLUMN = {
     bloomFilter: 14,
     bloomFilterLength: 15,
 } as const;
-const STATISTICS = { max: 5, min: 6 } as const;
-const [INT32, INT64] = [1, 2] as const;
+const STATISTICS = { nulls: 3, max: 5, min: 6, isMaxExact: 7, isMinExact: 8 } as const;
+const [INT32, INT64, BYTE_ARRAY] = [1, 2, 6] as const;
 
 /** The `FileMetaData` of a whole Parquet file. Asserts that the file is one. */
 export function readFooter(file: string): Struct {
@@ -71,9 +72,7 @@ export interface RowGroupSpan {
 export function rowGroupSpans(footer: Struct, column: string): RowGroupSpan[] | undefined {
     const spans: RowGroupSpan[] = [];
     for (const group of structsOf(footer, FILE.rowGroups)) {
-        const metaData = structsOf(group, ROW_GROUP.columns)
-            .map((chunk) => structOf(chunk, COLUMN_CHUNK.metaData))
-            .find((of) => of !== undefined && listOf(of, COLUMN.path).join('.') === column);
+        const metaData = columnOf(group, column);
         const statistics = metaData && structOf(metaData, COLUMN.statistics);
         const low = statistics && wholeNumber(metaData, statistics, STATISTICS.min);
         const high = statistics && wholeNumber(metaData, statistics, STATISTICS.max);
@@ -81,6 +80,43 @@ export function rowGroupSpans(footer: Struct, column: string): RowGroupSpan[] | 
         spans.push({ rowCount: numberOf(group, ROW_GROUP.rows) ?? 0, low, high });
     }
     return spans;
+}
+
+function columnOf(group: Struct, column: string): Struct | undefined {
+    return structsOf(group, ROW_GROUP.columns)
+        .map((chunk) => structOf(chunk, COLUMN_CHUNK.metaData))
+        .find((of) => of !== undefined && listOf(of, COLUMN.path).join('.') === column);
+}
+
+/**
+ * The values of a column of which each row group has one alone, by row group: a whole number as it is stored, a text, or null. Undefined where a row group
+ * has several, does not say it, or has a value of another kind.
+ */
+export function soleValues(footer: Struct, column: string): (number | string | null)[] | undefined {
+    const values: (number | string | null)[] = [];
+    for (const group of structsOf(footer, FILE.rowGroups)) {
+        const metaData = columnOf(group, column);
+        const value = metaData && soleValue(metaData);
+        if (value === undefined) return undefined;
+        values.push(value);
+    }
+    return values;
+}
+
+function soleValue(metaData: Struct): number | string | null | undefined {
+    const statistics = structOf(metaData, COLUMN.statistics);
+    const nulls = statistics && numberOf(statistics, STATISTICS.nulls);
+    if (statistics === undefined || nulls === undefined) return undefined;
+    if (nulls > 0) return nulls === numberOf(metaData, COLUMN.values) ? null : undefined;
+    const [low, high] = [statistics.get(STATISTICS.min)?.value, statistics.get(STATISTICS.max)?.value];
+    if (!Buffer.isBuffer(low) || !Buffer.isBuffer(high) || !low.equals(high)) return undefined;
+    if (numberOf(metaData, COLUMN.type) !== BYTE_ARRAY)
+        return wholeNumber(metaData, statistics, STATISTICS.min);
+    // of a long text a bound may be its beginning
+    const isWhole = [STATISTICS.isMinExact, STATISTICS.isMaxExact].every(
+        (id) => statistics.get(id)?.value === true,
+    );
+    return isWhole ? low.toString('utf8') : undefined;
 }
 
 function wholeNumber(metaData: Struct, statistics: Struct, id: number): number | undefined {

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import {
     create,
     type DescMessage,
@@ -57,8 +58,9 @@ export class SparkCalls {
         this.#userId = address.userId;
         for (const [name, value] of Object.entries(address.headers)) this.#metadata.set(name, value);
         if (address.token !== undefined) this.#metadata.set('authorization', `Bearer ${address.token}`);
+        // what Node trusts, NODE_EXTRA_CA_CERTS among it: of its own the library would go by a variable that few know
         const secure = address.isTls
-            ? credentials.createSsl(options.rootCertificates)
+            ? credentials.createFromSecureContext(createSecureContext({ ca: options.rootCertificates }))
             : credentials.createInsecure();
         this.#client = new Client(`${address.host}:${address.port}`, secure, {
             'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
