@@ -141,7 +141,17 @@ async function makeInstance(options: DuckdbOptions): Promise<DuckDBInstance> {
 function settingsOf(wishes: SessionWishes): string {
     // a scan of text is estimated at a few thousand rows, so the optimizer would build its hash table on the readings
     const disabled = wishes.joinsAsWritten ? 'build_side_probe_side, join_order' : '';
-    return `set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false; set disabled_optimizers = '${disabled}'`;
+    const settings = {
+        TimeZone: "'UTC'",
+        preserve_insertion_order: true,
+        enable_progress_bar: false,
+        // each step of a job opens the same files: to read their footers anew each time was a seventh of a day's curation
+        parquet_metadata_cache: true,
+        disabled_optimizers: sqlText(disabled),
+    };
+    return Object.entries(settings)
+        .map(([name, value]) => `set ${name} = ${value}`)
+        .join('; ');
 }
 
 interface ViewOfFiles {
