@@ -39,6 +39,12 @@ function canonical(value: unknown): string {
     return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+/** What came into a home besides what its town sent: rows that are versions which others beat. */
+export interface Besides {
+    readonly files: number;
+    readonly rows: number;
+}
+
 /** What is looked at to hold a home against its town, however the town was delivered. */
 export type PublishedTown = Pick<TownWorld, 'workspace' | 'townFolder' | 'totals' | 'withViews'>;
 
@@ -61,6 +67,7 @@ export async function comparePublished(
     town: PublishedTown,
     marketZone: string,
     estimating?: Estimating,
+    besides: Besides = { files: 0, rows: 0 },
 ): Promise<string[]> {
     const differences = new Differences();
     let estimated = 0;
@@ -71,7 +78,7 @@ export async function comparePublished(
         // the truth about regions is one about what was sent
         if (estimating === undefined) await compareRegions(session, differences, town);
     });
-    await compareTotals(differences, town, estimated);
+    await compareTotals(differences, town, estimated, besides);
     return differences.texts;
 }
 
@@ -135,6 +142,7 @@ async function compareTotals(
     differences: Differences,
     town: PublishedTown,
     estimated: number,
+    besides: Besides,
 ): Promise<void> {
     const { totals, workspace } = town;
     const status = await readStatus(workspace.lake);
@@ -147,19 +155,25 @@ async function compareTotals(
     const pairs: Record<string, readonly [unknown, unknown]> = {
         'written totals': [JSON.stringify(readTotals(town)), JSON.stringify(totals)],
         channels: [status.channels, totals.channels],
-        files: [status.payloadsReceived, totals.files],
+        files: [status.payloadsReceived, totals.files + besides.files],
         'unparsed files': [status.payloadsUnparsed, 0],
         'refused files': [status.payloadsRefused, totals.refusedFiles],
         'refused files by rule': [
             Object.fromEntries(refused.map((r) => [r.rule, Number(r.n)])),
             totals.refusedFilesByRule,
         ],
-        rows: [status.rowsReceived, totals.rows],
-        'accounted rows': [status.versions + status.rowsQuarantined + status.rowsWaiting, totals.rows],
-        distinct: [status.versions - status.duplicates - status.duplicatesOfSuperseded, totals.distinct],
+        rows: [status.rowsReceived, totals.rows + besides.rows],
+        'accounted rows': [
+            status.versions + status.rowsQuarantined + status.rowsWaiting,
+            totals.rows + besides.rows,
+        ],
+        distinct: [
+            status.versions - status.duplicates - status.duplicatesOfSuperseded,
+            totals.distinct + besides.rows,
+        ],
         duplicates: [status.duplicates, totals.duplicates],
         'duplicates of superseded': [status.duplicatesOfSuperseded, totals.duplicatesOfSuperseded],
-        superseded: [status.superseded, totals.superseded],
+        superseded: [status.superseded, totals.superseded + besides.rows],
         withdrawn: [status.withdrawn, totals.withdrawn],
         quarantined: [status.rowsQuarantined, totals.quarantined],
         'quarantined by rule': [status.quarantinedByRule, totals.quarantinedByRule],

@@ -36,6 +36,11 @@ export async function makeChaosHome(folder: string, template: string, plan: Chao
     );
 }
 
+/** The folder of a home's backups. */
+export function backupsOf(home: string): string {
+    return `${home}-backups`;
+}
+
 /** With owners and modes: the server's files belong to its account. */
 function copyFolder(from: string, to: string): void {
     const { status, stderr } = spawnSync('cp', ['-Rp', from, to], { encoding: 'utf8' });

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Workspace } from '../../src/cli/workspace.ts';
+import { openWorkspace, type Workspace } from '../../src/cli/workspace.ts';
 import { PUBLISHED_TABLES } from '../../src/lake/curation-job.ts';
 import { withPublishedViews } from '../../src/pipeline/published-views.ts';
 import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { payloadIdentity } from '../../src/raw/segment-format.ts';
-import { comparePublished, type PublishedTown } from '../chain/town-comparison.ts';
+import { type Besides, comparePublished, type PublishedTown } from '../chain/town-comparison.ts';
 import { contentOf, differences } from '../crash/home-content.ts';
+import { backupsOf } from './chaos-home.ts';
 import type { ProcessEnd } from './chaos-process.ts';
 import { type ChaosPlan, FEED, ZONE } from './seed-plan.ts';
 import type { ChaosPlace } from './seed-run.ts';
@@ -36,8 +37,8 @@ function identityOf(file: string): string {
 export async function judgeHome(
     workspace: Workspace,
     plan: ChaosPlan,
-    place: ChaosPlace,
-    quietly: (args: readonly string[]) => Promise<ProcessEnd>,
+    place: ChaosPlace & { readonly besides: Besides },
+    quietly: (args: readonly string[], home?: string) => Promise<ProcessEnd>,
 ): Promise<string[]> {
     const town: PublishedTown = {
         workspace,
@@ -46,8 +47,10 @@ export async function judgeHome(
         withViews: (work) => withPublishedViews(workspace, { showsIdentity: true }, work),
     };
     const truth = plan.methods.length > 0 ? estimatesFromTruth(plan) : undefined;
-    const findings = await comparePublished(town, ZONE, truth);
+    const findings = await comparePublished(town, ZONE, truth, place.besides);
     findings.push(...(await publishedTwice(workspace)), ...(await faultsOf(workspace)));
+    if (findings.length === 0 && plan.restores)
+        findings.push(...(await restoredOtherwise(workspace, place, quietly)));
     if (!plan.rebuilds || findings.length > 0) return findings;
     const before = await contentOf(workspace);
     const { document: rebuilt } = await quietly(['rebuild', '--from-raw']);
@@ -60,6 +63,29 @@ export async function judgeHome(
     }
     findings.push(...differences(before, await contentOf(workspace), 'from scratch'));
     return findings;
+}
+
+/** Everything in which a home that is made from a backup differs from the one that was backed up. */
+async function restoredOtherwise(
+    workspace: Workspace,
+    place: ChaosPlace,
+    quietly: (args: readonly string[], home?: string) => Promise<ProcessEnd>,
+): Promise<string[]> {
+    const home = `${place.home}-restored`;
+    await quietly(['backup', backupsOf(place.home)]);
+    const { how } = await quietly(['restore', backupsOf(place.home)], home);
+    // that it failed has been told
+    if (how !== 'done') return [];
+    const restored = await openWorkspace(home);
+    try {
+        const faults = await faultsOf(restored);
+        return [
+            ...faults.map((fault) => `restored: ${fault}`),
+            ...differences(await contentOf(workspace), await contentOf(restored), 'restored'),
+        ];
+    } finally {
+        await restored.close();
+    }
 }
 
 /** What the parts of the home say of each other: bytes, rows, sums and bills. */

@@ -17,6 +17,8 @@ export const COMMANDS = [
     'bill',
     'compact',
     'sweep',
+    'edit',
+    'backup',
 ] as const;
 export type CommandKind = (typeof COMMANDS)[number];
 
@@ -51,6 +53,8 @@ export interface ChaosPlan {
     readonly order: RandomStream;
     /** Whether the lake is made anew from the raw bytes in the end and compared. */
     readonly rebuilds: boolean;
+    /** Whether a home is made from a backup in the end and compared. */
+    readonly restores: boolean;
 }
 
 /** Days of 23, 25 and 24 hours, the end of a month, and days enough that many estimates look at days which others of their kind were made from before. */
@@ -98,17 +102,29 @@ export function planSeed(seed: string): ChaosPlan {
             moved: 0.3,
         },
     } as const;
+    const rounds = planRounds(random, isLong ? 5 : 1);
+    const beside = randomStream(seed, 'beside');
     return {
         seed,
         town,
         lastDay,
         months: [...new Set([from, lastDay].map((day) => day.slice(0, 7)))],
         methods,
-        rounds: planRounds(random, isLong ? 5 : 1),
+        rounds: rounds.map((round) => withOthers(round, beside)),
         latecomers: isLong ? random.between(2, 4) : 0,
         order: randomStream(seed, 'order'),
         rebuilds: random.chance(0.3),
+        restores: beside.chance(0.2),
     };
+}
+
+/** Somebody enters a value meanwhile, or the home is backed up. Neither waits for one that is paused: that could be for good. */
+function withOthers(round: ChaosRound, random: RandomStream): ChaosRound {
+    const isPausing = round.commands.some(({ faults }) => faults.pause !== undefined);
+    if (isPausing || random.chance(0.5)) return round;
+    const kind = random.pick(['edit', 'edit', 'backup'] as const);
+    const other = { kind, takes: 0, resends: 0, faults: faultsOf(kind, random) };
+    return { ...round, commands: [...round.commands, other] };
 }
 
 /** @param share how many times as many deliveries are taken at once as in a town of a few days */
@@ -204,6 +220,12 @@ const PASSES: Readonly<Record<string, readonly (readonly [CrashStage, number])[]
         ['draft', 2],
         ['publish', 4],
         ['transaction', 10],
+    ],
+    edit: [
+        ['receive', 1],
+        ['append', 1],
+        ['file', 6],
+        ['transaction', 12],
     ],
     other: [
         ['file', 10],

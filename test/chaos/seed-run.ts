@@ -7,7 +7,8 @@ import type { TownTotals } from '../../src/simulate/truth-files.ts';
 import { clusterOf } from '../../src/store/cluster.ts';
 import { readPidFile } from '../../src/store/postmaster.ts';
 import { makeScratchFolder, removeScratchFolder } from '../store/scratch-home.ts';
-import { makeChaosHome } from './chaos-home.ts';
+import { ChaosEdits } from './chaos-edits.ts';
+import { backupsOf, makeChaosHome } from './chaos-home.ts';
 import { ChaosProcess, endedOrLate, type ProcessEnd, type ProcessFaults } from './chaos-process.ts';
 import { judgeHome, lostDeliveries } from './judge-home.ts';
 import type { PlantedFault } from './planted-faults.ts';
@@ -30,6 +31,11 @@ export interface SeedCounts {
     pauses: number;
     serverKills: number;
     resends: number;
+    /** Edits that stood and were taken back in the end. */
+    edits: number;
+    /** Backups that were complete, and homes that were made from one. */
+    backups: number;
+    restores: number;
     /** By the stage of the crash. */
     readonly crashesByStage: Record<string, number>;
 }
@@ -105,6 +111,9 @@ class ChaosRun {
         pauses: 0,
         serverKills: 0,
         resends: 0,
+        edits: 0,
+        backups: 0,
+        restores: 0,
         crashesByStage: {},
     };
     readonly #plan: ChaosPlan;
@@ -112,6 +121,7 @@ class ChaosRun {
     readonly #planted: PlantedFault | undefined;
     /** Deliveries that nobody has acknowledged, and those that were. */
     #waiting: string[];
+    readonly #edits: ChaosEdits;
     readonly #acknowledged = new Set<string>();
     #isLateLoaded = false;
     #isServerKilled = false;
@@ -120,6 +130,7 @@ class ChaosRun {
         this.#plan = plan;
         this.#place = place;
         this.#planted = planted;
+        this.#edits = new ChaosEdits(plan.seed, place.townFolder);
         this.#waiting = plan.order.shuffled(deliveriesOf(place.townFolder));
     }
 
@@ -132,6 +143,10 @@ class ChaosRun {
     async settle(workspace: Workspace): Promise<void> {
         this.findings.push(...(await lostDeliveries(workspace, this.#acknowledged)));
         if (!this.#isLateLoaded) await this.#loadLate(workspace);
+        const quiet = (args: readonly string[], home?: string) => this.#quietly(args, home);
+        const { findings, ...besides } = await this.#edits.takeBack(quiet);
+        this.findings.push(...findings);
+        this.counts.edits += besides.files / 2;
         const rest = this.#waiting.splice(0);
         const last = rest.splice(rest.length - Math.min(rest.length, this.#plan.latecomers));
         if (rest.length > 0) await this.#quietly(['ingest', ...rest, '--feed', FEED]);
@@ -142,9 +157,9 @@ class ChaosRun {
         // also parses what was received by processes that ended before they could
         await this.#quietly(['work']);
         for (const month of this.#plan.months) await this.#quietly(['bill', '--period', month]);
-        const quiet = (args: readonly string[]) => this.#quietly(args);
         try {
-            this.findings.push(...(await judgeHome(workspace, this.#plan, this.#place, quiet)));
+            const place = { ...this.#place, besides };
+            this.findings.push(...(await judgeHome(workspace, this.#plan, place, quiet)));
         } catch (error) {
             // what is published cannot even be read
             this.findings.push(`the home cannot be judged: ${error instanceof Error ? error.stack : error}`);
@@ -201,13 +216,15 @@ class ChaosRun {
         if (kind === 'ingest') return ['ingest', ...files, '--feed', FEED];
         if (kind === 'ingest --refresh') return ['ingest', ...files, '--feed', FEED, '--refresh'];
         if (kind === 'bill') return ['bill', '--period', this.#plan.months[0] ?? ''];
+        if (kind === 'edit') return this.#edits.next() ?? ['refresh'];
+        if (kind === 'backup') return ['backup', backupsOf(this.#place.home)];
         if (kind === 'sweep') return ['sweep', '--keep-days', '0'];
         return [kind];
     }
 
-    #run(args: readonly string[], faults: ProcessFaults): ChaosProcess {
+    #run(args: readonly string[], faults: ProcessFaults, home = this.#place.home): ChaosProcess {
         this.counts.processes += 1;
-        return new ChaosProcess([...args, '--home', this.#place.home], faults, this.#planted);
+        return new ChaosProcess([...args, '--home', home], faults, this.#planted);
     }
 
     #account({ command, files, process: _ }: StartedCommand, end: ProcessEnd): void {
@@ -218,7 +235,11 @@ class ChaosRun {
         this.events.push(
             `${kind} of ${files.length} files, ${JSON.stringify(faults)}: ${end.how} after ${Math.round(end.ms)} ms, ${sent.length} acknowledged`,
         );
-        if (end.how === 'done') return;
+        if (end.how === 'done') {
+            if (kind === 'edit') this.#edits.acknowledge(end);
+            if (kind === 'backup') this.counts.backups += 1;
+            return;
+        }
         const isExcused = this.#isExcused(faults, end);
         if (end.how === 'crashed' && faults.crash !== undefined) {
             const { stage } = faults.crash;
@@ -242,10 +263,11 @@ class ChaosRun {
         await loadTownMaster(workspace, path.join(this.#place.townFolder, 'master-late'));
     }
 
-    async #quietly(args: readonly string[]): Promise<ProcessEnd> {
-        const end = await this.#run(args, {}).end;
+    async #quietly(args: readonly string[], home?: string): Promise<ProcessEnd> {
+        const end = await this.#run(args, {}, home).end;
         this.events.push(`${args[0]}, quietly: ${end.how} after ${Math.round(end.ms)} ms`);
         if (end.how !== 'done') this.findings.push(`a quiet ${args[0]} ${end.how}: ${end.said}`);
+        else if (args[0] === 'restore') this.counts.restores += 1;
         return end;
     }
 }

@@ -70,6 +70,9 @@ function sumOf(counts: readonly SeedCounts[]): SeedCounts {
         pauses: total((each) => each.pauses),
         serverKills: total((each) => each.serverKills),
         resends: total((each) => each.resends),
+        edits: total((each) => each.edits),
+        backups: total((each) => each.backups),
+        restores: total((each) => each.restores),
         crashesByStage: Object.fromEntries(
             stages.map((stage) => [stage, total((each) => each.crashesByStage[stage] ?? 0)]),
         ),
