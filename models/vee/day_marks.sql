@@ -66,7 +66,8 @@ compared as (
         s.high_low_least_wh
 ),
 
--- percentages of a mean are compared without a division: both sides times the number of days
+-- percentages of a mean are compared without a division: both sides times the number of days.
+-- All that is compared has one scale: of two, Spark takes the smaller, and rounds the other side
 bands as (
     select
         market_day,
@@ -81,8 +82,8 @@ bands as (
         compared_kwh * cast(low_thousandths as decimal(38, 0)) as low_side,
         kwh * cast(1000 as decimal(38, 0)) as day_wh,
         compared_kwh * cast(1000 as decimal(38, 0)) as compared_wh,
-        cast(high_low_least_wh as decimal(38, 0)) as least_wh,
-        cast(high_low_least_wh * day_count as decimal(38, 0)) as compared_least_wh,
+        cast(high_low_least_wh as decimal(38, 6)) as least_wh,
+        cast(high_low_least_wh * day_count as decimal(38, 6)) as compared_least_wh,
     from compared
 ),
 
@@ -135,7 +136,7 @@ checked as (
         abs(q.main_kwh - q.check_kwh) * cast(100000 as decimal(38, 0)) as difference_side,
         abs(q.main_kwh) * cast(s.check_thousandths as decimal(38, 0)) as tolerance_side,
         abs(q.main_kwh - q.check_kwh) * cast(1000 as decimal(38, 0)) as difference_wh,
-        cast(s.check_least_wh as decimal(38, 0)) as least_wh,
+        cast(s.check_least_wh as decimal(38, 6)) as least_wh,
     from judged as j
     inner join ref('rule_settings') as s on s.class_name = j.class_name
     inner join ref('check_pairs') as p

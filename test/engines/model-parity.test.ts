@@ -463,3 +463,49 @@ test('days are judged beside other days alike on both engines', { skip }, async 
     for (const rule of ['vee.high-low', 'vee.main-check', 'vee.prolonged-estimation'])
         assert.ok(found.duckdb.filter((row) => row.includes(rule)).length > 3, rule);
 });
+
+test('a millionth of a kWh decides alike on both engines', { skip }, async () => {
+    const { lake } = town.workspace;
+    const first = calendarDate('2013-05-01');
+    /** Energy of the same weekday in five weeks, and what the last one is marked as. */
+    const cases: readonly (readonly [kwh: readonly string[], marks: string])[] = [
+        [['0.1', '0.1', '0.1', '0.1', '0.999999'], ''],
+        [['0.1', '0.1', '0.1', '0.1', '1.000000'], 'vee.high-low'],
+        [['1.0', '1.0', '1.0', '0.999996', '0.0'], ''],
+        [['1.0', '1.0', '1.0', '1.0', '0.0'], 'vee.high-low'],
+        [['10.0', '10.0', '10.0', '10.0', '30.000000'], ''],
+        [['10.0', '10.0', '10.0', '10.0', '30.000001'], 'vee.high-low'],
+        // of pairs the second is the check meter: by more than 0.1 kWh, and by more than 2 %
+        [['4.0', '4.0', '4.0', '4.0', '4.0'], ''],
+        [['4.0', '4.0', '4.0', '4.0', '4.100000'], ''],
+        [['4.0', '4.0', '4.0', '4.0', '4.0'], 'vee.main-check'],
+        [['4.0', '4.0', '4.0', '4.0', '4.100001'], ''],
+    ];
+    const rows = cases.flatMap(([days], i) =>
+        days.map((kwh, week): EngineValue[] => {
+            const counts = [48, 48, 0, 0];
+            return [addDays(first, 7 * week), i + 1, kwh, kwh, null, ...counts, 1, 2, 48, 0, 0, 0, 0, 0];
+        }),
+    );
+    const pairs = [7, 9].flatMap((main) =>
+        [main, main + 1].map((channelNo) => ({
+            pair: `pair ${main}`,
+            channelNo,
+            isCheck: channelNo > main,
+            from: '2013-05-01',
+            to: '2101-01-01',
+        })),
+    );
+    const validation = { policy: policy('rules: {}'), classes: [], ratings: [] };
+    const found = await onBoth(async (session) => {
+        await session.registerRows('window_days', LAKE_TABLES.reads_daily, rows);
+        const partitions = [{ marketDay: addDays(first, 28), bucket: 0 }];
+        await registerMarks(session, lake, partitions, { validation, pairs });
+        return session.rows('select channel_no, rule_id from marked_days');
+    });
+    const marks = (of: typeof found.spark) =>
+        cases.map((_, i) => of.find((row) => row.channel_no === i + 1)?.rule_id ?? '');
+    const expected = cases.map(([, mark]) => mark);
+    assert.deepEqual(marks(found.duckdb), expected);
+    assert.deepEqual(marks(found.spark), expected);
+});
