@@ -18,7 +18,8 @@ import {
     type SnapshotManifest,
 } from './snapshot-manifest.ts';
 
-const HEAD = 'gridtally-backup.json';
+/** By this file a folder of backups is known. */
+export const BACKUPS_FILE = 'gridtally-backup.json';
 const ENDING = '.json';
 /** Files that a backup which was cut off had copied already; a hint, believed only where their objects are there. */
 const COPIED = 'copied.ndjson.zst';
@@ -36,15 +37,15 @@ export async function withNewBackups<T>(
     work: (backups: BackupFolder) => Promise<T>,
 ): Promise<T> {
     const root = path.resolve(folder);
-    const isMade = existsSync(path.join(root, HEAD));
+    const isMade = existsSync(path.join(root, BACKUPS_FILE));
     const strangers = existsSync(root) ? readdirSync(root).filter((name) => !isUnfinishedName(name)) : [];
     if (!isMade && strangers.some((name) => name !== 'lock'))
         throw foreign(root, 'is not empty, and holds no backups');
     await makeFolderDurably(root);
     return locked(root, 'exclusive', async () => {
-        if (!existsSync(path.join(root, HEAD))) {
+        if (!existsSync(path.join(root, BACKUPS_FILE))) {
             const head = `${JSON.stringify({ format: BACKUP_FORMAT, home: homeId })}\n`;
-            await writeFileDurably(path.join(root, HEAD), head, { mode: 0o600 });
+            await writeFileDurably(path.join(root, BACKUPS_FILE), head, { mode: 0o600 });
         }
         const { home } = readHead(root);
         if (home !== homeId) throw foreign(root, `holds backups of another home (${home})`);
@@ -62,13 +63,13 @@ export async function withBackups<T>(
     work: (backups: BackupFolder) => Promise<T>,
 ): Promise<T> {
     const root = path.resolve(folder);
-    if (!existsSync(path.join(root, HEAD))) throw foreign(root, 'holds no backups');
+    if (!existsSync(path.join(root, BACKUPS_FILE))) throw foreign(root, 'holds no backups');
     readHead(root);
     return locked(root, mode, () => work({ folder: root, objects: new ObjectStore(root) }));
 }
 
 function readHead(root: string): { home: string } {
-    const file = path.join(root, HEAD);
+    const file = path.join(root, BACKUPS_FILE);
     const text = readFileSync(file, 'utf8');
     const [, format, home = ''] = /^\{"format":(\d+),"home":"([0-9a-f-]{36})"\}\n$/.exec(text) ?? [];
     if (format === undefined) throw new GridtallyError('backup.damaged', `${file} is not what was written`);

@@ -1,19 +1,20 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { BACKUPS_FILE } from '../backup/backup-folder.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import type { IncomingPayload } from '../raw/receive.ts';
 import { HOME_FILE } from '../store/home.ts';
 
 export interface IncomingFiles {
     readonly files: readonly IncomingPayload[];
-    /** Folders below named ones that are homes: what a home keeps, such as the password of its database, is no delivery. */
+    /** Folders below named ones that are homes, or hold backups of one: what a home keeps, such as the password of its database, is no delivery. */
     readonly skippedHomes: readonly string[];
 }
 
 /**
- * Files to deliver: those named, and all below named folders but for homes, in the order of their names. The source key
+ * Files to deliver: those named, and all below named folders but for homes and backups, in the order of their names. The source key
  * is the file's name, with its path below the named folder.
- * @throws GridtallyError `usage.invalid` where a path is not there, or is a home or what a home keeps
+ * @throws GridtallyError `usage.invalid` where a path is not there, or is, or leads by a link to, a home, what a home keeps, or a backup
  */
 export function incomingFiles(paths: readonly string[]): IncomingFiles {
     const missing = paths.filter((p) => !existsSync(p));
@@ -36,7 +37,9 @@ export function incomingFiles(paths: readonly string[]): IncomingFiles {
 
 function filesBelow(folder: string): IncomingFiles {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-    const homes = entries.filter(({ name }) => name === HOME_FILE).map(({ parentPath }) => parentPath);
+    const homes = entries
+        .filter(({ name }) => name === HOME_FILE || name === BACKUPS_FILE)
+        .map(({ parentPath }) => parentPath);
     const isOfHome = (file: string) => homes.some((home) => file.startsWith(home + path.sep));
     const files = entries
         .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
@@ -53,18 +56,28 @@ const KEPT_BY_HOME = [HOME_FILE, 'database', 'lake', 'raw', 'scratch'];
 
 function refuseHome(given: string): void {
     let inside: string | undefined;
-    let folder = path.resolve(given);
+    let folder = realpathSync(given);
     for (;;) {
+        if (existsSync(path.join(folder, BACKUPS_FILE)))
+            throw refusal(
+                inside === undefined
+                    ? `${given} is a folder of backups`
+                    : `${given} belongs to the backups ${folder}`,
+            );
         const isKept = inside === undefined || KEPT_BY_HOME.includes(inside);
         if (isKept && existsSync(path.join(folder, HOME_FILE)))
-            throw new GridtallyError(
-                'usage.invalid',
+            throw refusal(
                 inside === undefined ? `${given} is a home` : `${given} belongs to the home ${folder}`,
-                { remedy: 'Give the files that a vendor sent, or a folder with them.' },
             );
         const above = path.dirname(folder);
         if (above === folder) return;
         inside = path.basename(folder);
         folder = above;
     }
+}
+
+function refusal(message: string): GridtallyError {
+    return new GridtallyError('usage.invalid', message, {
+        remedy: 'Give the files that a vendor sent, or a folder with them.',
+    });
 }

@@ -43,6 +43,8 @@ export interface SessionWishes {
      * sizes it has measured, and spills, need not care.
      */
     readonly joinsAsWritten?: boolean;
+    /** Steps open the same files many times: an engine may hold their footers as long as the session lasts, in memory that none of its limits counts. */
+    readonly opensFilesAgain?: boolean;
     /** Told every few seconds of a step that takes long, by an engine that counts its tasks. One that has short jobs says nothing. */
     readonly onProgress?: (progress: StepProgress) => void;
 }

@@ -9,7 +9,7 @@ export const MACROS: Readonly<Record<string, Readonly<Partial<Record<Dialect, st
     instant_of_us: { duckdb: 'make_timestamptz($1)', spark: 'timestamp_micros($1)' },
     /**
      * Whether two instants are one, in the condition of a join that also compares a whole number of 32 bits: Spark looks up a key of two such numbers, here
-     * the other one and the minute, several times faster than a longer one.
+     * the other one and the minute (32 bits hold those until the year 6053), several times faster than a longer one.
      */
     same_instant: {
         duckdb: '($1 = $2)',

@@ -472,7 +472,7 @@ function rowsOfPartitions(
     files: readonly LiveFile[],
     rebuilds: readonly PlannedRebuild[],
 ): string {
-    if (!holdMore(files)) return `select * from ${table}`;
+    if (!holdMore(files, rebuilds)) return `select * from ${table}`;
     const [first, ...others] = rebuilds;
     if (first && others.length === 0)
         return `select * from ${table} where market_day = date '${first.marketDay}' and bucket = ${first.bucket}`;
@@ -480,12 +480,14 @@ function rowsOfPartitions(
              inner join job_partitions as p on p.market_day = f.market_day and p.bucket = f.bucket`;
 }
 
-/** Whether there are rows in these files beside those of the partitions that they are listed for. */
-function holdMore(files: readonly LiveFile[]): boolean {
+/** Whether there are rows in these files beside those of the partitions of a job. */
+function holdMore(files: readonly LiveFile[], rebuilds: readonly PlannedRebuild[]): boolean {
+    const wanted = new Set(rebuilds.map(partitionText));
     const listed = Map.groupBy(files, ({ fileId }) => fileId);
-    return [...listed.values()].some(
-        (parts) => parts.reduce((sum, part) => sum + part.rowCount, 0) < (parts[0]?.fileRowCount ?? 0),
-    );
+    return [...listed.values()].some((parts) => {
+        const own = parts.filter((part) => wanted.has(partitionText(part)));
+        return own.reduce((sum, part) => sum + part.rowCount, 0) < (parts[0]?.fileRowCount ?? 0);
+    });
 }
 
 /** Leaves `all_channels`. */

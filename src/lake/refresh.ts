@@ -141,7 +141,8 @@ async function runJob(
         if (rebuilds.length === 0) return { ...NOTHING, lostRaces: planned.length };
         const inputs = await readJobInputs(lake, readFeeds, rebuilds);
         // a bucket's channels are held in memory and its readings stream past them, never the other way round
-        const session = await lake.bulkEngine.openSession({ joinsAsWritten: true, onProgress });
+        const wishes = { joinsAsWritten: true, opensFilesAgain: true, onProgress };
+        const session = await lake.bulkEngine.openSession(wishes);
         try {
             if (rebuilds[0]?.kind === 'estimate') return await estimateAgain(session, lake, inputs);
             return await publishJob(session, lake, inputs);
@@ -263,13 +264,12 @@ async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): 
     const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {
         const isOfFewTexts = table === 'reads_interval' && (isCurate || isTakingOver);
-        const rows = {
+        const own = { files: inputs.previous[table], view: `previous_${table}`, changedChannels };
+        return {
             ...rowsOfJob(table),
             ...(isOfFewTexts ? { fewTexts } : {}),
+            ...(isTakingOver ? { own } : {}),
         };
-        if (!isTakingOver) return rows;
-        const own = { files: inputs.previous[table], view: `previous_${table}`, changedChannels };
-        return { ...rows, own };
     };
     const intervals = rowsToWrite('reads_interval');
     files.reads_interval = await writePartitions(session, lake, intervals, inputs.rebuilds);

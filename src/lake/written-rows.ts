@@ -1,3 +1,4 @@
+import { compileText } from '../engine/compile.ts';
 import type { EngineSession } from '../engine/engine.ts';
 import { GridtallyError } from '../kernel/errors.ts';
 import { type LiveFile, type NewFile, rowsByPartition } from './catalogue.ts';
@@ -7,8 +8,8 @@ import type { PartitionResult } from './refresh-commit.ts';
 
 /**
  * Rows received of each partition, within the validity of their channels, counted where they came from: what the days of a job say of them is a sum over the
- * files that the job wrote. That sum is the number where it is that of the catalogue too; the versions of other partitions, of which some lie
- * outside of the validity or a file is missing, are counted.
+ * files that the job wrote. Where every channel that was decided is valid all the time, no row may lie outside, and that sum is the number if the
+ * catalogue has the same; else the versions are counted.
  */
 export async function rowsReceived(
     session: EngineSession,
@@ -19,7 +20,8 @@ export async function rowsReceived(
     const received = rowsByPartition(versionFiles.map((file) => ({ parts: [file] })));
     const told = new Map([...summaries].map(([key, { rows }]) => [key, rows]));
     const keys = new Set([...received.keys(), ...told.keys()]);
-    if ([...keys].every((key) => (received.get(key) ?? 0) === (told.get(key) ?? 0))) return told;
+    const isSame = [...keys].every((key) => (received.get(key) ?? 0) === (told.get(key) ?? 0));
+    if (isSame && (await areValidThroughout(session))) return told;
     const counted = await sumByPartition(session, lake, 'job_versions', 'count(*) as n');
     const summed = await sumByPartition(session, lake, 'curated_days', 'sum(row_count) as n');
     // of a merge both are of the channel-days that it makes anew
@@ -29,6 +31,19 @@ export async function rowsReceived(
             (told.get(key) ?? 0) + Number(counted.get(key)?.n ?? 0) - Number(summed.get(key)?.n ?? 0),
         ]),
     );
+}
+
+/** Whether all channels of a job are, on all of its days. */
+async function areValidThroughout(session: EngineSession): Promise<boolean> {
+    const days = 'select min(day_from_us) as from_us, max(day_to_us) as to_us from market_days';
+    const sql = compileText(
+        `select count(*) as n from channels as c inner join (${days}) as d
+           on instant_us(c.valid_from) > d.from_us or instant_us(c.valid_to) < d.to_us`,
+        session.dialect,
+        'channels that are not valid throughout',
+    );
+    const [bounded] = await session.rows(sql);
+    return Number(bounded?.n) === 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { overrideModel } from '../../src/engine/compile.ts';
 import type { EngineSession } from '../../src/engine/engine.ts';
 import { calendarDate } from '../../src/kernel/calendar-date.ts';
 import { GridtallyError } from '../../src/kernel/errors.ts';
@@ -87,4 +88,36 @@ test('a partition of which nothing at all was written is missed too', () => {
         /reads_interval of 2013-05-01\/0 has 0 rows .* should have 96$/,
     );
     refuseOtherRows([partition], {}, new Map(), new Map());
+});
+
+test('rows outside of the validity that an engine publishes all the same are missed, although as many were received', async () => {
+    const world = await openChainWorld({ marketZone: 'Etc/UTC' });
+    const points = (to: string) =>
+        `metering_point_id,meter_id,interval_minutes,valid_from,valid_to\nP1,A,30,2013-05-01T00:00:00Z,${to}\n`;
+    try {
+        await world.load('metering-points', 'points.csv', points(''));
+        const rows = Array.from({ length: 48 }, (_, i) => ({
+            meter: 'A',
+            at: Date.UTC(2013, 4, 1) + i * 1_800_000,
+            kwh: '1',
+        }));
+        await world.ingest('generic-csv', { 'readings.csv': readingsCsv(rows) });
+        await world.load('metering-points', 'ended.csv', points('2013-05-01T12:00:00Z'));
+        const forget = overrideModel('curation/winning_versions', (text) =>
+            text.replace("ref('job_versions')", "ref('partition_versions')"),
+        );
+        try {
+            await assert.rejects(
+                refreshAll(world.workspace),
+                /reads_interval of 2013-05-01\/0 has 48 rows .* should have 24$/,
+            );
+        } finally {
+            forget();
+        }
+        assert.equal((await refreshAll(world.workspace)).rebuilt, 1);
+        const [day] = await world.query('select row_count, measured_count from reads_daily');
+        assert.deepEqual(day, { row_count: 24, measured_count: 24 });
+    } finally {
+        await world.end();
+    }
 });

@@ -8,6 +8,7 @@ import { verifyHome } from '../../src/pipeline/verify-home.ts';
 import { payloadIdentity } from '../../src/raw/segment-format.ts';
 import { type Besides, comparePublished, type PublishedTown } from '../chain/town-comparison.ts';
 import { contentOf, differences } from '../crash/home-content.ts';
+import { removeScratchFolder } from '../store/scratch-home.ts';
 import { backupsOf } from './chaos-home.ts';
 import type { ProcessEnd } from './chaos-process.ts';
 import { type ChaosPlan, FEED, ZONE } from './seed-plan.ts';
@@ -72,10 +73,17 @@ async function restoredOtherwise(
     quietly: (args: readonly string[], home?: string) => Promise<ProcessEnd>,
 ): Promise<string[]> {
     const home = `${place.home}-restored`;
-    await quietly(['backup', backupsOf(place.home)]);
-    const { how } = await quietly(['restore', backupsOf(place.home)], home);
-    // that it failed has been told
-    if (how !== 'done') return [];
+    try {
+        await quietly(['backup', backupsOf(place.home)]);
+        const { how } = await quietly(['restore', backupsOf(place.home)], home);
+        // that it failed has been told
+        return how === 'done' ? await compareRestored(workspace, home) : [];
+    } finally {
+        await removeScratchFolder(home);
+    }
+}
+
+async function compareRestored(workspace: Workspace, home: string): Promise<string[]> {
     const restored = await openWorkspace(home);
     try {
         const faults = await faultsOf(restored);

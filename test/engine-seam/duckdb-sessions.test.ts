@@ -95,6 +95,20 @@ test('sessions that are open at once have an instance each, and an instance has 
             for (let n = 0; n < 101; n += 1) await within((session) => session.run('select 1'), own);
         });
         assert.equal(oneByOne, 1);
+        // their footers are held as long as the instance lives
+        const withFooters = await instancesMade(async () => {
+            for (let n = 0; n < 20; n += 1) {
+                const session = await own.openSession({ opensFilesAgain: true });
+                await session.run('select 1');
+                await session.close();
+            }
+        });
+        assert.ok(withFooters >= 3, `${withFooters} instances`);
+        const [footers] = await within(
+            (session) => session.rows(`select current_setting('parquet_metadata_cache') as are_kept`),
+            own,
+        );
+        assert.deepEqual(footers, { are_kept: false });
     } finally {
         await own.close();
     }

@@ -517,6 +517,26 @@ test('what all rows of previous files have alike is not read, and stays exact be
     });
 });
 
+test('the text that an enumeration had alone is told, and of several none', async () => {
+    await within(async (session) => {
+        const target = path.join(folder, 'few');
+        mkdirSync(target);
+        const few = { quality: ['measured'], code: ['A', 'B'], text: ['x'.repeat(300)] };
+        const [written] = await session.writeParts(
+            `select cast(i as integer) as no, 0 as slot, 'measured' as quality, 'A' as code, repeat('x', 300) as text from range(60000) as r(i)`,
+            target,
+            { ...PART, fewTexts: async () => few },
+        );
+        const own = readOwnFiles([written?.path ?? ''], 'no');
+        assert.ok(own);
+        const columns = ['quality', 'code', 'text'].map((name) => ({ name, type: 'string' }));
+        assert.deepEqual([...sharedValues(own, columns)], [['quality', "'measured'"]]);
+        assert.deepEqual(withTextsOf(own, { quality: ['estimated'], code: [] }), {
+            quality: ['estimated', 'measured'],
+        });
+    });
+});
+
 test('a file without statistics of a column, or of another writer, is read', async () => {
     await within(async (session) => {
         const file = await writeRows(session, 'untold.parquet', sharedRows(0, 4096, 'A'), 2048);
@@ -534,8 +554,10 @@ test('a file without statistics of a column, or of another writer, is read', asy
                 }
             return assert.fail(column);
         };
-        // a bound that may be the beginning of a text, nulls that are not counted, no statistics at all
+        // of another writer a bound may be the beginning of a text; nulls that are not counted, no statistics at all
         statisticsOf('quality').statistics?.delete(7);
+        assert.deepEqual(soleValues(footer, 'quality'), ["it's", "it's"]);
+        footer.set(6, { type: 8, value: Buffer.from('parquet-mr version 1.16.0') });
         assert.equal(soleValues(footer, 'quality'), undefined);
         statisticsOf('minutes').statistics?.delete(3);
         assert.equal(soleValues(footer, 'minutes'), undefined);

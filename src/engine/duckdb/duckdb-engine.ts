@@ -70,6 +70,8 @@ const JOB_LIMITS: JobLimits = {
 const KEPT_INSTANCES_MAX = 2;
 // an instance remembers each file that was read, 16 KB of it, as long as it lives
 const SESSIONS_OF_AN_INSTANCE = 50;
+// and the footers of a session that asks for it: of files of a whole bucket 0.7 MB each, of which the memory limit counts an eighth
+const SESSION_WITH_FOOTERS = 10;
 
 /**
  * DuckDB in process. Each session has an instance to itself, so that its memory limit is its own too; one that a session has left
@@ -94,7 +96,7 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
         async openSession(wishes: SessionWishes = {}) {
             requireCapabilities({ dialect: 'duckdb', capabilities: CAPABILITIES }, wishes);
             const used = kept.pop() ?? { instance: await makeInstance(options), sessions: 0 };
-            used.sessions += 1;
+            used.sessions += wishes.opensFilesAgain ? SESSION_WITH_FOOTERS : 1;
             const connection = await connectTo(used.instance, wishes);
             const session = new DuckdbSession(connection, (isAsBefore) => leave(session, used, isAsBefore));
             sessions.add(session);
@@ -110,7 +112,7 @@ export function duckdbEngine(options: DuckdbOptions): Engine {
 
 interface UsedInstance {
     readonly instance: DuckDBInstance;
-    /** How many it has had. */
+    /** How many it has had, those with footers counted as `SESSION_WITH_FOOTERS`. */
     sessions: number;
 }
 
@@ -145,8 +147,8 @@ function settingsOf(wishes: SessionWishes): string {
         TimeZone: "'UTC'",
         preserve_insertion_order: true,
         enable_progress_bar: false,
-        // each step of a job opens the same files: to read their footers anew each time was a seventh of a day's curation
-        parquet_metadata_cache: true,
+        // to read them anew in each step was a seventh of a day's curation
+        parquet_metadata_cache: wishes.opensFilesAgain ?? false,
         disabled_optimizers: sqlText(disabled),
     };
     return Object.entries(settings)

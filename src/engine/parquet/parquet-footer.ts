@@ -7,7 +7,7 @@ export const MAGIC = 'PAR1';
 const TAIL_BYTES = 8;
 
 /** Fields of the footer: https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift */
-export const FILE = { schema: 2, rows: 3, rowGroups: 4 } as const;
+export const FILE = { schema: 2, rows: 3, rowGroups: 4, createdBy: 6 } as const;
 export const ROW_GROUP = { columns: 1, rows: 3, fileOffset: 5, ordinal: 7 } as const;
 export const COLUMN_CHUNK = {
     filePath: 1,
@@ -94,16 +94,21 @@ function columnOf(group: Struct, column: string): Struct | undefined {
  */
 export function soleValues(footer: Struct, column: string): (number | string | null)[] | undefined {
     const values: (number | string | null)[] = [];
+    const writer = footer.get(FILE.createdBy)?.value;
+    const isOfDuckdb = Buffer.isBuffer(writer) && writer.toString('latin1').startsWith('DuckDB ');
     for (const group of structsOf(footer, FILE.rowGroups)) {
         const metaData = columnOf(group, column);
-        const value = metaData && soleValue(metaData);
+        const value = metaData && soleValue(metaData, isOfDuckdb);
         if (value === undefined) return undefined;
         values.push(value);
     }
     return values;
 }
 
-function soleValue(metaData: Struct): number | string | null | undefined {
+// longer ones DuckDB cuts
+const WHOLE_BOUND_BYTES_MAX = 255;
+
+function soleValue(metaData: Struct, isOfDuckdb: boolean): number | string | null | undefined {
     const statistics = structOf(metaData, COLUMN.statistics);
     const nulls = statistics && numberOf(statistics, STATISTICS.nulls);
     if (statistics === undefined || nulls === undefined) return undefined;
@@ -112,10 +117,11 @@ function soleValue(metaData: Struct): number | string | null | undefined {
     if (!Buffer.isBuffer(low) || !Buffer.isBuffer(high) || !low.equals(high)) return undefined;
     if (numberOf(metaData, COLUMN.type) !== BYTE_ARRAY)
         return wholeNumber(metaData, statistics, STATISTICS.min);
-    // of a long text a bound may be its beginning
-    const isWhole = [STATISTICS.isMinExact, STATISTICS.isMaxExact].every(
+    // of a long text a bound may be its beginning; the bounds of an enumeration, which DuckDB does not call exact, are those of all its texts
+    const isExact = [STATISTICS.isMinExact, STATISTICS.isMaxExact].every(
         (id) => statistics.get(id)?.value === true,
     );
+    const isWhole = isExact || (isOfDuckdb && low.length <= WHOLE_BOUND_BYTES_MAX);
     return isWhole ? low.toString('utf8') : undefined;
 }
 
