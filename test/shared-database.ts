@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from '../src/kernel/once.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { leaseServer } from '../src/store/embedded-postgres.ts';
 import { makeScratchFolder, removeScratchFolder, urlOf } from './store/scratch-home.ts';
@@ -44,12 +45,4 @@ async function dropSchemas(url: string, prefix: string): Promise<void> {
     } finally {
         await db.close();
     }
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-    let ended: Promise<void> | undefined;
-    return () => {
-        ended ??= work();
-        return ended;
-    };
 }

@@ -96,15 +96,22 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
 const isSlow = (file: string) => file.endsWith('.slow.test.ts');
 const isLong = (file: string) => file.endsWith('.long.test.ts');
 
+/** Test files below a folder whose path contains any of the patterns. */
+export function filesNamed(folder: string, patterns: readonly string[]): string[] {
+    return globSync('**/*.test.ts', { cwd: folder })
+        .map((file) => file.split(path.sep).join('/'))
+        .filter((file) => patterns.some((pattern) => file.includes(pattern)));
+}
+
 /**
  * The files to run, slow and long ones and those that ask for time first, so that they do not run alone at the end. Where there may be no time for all long ones they come
  * last, those first that always run, and from hour to hour others after them. Engines need servers: only when asked for.
  */
 function chooseFiles(options: SuiteOptions): string[] {
-    const isAskedFor = (file: string) =>
+    const askedFor =
         options.patterns.length === 0
-            ? !file.startsWith('engines/')
-            : options.patterns.some((pattern) => file.includes(pattern));
+            ? filesNamed(options.folder, ['']).filter((file) => !file.startsWith('engines/'))
+            : filesNamed(options.folder, options.patterns);
     const isIncluded = (file: string) => {
         if (isSlow(file)) return options.included.includes('slow');
         return !isLong(file) || options.patterns.length > 0 || options.included.includes('long');
@@ -113,9 +120,8 @@ function chooseFiles(options: SuiteOptions): string[] {
         4 * Number(isSlow(file)) +
         2 * Number(isLong(file)) +
         Number(TEST_LIMIT.test(headOf(path.join(options.folder, file))));
-    const files = globSync('**/*.test.ts', { cwd: options.folder })
-        .map((file) => file.split(path.sep).join('/'))
-        .filter((file) => isAskedFor(file) && isIncluded(file))
+    const files = askedFor
+        .filter(isIncluded)
         .map((file) => ({ file, weight: weight(file) }))
         .sort((a, b) => b.weight - a.weight || (a.file < b.file ? -1 : 1))
         .map(({ file }) => file);

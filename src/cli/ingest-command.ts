@@ -55,7 +55,9 @@ async function ingestCommand(paths: string[], options: IngestOptions): Promise<v
         const { contract } = contractOf(options.feed, homeContracts(workspace.home.folder));
         const incoming = incomingFiles(paths);
         for (const home of incoming.skippedHomes)
-            output.notice(`left out: ${home} is a home, and what it keeps is no delivery`);
+            output.notice(
+                `left out: ${home} is a home or holds backups of one, and what it keeps is no delivery`,
+            );
         const files = deliveries(incoming.files, contract, options.key);
         const result = await ingest(workspace, options.feed, files, ({ stage, done }) =>
             output.progress(`${stage}: ${counted(done, 'payload')}`),

@@ -3,6 +3,7 @@ import type { EngineSession, StepProgress } from '../engine/engine.ts';
 import { addDays } from '../kernel/calendar-date.ts';
 import { makeFolderDurably, syncWrittenFiles } from '../kernel/durable.ts';
 import { crashPoint } from '../kernel/faults.ts';
+import { once } from '../kernel/once.ts';
 import { inTurns } from '../kernel/turns.ts';
 import { distinctPaths, type LiveFile, liveFilesByTable, type NewFile } from './catalogue.ts';
 import {
@@ -250,16 +251,8 @@ function ofPartitions(inputs: JobInputs, rebuilds: readonly PlannedRebuild[]): J
 async function writeJob(session: EngineSession, lake: Lake, inputs: JobInputs): Promise<JobResult> {
     await decideVersions(session, lake, inputs);
     const files: Record<string, NewFile[]> = {};
-    let texts: ReturnType<typeof textsOfReadings> | undefined;
-    const fewTexts = () => {
-        texts ??= textsOfReadings(session, inputs);
-        return texts;
-    };
-    let remade: ReturnType<typeof remadeChannels> | undefined;
-    const changedChannels = () => {
-        remade ??= remadeChannels(session, lake);
-        return remade;
-    };
+    const fewTexts = once(() => textsOfReadings(session, inputs));
+    const changedChannels = once(() => remadeChannels(session, lake));
     const isCurate = inputs.rebuilds[0]?.kind === 'curate';
     const isTakingOver = inputs.rebuilds.every((r) => isLargeMerge(r, lake.bulkEngine.jobLimits));
     const rowsToWrite = (table: PublishedTable): PartitionedRows => {

@@ -5,9 +5,8 @@
  *
  * Where all files that are named lie outside of `engines/`, as in `npm run test:engines -- chain/`, the homes of their scenarios name the server as their engine.
  */
-import { globSync } from 'node:fs';
 import path from 'node:path';
-import { endTestsWithRunner, runSuite, timeForLongFiles } from '../suite.ts';
+import { endTestsWithRunner, filesNamed, runSuite, timeForLongFiles } from '../suite.ts';
 import { installReaders } from './install-readers.ts';
 import { installSpark } from './install-spark.ts';
 import { SCENARIO_ENGINE } from './scenario-engine.ts';
@@ -20,10 +19,8 @@ const missing = installSpark();
 if (missing !== undefined) process.stdout.write(`Spark is not there: ${missing}\n`);
 const named = process.argv.slice(2).map((argument) => argument.replace(/^(\.\/)?test\//, ''));
 const folder = path.join(import.meta.dirname, '..');
-const files = globSync('**/*.test.ts', { cwd: folder }).filter((file) =>
-    named.some((part) => file.includes(part)),
-);
-const scenarios = files.filter((file) => !file.startsWith('engines'));
+const files = filesNamed(folder, named);
+const scenarios = files.filter((file) => !file.startsWith('engines/'));
 
 /** A line that says why nothing can run, as the suite ends its own. */
 function refuse(why: string): number {

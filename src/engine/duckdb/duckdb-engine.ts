@@ -17,7 +17,6 @@ import {
     type EngineValue,
     type FewTexts,
     type JobLimits,
-    type OwnFiles,
     type PartitionFile,
     type PartsWish,
     requireCapabilities,
@@ -285,7 +284,7 @@ export class DuckdbSession implements EngineSession {
     }
 
     async writeParts(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
-        if (wish.own) return this.#writeEach(query, folder, { ...wish, of: wish.own });
+        if (wish.own) return this.#writeEach(query, folder, wish);
         const rows = withEnumerations(query, (await wish.fewTexts?.()) ?? {});
         if (wish.parts.length <= PARTS_COMPUTED_EACH) return this.#writeEach(rows, folder, wish);
         await this.materialise('rows_of_parts', rows);
@@ -296,11 +295,7 @@ export class DuckdbSession implements EngineSession {
         }
     }
 
-    async #writeEach(
-        query: string,
-        folder: string,
-        wish: PartsWish | TakingOver,
-    ): Promise<(WrittenFile | undefined)[]> {
+    async #writeEach(query: string, folder: string, wish: PartsWish): Promise<(WrittenFile | undefined)[]> {
         const files: WrittenFile[] = [];
         const [column = ''] = wish.order.split(/[\s,]/);
         const allChanged = (await wish.own?.changed()) ?? [];
@@ -310,8 +305,14 @@ export class DuckdbSession implements EngineSession {
             const path = `${folder}/${part.join('-')}.parquet`;
             const own = readOwnFiles(wish.own?.files[n] ?? [], column);
             files.push(
-                'of' in wish && own !== undefined && areInOrder(own)
-                    ? await this.#takeOver(rows, { ...wish, path, own, changed: allChanged[n] })
+                wish.own && own && areInOrder(own)
+                    ? await this.#takeOver(rows, {
+                          wish,
+                          view: wish.own.view,
+                          path,
+                          own,
+                          changed: allChanged[n],
+                      })
                     : await this.writeFile(`${rows} order by ${wish.order}`, path, wish.rowGroupRows),
             );
         }
@@ -321,19 +322,19 @@ export class DuckdbSession implements EngineSession {
     }
 
     /** Rows that lie in files in their order already: as few of them as can be are read. */
-    async #takeOver(rows: string, wish: TakenOverPart): Promise<WrittenFile> {
-        const { path, own, changed, rowGroupRows, of } = wish;
-        const whole = this.#views.get(of.view);
-        assert(whole !== undefined, `${of.view} is a view of files`);
+    async #takeOver(rows: string, { wish, view, path, own, changed }: TakenOverPart): Promise<WrittenFile> {
+        const { rowGroupRows } = wish;
+        const whole = this.#views.get(view);
+        assert(whole !== undefined, `${view} is a view of files`);
         const groups = changed && splitRowGroups(own, changed);
         const ordered = `${rows} order by ${wish.order}`;
         const beside =
-            groups && (await this.#writeBeside(ordered, { path, whole, groups, rowGroupRows, of }));
+            groups && (await this.#writeBeside(ordered, { path, view, whole, groups, rowGroupRows }));
         if (beside) return beside;
         const files = own.map(({ file }) => file);
         const told = { ...whole, shared: sharedValues(own, whole.columns) };
         const texts = withTextsOf(own, (await wish.fewTexts?.()) ?? {});
-        return this.#withFiles(of.view, told, files, () =>
+        return this.#withFiles(view, told, files, () =>
             this.writeFile(withEnumerations(rows, texts), path, rowGroupRows),
         );
     }
@@ -343,11 +344,11 @@ export class DuckdbSession implements EngineSession {
      * columns than those in the files, which an earlier version wrote.
      */
     async #writeBeside(query: string, wish: BesideWish): Promise<WrittenFile | undefined> {
-        const { path, whole, groups, rowGroupRows, of } = wish;
+        const { path, view, whole, groups, rowGroupRows } = wish;
         const [before, fresh] = [`${path}.before`, `${path}.fresh`];
         try {
             await joinRowGroups(before, groups.touched);
-            const { rowCount } = await this.#withFiles(of.view, whole, [before], () =>
+            const { rowCount } = await this.#withFiles(view, whole, [before], () =>
                 this.writeFile(query, fresh, rowGroupRows),
             );
             const footer = readFooter(fresh);
@@ -444,12 +445,11 @@ export class DuckdbSession implements EngineSession {
 // a few large parts are computed as they are written, without a copy in memory; of many small ones each would compute most of the query again
 const PARTS_COMPUTED_EACH = 4;
 
-/** A wish whose query gives most rows as they lie in previous files. */
-interface TakingOver extends PartsWish {
-    readonly of: OwnFiles;
-}
-
-interface TakenOverPart extends Omit<TakingOver, 'own'> {
+/** A part most of whose rows lie in previous files in their order. */
+interface TakenOverPart {
+    readonly wish: PartsWish;
+    /** By which the query reads the previous files. */
+    readonly view: string;
     readonly path: string;
     readonly own: readonly OwnFile[];
     readonly changed: readonly number[] | undefined;
@@ -457,8 +457,8 @@ interface TakenOverPart extends Omit<TakingOver, 'own'> {
 
 interface BesideWish {
     readonly path: string;
-    readonly of: OwnFiles;
-    /** The view by which the query reads the previous files. */
+    readonly view: string;
+    /** What the view is. */
     readonly whole: ViewOfFiles;
     readonly groups: SplitRowGroups;
     readonly rowGroupRows: number | undefined;
